@@ -1,0 +1,31 @@
+"""The errors that esc-tui raises for people, in one tree.
+
+Each message reads as advice: what is wrong, with which value, and what to do.
+
+    EscError
+    ├── UsageError          an option or argument is out of range
+    ├── ModelError          a model folder is missing, broken or of another kind
+    ├── AudioFileError      a sound file cannot be read or written
+    ├── ContainerError      an .esc file is broken
+    └── net.errors.LinkError and what stands below it
+"""
+
+
+class EscError(Exception):
+    """Root of all errors that are meant for people."""
+
+
+class UsageError(EscError):
+    """An option or argument has a value that cannot work."""
+
+
+class ModelError(EscError):
+    """A model folder cannot be loaded: missing, broken, or not an ESC model."""
+
+
+class AudioFileError(EscError):
+    """A sound file cannot be read or written."""
+
+
+class ContainerError(EscError):
+    """An `.esc` file is broken, cut off, or of an unknown version."""

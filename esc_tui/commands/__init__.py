@@ -1,0 +1,1 @@
+"""One module a command: its options, checked, and what it runs."""

@@ -1,0 +1,1 @@
+"""Widgets that draw a part of a snapshot, with no knowledge of engines."""

@@ -1,0 +1,1 @@
+"""The link: frames, protocol, threads, engines. Nothing here knows the console."""

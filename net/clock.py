@@ -1,0 +1,43 @@
+"""The only clock: everything that reads time or waits for it takes a `Clock`, so that tests can own time."""
+
+import threading
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time in seconds, and waits that an event can end early."""
+
+    def monotonic_s(self) -> float:
+        """Seconds since an arbitrary start; never goes back."""
+        ...
+
+    def epoch_s(self) -> float:
+        """Seconds since 1970-01-01 UTC; never goes back while the process lives."""
+        ...
+
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        """Wait for `event`, at most `timeout_s`; tell whether it is set."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock. Its epoch time is read once and then advances with the monotonic clock."""
+
+    def __init__(self) -> None:
+        self._epoch_at_zero_s = time.time() - time.monotonic()
+
+    def monotonic_s(self) -> float:
+        """Seconds since an arbitrary start; never goes back."""
+        return time.monotonic()
+
+    def epoch_s(self) -> float:
+        """Seconds since 1970-01-01 UTC; never goes back while the process lives."""
+        return self._epoch_at_zero_s + time.monotonic()
+
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        """Wait for `event`, at most `timeout_s`; tell whether it is set."""
+        return event.wait(max(0.0, timeout_s))
+
+
+SYSTEM_CLOCK = SystemClock()

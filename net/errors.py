@@ -1,0 +1,51 @@
+"""The link's branch of the error tree.
+
+codec.errors.EscError
+└── LinkError
+    ├── ConnectError            no connection, or no port to listen on
+    ├── ConnectionLost          an established connection ended without END
+    ├── StreamRefused           the receiver said REFUSE, with its reason
+    ├── ProtocolError
+    │   ├── LocalProtocolError  our side asked the protocol for what its state forbids
+    │   └── RemoteProtocolError the peer sent what its state or a limit forbids
+    ├── StageFailed             a pipeline's stage raised; the cause is attached
+    └── AudioDeviceError        an audio device is absent, busy or gone
+"""
+
+from codec.errors import EscError
+
+
+class LinkError(EscError):
+    """Something between two ends of a stream went wrong."""
+
+
+class ConnectError(LinkError):
+    """A connection could not be made, or a port could not be bound."""
+
+
+class ConnectionLost(LinkError):
+    """An established connection ended before the stream did."""
+
+
+class StreamRefused(LinkError):
+    """The receiver refused the stream; the message is its reason."""
+
+
+class ProtocolError(LinkError):
+    """The protocol was broken by one of its sides."""
+
+
+class LocalProtocolError(ProtocolError):
+    """This side asked for something that the protocol's state forbids: a bug here."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer sent something that the protocol's state or limits forbid."""
+
+
+class StageFailed(LinkError):
+    """A stage of a pipeline raised an error; `__cause__` holds it."""
+
+
+class AudioDeviceError(LinkError):
+    """An audio device is absent, busy or gone, or PortAudio is not installed."""

@@ -1,0 +1,73 @@
+"""What a person asked for, checked: the settings that an engine is built from.
+
+Each class raises `UsageError` for a value that cannot work, naming the option as it is typed.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from codec.chunks import ChunkPlan
+from codec.errors import UsageError
+
+DEFAULT_PORT = 8888
+MAX_STREAMS = 6
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise UsageError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderSettings:
+    """What `esc-tui sender` does."""
+
+    input: Path
+    host: str = "localhost"
+    port: int = DEFAULT_PORT
+    num_streams: int = 6
+    plan: ChunkPlan = field(default_factory=ChunkPlan)
+    realtime: bool = False
+    buffer_chunks: int = 10
+    rate_limit_bps: int | None = None
+    connect_timeout_s: float = 10.0
+    model_path: Path | None = None
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        _require(0 < self.port < 65536, f"--port must be 1 to 65535, not {self.port}")
+        _require(
+            1 <= self.num_streams <= MAX_STREAMS,
+            f"--num-streams must be 1 to {MAX_STREAMS}, not {self.num_streams}",
+        )
+        _require(self.buffer_chunks >= 1, f"--buffer-size must be at least 1 chunk, not {self.buffer_chunks}")
+        _require(
+            self.rate_limit_bps is None or self.rate_limit_bps >= 100,
+            f"--rate-limit-bps must be at least 100 bit/s, not {self.rate_limit_bps}",
+        )
+        _require(
+            self.connect_timeout_s >= 0,
+            f"--connect-timeout must not be negative, not {self.connect_timeout_s}",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverSettings:
+    """What `esc-tui receiver` does. With port 0 the system picks a free one."""
+
+    host: str = "localhost"
+    port: int = DEFAULT_PORT
+    save_path: Path = Path("output")
+    save_chunks: bool = False
+    max_connections: int = 8
+    once: bool = False
+    buffer_chunks: int = 20
+    grace_s: float = 30.0
+    model_path: Path | None = None
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.port < 65536, f"--port must be 0 to 65535, not {self.port}")
+        _require(self.max_connections >= 1, f"--max-connections must be at least 1, not {self.max_connections}")
+        _require(self.buffer_chunks >= 1, f"--buffer-size must be at least 1 chunk, not {self.buffer_chunks}")
+        _require(self.grace_s >= 0, f"--grace must not be negative, not {self.grace_s}")

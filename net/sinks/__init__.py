@@ -1,0 +1,1 @@
+"""Where decoded sound goes: files and audio devices."""
