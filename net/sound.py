@@ -72,7 +72,8 @@ class SoundMeter:
         magnitude = np.abs(np.fft.rfft(frames * self._window, axis=1)) * self._scale
         level_db = 20 * np.log10(np.sqrt(np.square(magnitude) @ self._filters) + 1e-9)
         self._pending = self._pending[count * self._hop :]
-        return np.clip((level_db - FLOOR_DBFS) * (255 / -FLOOR_DBFS), 0, 255).astype(np.uint8)
+        columns: npt.NDArray[np.uint8] = np.clip((level_db - FLOOR_DBFS) * (255 / -FLOOR_DBFS), 0, 255).astype(np.uint8)
+        return columns
 
 
 def _dbfs(level: float) -> float:
@@ -93,6 +94,6 @@ def _band_filters(sample_rate: int) -> npt.NDArray[np.float32]:
     return filters
 
 
-def _mel(frequency_hz: "float | npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
+def _mel(frequency_hz: npt.ArrayLike) -> npt.NDArray[np.float64]:
     mel: npt.NDArray[np.float64] = 2595.0 * np.log10(1.0 + np.asarray(frequency_hz) / 700.0)
     return mel
