@@ -7,8 +7,7 @@ codec.errors.EscError
     ├── StreamRefused           the receiver said REFUSE, with its reason
     ├── ProtocolError
     │   ├── LocalProtocolError  our side asked the protocol for what its state forbids
-    │   └── RemoteProtocolError the peer sent what its state forbids
-    │       └── LimitExceeded   the peer sent more, or other values, than `Limits` allow
+    │   └── RemoteProtocolError the peer sent what its state or a limit forbids
     ├── StageFailed             a pipeline's stage raised; the cause is attached
     └── AudioDeviceError        an audio device is absent, busy or gone
 """
@@ -42,10 +41,6 @@ class LocalProtocolError(ProtocolError):
 
 class RemoteProtocolError(ProtocolError):
     """The peer sent something that the protocol's state or limits forbid."""
-
-
-class LimitExceeded(RemoteProtocolError):
-    """The peer sent more than a limit allows, or a value outside its range."""
 
 
 class StageFailed(LinkError):

@@ -13,8 +13,8 @@ import msgspec
 
 from codec.bitstream import packed_bytes
 from codec.chunks import PAD_SAMPLES
-from net.errors import LimitExceeded, LocalProtocolError, ProtocolError, RemoteProtocolError
-from net.limits import Limits
+from net.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
+from net.limits import LimitExceeded, Limits
 from net.messages import (
     MAX_U32,
     Accept,

@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 
 from codec.chunks import MAX_CHUNK_SAMPLES, MIN_CHUNK_SAMPLES
+from net.errors import RemoteProtocolError
+
+
+class LimitExceeded(RemoteProtocolError):
+    """The peer sent more than a limit allows, or a value outside its range."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
 import msgspec
 import pytest
 
-from net.errors import ConnectionLost, LimitExceeded, LocalProtocolError, RemoteProtocolError
+from net.errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
 from net.frames import PREAMBLE
+from net.limits import LimitExceeded
 from net.messages import Accept, Ping, Pong, Refuse
 from net.protocol import ReceiverProtocol, SenderProtocol, State
 from tests.net.exchange import ACCEPT, HELLO, chunk, connected, end_of, feedback, pass_on, silence
