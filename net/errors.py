@@ -28,7 +28,11 @@ class ConnectionLost(LinkError):
 
 
 class StreamRefused(LinkError):
-    """The receiver refused the stream; the message is its reason."""
+    """The receiver refused the stream; `reason` is for people, `code` is one of the wire's."""
+
+    def __init__(self, reason: str, code: str) -> None:
+        super().__init__(f"the receiver refused the stream: {reason}")
+        self.reason, self.code = reason, code
 
 
 class ProtocolError(LinkError):

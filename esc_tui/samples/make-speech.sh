@@ -10,6 +10,6 @@ flite -voice slt -o "$work/1.wav" -t "Good morning. You are listening to a neura
 flite -voice rms -o "$work/2.wav" -t "Every second of this speech crosses the link as eleven hundred bytes."
 flite -voice awb -o "$work/3.wav" -t "The quick brown fox jumps over the lazy dog, and nobody hears a seam."
 for voice in 1 2 3; do
-    sox "$work/$voice.wav" -r 16000 "$work/$voice-level.wav" norm -6 pad 0.15 0.25
+    sox "$work/$voice.wav" -r 16000 "$work/$voice-level.wav" norm -6 pad 0.1 0.1
 done
 sox "$work"/[123]-level.wav -b 16 -c 1 speech.flac

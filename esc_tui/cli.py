@@ -1,0 +1,81 @@
+"""The command line. It imports neither torch nor Textual: a command's module loads what it runs, when it runs."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+
+import click
+
+from codec.errors import EscError
+from esc_tui.errors import ExitCode, exit_code, tell
+
+COMMANDS = {
+    "sender": "Stream a sound file to a receiver.",
+    "receiver": "Receive streams, decode and save them.",
+    "demo": "Show both ends of a link in one terminal, over a real loopback socket.",
+    "compress": "Code a sound file and save what the codec makes of it.",
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and summary, and imports the module of the one that is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order in which people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module `esc_tui.commands.<name>` and take its `command`."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"esc_tui.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _with_hyphens(name: str) -> str:
+    return name.replace("_", "-")
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": _with_hyphens,
+        "max_content_width": 100,
+    },
+)
+@click.version_option(version("esc-tui"), prog_name="esc-tui")
+def cli() -> None:
+    """Stream speech at 1.5 to 9 kbps with the ESC neural codec, and see every stage of the link at work.
+
+    Options may be written with hyphens or underscores: --num-streams, --num_streams.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command that the arguments name, and exit with its code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments name (default: the process's own); return the exit code."""
+    try:
+        result = cli.main(arguments, prog_name="esc-tui", standalone_mode=False)
+        return int(result or ExitCode.DONE)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help())
+        return ExitCode.DONE
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.WRONG_USE
+    except EscError as error:
+        tell(error)
+        return exit_code(error)
+    except (KeyboardInterrupt, click.Abort):
+        return ExitCode.INTERRUPTED

@@ -1,0 +1,69 @@
+"""Options that several commands share, each defined once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+FC = TypeVar("FC", bound=Callable[..., Any])
+
+PathType = click.Path(path_type=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """How a command shows its work."""
+
+    headless: bool = False
+    json: bool = False
+    theme: str | None = None
+    refresh_hz: float = 8.0
+
+
+def compose(*decorators: Callable[[FC], FC]) -> Callable[[FC], FC]:
+    """Apply decorators so that options appear in the order in which they are written."""
+
+    def decorate(function: FC) -> FC:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+model_options = compose(
+    click.option(
+        "--model-path",
+        type=PathType,
+        metavar="FOLDER",
+        help="Folder with config.yaml and model.pth or model.safetensors.  [default: the bundled esc-mini]",
+    ),
+    click.option("--device", default="cpu", show_default=True, help="Where the model runs: cpu, cuda, cuda:1, mps."),
+)
+
+address_options = compose(
+    click.option("--host", default="localhost", show_default=True, help="Host name or address."),
+    click.option("--port", default=8888, show_default=True, type=int, help="TCP port."),
+)
+
+chunk_options = compose(
+    click.option("--chunk-size", default=16000, show_default=True, help="Samples a chunk, at 16 kHz."),
+    click.option("--overlap-size", default=1600, show_default=True, help="Samples that neighbouring chunks share."),
+)
+
+num_streams_option = click.option(
+    "--num-streams", default=6, show_default=True, help="Streams to send, 1 to 6: each takes 1.5 kbps."
+)
+
+save_path_option = click.option(
+    "--save-path", default="output", show_default=True, type=PathType, help="Folder for the results."
+)
+
+display_options = compose(
+    click.option("--headless", is_flag=True, help="No console: progress on standard error, then a summary."),
+    click.option("--json", "as_json", is_flag=True, help="No console: one JSON object a line on standard output."),
+    click.option("--theme", metavar="NAME", help="The console's theme, such as textual-light or nord."),
+    click.option("--refresh-hz", default=8.0, show_default=True, help="Refreshes of the numbers a second, 1 to 30."),
+)

@@ -1,0 +1,60 @@
+"""`esc-tui receiver`: receive streams, decode and save them."""
+
+from pathlib import Path
+
+import click
+
+from esc_tui.commands.options import Display, address_options, display_options, model_options, save_path_option
+from esc_tui.errors import ExitCode
+from esc_tui.run import run_engines
+from net.settings import ReceiverSettings
+
+
+@click.command("receiver")
+@address_options
+@save_path_option
+@click.option("--save-chunks", is_flag=True, help="Save each chunk's part of the sound as a file of its own, too.")
+@click.option("--max-connections", default=8, show_default=True, help="Streams that are served at once.")
+@click.option("--once", is_flag=True, help="End after the first stream.")
+@click.option("--buffer-size", default=20, show_default=True, help="Chunks that may wait between two stages.")
+@click.option(
+    "--grace", default=30.0, show_default=True, help="Seconds that an interrupted stream is kept open for its sender."
+)
+@model_options
+@display_options
+def command(
+    *,
+    host: str,
+    port: int,
+    save_path: Path,
+    save_chunks: bool,
+    max_connections: int,
+    once: bool,
+    buffer_size: int,
+    grace: float,
+    model_path: Path | None,
+    device: str,
+    headless: bool,
+    as_json: bool,
+    theme: str | None,
+    refresh_hz: float,
+) -> ExitCode:
+    """Receive streams, decode and save them.
+
+    Serves several senders at once, each with files of its own, until it is stopped.
+    """
+    settings = ReceiverSettings(
+        host=host,
+        port=port,
+        save_path=save_path,
+        save_chunks=save_chunks,
+        max_connections=max_connections,
+        once=once,
+        buffer_chunks=buffer_size,
+        grace_s=grace,
+        model_path=model_path,
+        device=device,
+    )
+    from net.receiver import Receiver  # noqa: PLC0415 - not needed to show the help
+
+    return run_engines([Receiver(settings)], Display(headless, as_json, theme, refresh_hz), "receiver")

@@ -1,0 +1,33 @@
+"""Runs engines, with the console in a terminal and without it elsewhere."""
+
+import sys
+from collections.abc import Sequence
+
+from codec.errors import UsageError
+from esc_tui.commands.options import Display
+from esc_tui.errors import ExitCode, exit_code, tell
+from net.engine import Engine
+
+
+def run_engines(engines: Sequence[Engine], display: Display, title: str) -> ExitCode:
+    """Run engines to their end and return the exit code; the console is for terminals that nobody told otherwise."""
+    if not 1 <= display.refresh_hz <= 30:
+        raise UsageError(f"--refresh-hz must be 1 to 30, not {display.refresh_hz:g}")
+    if display.headless or display.json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        from esc_tui.headless import run_headless  # noqa: PLC0415 - the console needs none of it
+
+        return run_headless(engines, display)
+    return _run_console(engines, display, title)
+
+
+def _run_console(engines: Sequence[Engine], display: Display, title: str) -> ExitCode:
+    from esc_tui.app import ConsoleApp  # noqa: PLC0415 - importing Textual takes time
+    from esc_tui.headless import print_summary  # noqa: PLC0415 - likewise
+
+    app = ConsoleApp(engines, title=title, refresh_hz=display.refresh_hz, theme=display.theme)
+    app.run()
+    print_summary(engines)
+    errors = [engine.error for engine in engines if engine.error is not None]
+    for error in errors:
+        tell(error)
+    return exit_code(errors[0] if errors else None)

@@ -1,0 +1,140 @@
+"""A socket run by a protocol: one thread receives, any thread may send, closing wakes both."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from net.clock import Clock
+from net.errors import ConnectionLost, RemoteProtocolError
+from net.meters import RateMeter
+from net.pacing import TokenBucket
+
+RECEIVE_BYTES = 65536
+IDLE_TIMEOUT_S = 15.0
+"""A peer that is alive is heard at least this often: receivers ping, senders answer."""
+SEND_TIMEOUT_S = 15.0
+
+MessageT = TypeVar("MessageT")
+
+
+class SansIOProtocol(Protocol[MessageT]):
+    """What a link needs of either side's protocol."""
+
+    def receive_data(self, data: bytes) -> None: ...  # noqa: D102 - see net.protocol
+    def receive_eof(self) -> None: ...  # noqa: D102 - see net.protocol
+    def events(self) -> list[MessageT]: ...  # noqa: D102 - see net.protocol
+    def data_to_send(self) -> bytes: ...  # noqa: D102 - see net.protocol
+
+
+class Link(Generic[MessageT]):
+    """One connection. Errors of the socket become `ConnectionLost`, those of the peer `RemoteProtocolError`."""
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        protocol: SansIOProtocol[MessageT],
+        *,
+        clock: Clock,
+        sent: RateMeter,
+        received: RateMeter,
+        rate_limit_bps: int | None = None,
+    ) -> None:
+        self._socket = connection
+        self._protocol = protocol
+        self._clock = clock
+        self._sent, self._received = sent, received
+        self._bucket = TokenBucket(rate_limit_bps, clock) if rate_limit_bps else None
+        self._state_lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._unsent = bytearray()
+        self._fault: RemoteProtocolError | ConnectionLost | None = None
+        self.closed = threading.Event()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @property
+    def peer(self) -> str:
+        """The other end's address, for people."""
+        try:
+            host, port = self._socket.getpeername()[:2]
+        except OSError:
+            return "a closed connection"
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def receive(self, timeout_s: float = IDLE_TIMEOUT_S) -> list[MessageT]:
+        """Wait for messages and return them; an error after good messages is raised by the next call."""
+        while True:
+            if self._fault is not None:
+                raise self._fault
+            data = self._receive_bytes(timeout_s)
+            with self._state_lock:
+                try:
+                    if data:
+                        self._protocol.receive_data(data)
+                    else:
+                        self._protocol.receive_eof()
+                        self._fault = ConnectionLost("the peer closed the connection")
+                except (RemoteProtocolError, ConnectionLost) as error:
+                    self._fault = error
+                messages = self._protocol.events()
+            if messages:
+                return messages
+
+    def send(self, action: Callable[[], None]) -> None:
+        """Run `action`, which has the protocol queue messages, and write them.
+
+        Returns when they are written, or when another thread that is writing will write them too.
+        """
+        with self._state_lock:
+            action()
+            self._unsent += self._protocol.data_to_send()
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what is queued; two threads never write at once."""
+        while self._unsent and self._writing.acquire(blocking=False):
+            try:
+                self._write_all()
+            finally:
+                self._writing.release()
+
+    def close(self) -> None:
+        """Close the connection and wake its threads; calling it twice does nothing."""
+        self.closed.set()
+        with contextlib.suppress(OSError):  # the peer was faster
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def _write_all(self) -> None:
+        while True:
+            with self._state_lock:
+                size = self._bucket.slice_bytes if self._bucket else len(self._unsent)
+                data = bytes(self._unsent[:size])
+                del self._unsent[:size]
+            if not data:
+                return
+            if self._bucket:
+                self._bucket.wait_for(len(data), self.closed)
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._socket.settimeout(SEND_TIMEOUT_S)
+            self._socket.sendall(data)
+        except TimeoutError as error:
+            raise ConnectionLost(f"the peer took nothing for {SEND_TIMEOUT_S:.0f} s") from error
+        except OSError as error:
+            raise ConnectionLost(f"the connection broke: {error.strerror or error}") from error
+        self._sent.add(len(data))
+
+    def _receive_bytes(self, timeout_s: float) -> bytes:
+        try:
+            self._socket.settimeout(timeout_s)
+            data = self._socket.recv(RECEIVE_BYTES)
+        except TimeoutError as error:
+            raise ConnectionLost(f"nothing was heard from the peer for {timeout_s:.0f} s") from error
+        except OSError as error:
+            raise ConnectionLost(f"the connection broke: {error.strerror or error}") from error
+        self._received.add(len(data))
+        return data

@@ -1,0 +1,22 @@
+"""Loaded models, shared: the engines of one process that use the same model folder use one copy."""
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from codec import Codec
+
+_lock = threading.Lock()
+_loaded: dict[tuple[Path | None, str], "Codec"] = {}
+
+
+def shared_codec(folder: Path | None, device: str) -> "Codec":
+    """Load a model once (None: the bundled one); raises `ModelError`."""
+    from codec import Codec  # noqa: PLC0415 - importing torch takes seconds
+
+    key = (folder.resolve() if folder else None, device)
+    with _lock:
+        if key not in _loaded:
+            _loaded[key] = Codec.load(folder, device=device)
+        return _loaded[key]

@@ -1,0 +1,335 @@
+"""The receiver engine: listens, serves many streams one after another and at once, and keeps what they bring."""
+
+import contextlib
+import errno
+import secrets
+import selectors
+import socket
+import threading
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codec.chunks import ChunkPlan
+from codec.errors import AudioFileError, UsageError
+from net.clock import SYSTEM_CLOCK, Clock
+from net.downlink import Downlink, Refusal
+from net.errors import ConnectError
+from net.events import EventLog
+from net.messages import Hello
+from net.meters import ProcessMeter
+from net.models import shared_codec
+from net.pipeline import Pipeline
+from net.session import StreamSession
+from net.settings import ReceiverSettings
+from net.sinks.wav import ChunkFilesSink, Sink, WavSink
+from net.stats import Event, LinkState, StreamStats
+
+if TYPE_CHECKING:
+    from codec import Codec
+
+KEPT_SESSIONS = 32
+"""Ended sessions that are still shown, and that a sender may still ask about."""
+TICK_S = 0.2
+
+
+class Receiver:
+    """Serves senders until it is stopped, or with `once` until one stream has ended. An `Engine`."""
+
+    def __init__(
+        self, settings: ReceiverSettings, *, clock: Clock = SYSTEM_CLOCK, codec: "Codec | None" = None
+    ) -> None:
+        self._settings, self._clock, self._codec = settings, clock, codec
+        self._events = EventLog(clock)
+        self._pipeline = Pipeline("receiver", clock)
+        self._process = ProcessMeter(clock)
+        self._listeners: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._sessions: dict[bytes, StreamSession] = {}
+        self._links: dict[StreamSession, Downlink] = {}
+        self._detached_s: dict[StreamSession, float] = {}
+        self._downlinks: dict[threading.Thread, Downlink] = {}
+        self._stop_requested = threading.Event()
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._pipeline.on_abort(self._wake)
+        self.port = settings.port
+        """The port that is listened on; known after `start`."""
+
+    @property
+    def title(self) -> str:
+        """Where the receiver listens."""
+        return f"listening on {self._settings.host}:{self.port}"
+
+    @property
+    def error(self) -> BaseException | None:
+        """The first error of the receiver, or with `once` of its stream."""
+        if self._pipeline.error is not None or not self._settings.once:
+            return self._pipeline.error
+        return next((session.error for session in self._all_sessions() if session.error), None)
+
+    def listen(self) -> None:
+        """Bind the port, which `start` does otherwise. Raises `ConnectError` where it cannot be had."""
+        self._listeners = _listen(self._settings.host, self._settings.port)
+        self.port = self._listeners[0].getsockname()[1]
+        self._events.info(f"listening on {self._settings.host}:{self.port}")
+
+    def start(self) -> None:
+        """Serve. Raises `ConnectError` where the address or the port cannot be had."""
+        if not self._listeners:
+            self.listen()
+        self._pipeline.add_stage("accept", self._serve)
+        self._pipeline.start()
+
+    def request_stop(self) -> None:
+        """Stop listening; what has come is still decoded and saved."""
+        if not self._stop_requested.is_set():
+            self._events.info("stopping: what has come is still saved")
+        self._stop_requested.set()
+        self._wake()
+
+    def stop(self, timeout_s: float = 5.0) -> tuple[str, ...]:
+        """End now; return the names of threads that outlived the deadline."""
+        deadline_s = self._clock.monotonic_s() + timeout_s
+        self._pipeline.abort()
+        for session in self._all_sessions():
+            session.abort()
+        alive = list(self._pipeline.join(timeout_s))
+        for session in self._all_sessions():
+            alive += session.join(max(0.0, deadline_s - self._clock.monotonic_s()))
+        self._close_sockets()
+        return tuple(alive)
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until the receiver has ended; tell whether it has."""
+        return self._pipeline.ended.wait(timeout_s)
+
+    def set_paused(self, paused: bool) -> None:
+        """A receiver that plays nothing has nothing to pause."""
+
+    def set_muted(self, muted: bool) -> None:
+        """A receiver that plays nothing has nothing to mute."""
+
+    def set_volume(self, volume: float) -> None:
+        """A receiver that plays nothing has no volume."""
+
+    def set_num_streams(self, num_streams: int) -> None:
+        """The sender decides."""
+
+    def events_since(self, sequence: int) -> tuple[Event, ...]:
+        """The kept events numbered `sequence` and above."""
+        return self._events.since(sequence)
+
+    def snapshots(self) -> tuple[StreamStats, ...]:
+        """The streams that are served, and the last ones that have ended, oldest first."""
+        return tuple(session.snapshot() for session in self._all_sessions())
+
+    def _all_sessions(self) -> list[StreamSession]:
+        with self._lock:
+            return list(self._sessions.values())
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # closed: there is nobody to wake
+            self._wake_writer.send(b"\0")
+
+    # The accepting thread: listens, starts connections, and ends what has waited too long.
+
+    def _serve(self) -> None:
+        if self._codec is None:
+            self._codec = shared_codec(self._settings.model_path, self._settings.device)
+        try:
+            with selectors.DefaultSelector() as selector:
+                for listener in (*self._listeners, self._wake_reader):
+                    selector.register(listener, selectors.EVENT_READ)
+                while not self._over():
+                    for key, _ in selector.select(TICK_S):
+                        self._take_readable(key.fileobj)
+                    self._tend_sessions()
+            self._wind_up()
+        finally:
+            self._close_sockets()
+
+    def _take_readable(self, ready: object) -> None:
+        assert isinstance(ready, socket.socket)
+        if ready is self._wake_reader:
+            ready.recv(4096)
+            return
+        try:
+            connection, _ = ready.accept()
+        except OSError as error:
+            self._events.warning(f"a connection could not be taken: {error}")
+            return
+        self._start_downlink(connection)
+
+    def _start_downlink(self, connection: socket.socket) -> None:
+        downlink = Downlink(
+            connection,
+            clock=self._clock,
+            events=self._events,
+            receiver_name=socket.gethostname(),
+            window_chunks=self._settings.buffer_chunks,
+            open_session=self._open_session,
+        )
+        thread = threading.Thread(target=downlink.run, name=f"receiver-{downlink.peer}")
+        self._downlinks[thread] = downlink
+        thread.start()
+
+    def _over(self) -> bool:
+        if self._pipeline.stopping.is_set() or self._stop_requested.is_set():
+            return True
+        sessions = self._all_sessions()
+        return self._settings.once and bool(sessions) and all(session.ended for session in sessions)
+
+    def _tend_sessions(self) -> None:
+        """Forget threads that have ended, and end sessions whose sender stays away."""
+        self._downlinks = {thread: link for thread, link in self._downlinks.items() if thread.is_alive()}
+        now_s = self._clock.monotonic_s()
+        for session in self._all_sessions():
+            if session.status.state is not LinkState.RECONNECTING:
+                self._detached_s.pop(session, None)
+            elif now_s - self._detached_s.setdefault(session, now_s) >= self._settings.grace_s:
+                session.close_early(f"the sender did not come back in {self._settings.grace_s:g} s")
+
+    def _wind_up(self) -> None:
+        """Tell the senders, save what has come, and end all connections."""
+        for downlink in list(self._downlinks.values()):
+            downlink.finish("the receiver was stopped")
+        for session in self._all_sessions():
+            session.close_early("the receiver was stopped")
+        for session in self._all_sessions():
+            while not session.wait(TICK_S):
+                if self._pipeline.stopping.is_set():
+                    session.abort()
+        for thread, downlink in self._downlinks.items():
+            thread.join(TICK_S * 10)
+            downlink.close()
+            thread.join()
+
+    def _close_sockets(self) -> None:
+        for listener in (*self._listeners, self._wake_reader, self._wake_writer):
+            listener.close()
+
+    # Called by the connections' threads.
+
+    def _open_session(self, hello: Hello, downlink: Downlink) -> StreamSession:
+        """Find the stream that HELLO names, or make it. Raises `Refusal`."""
+        codec = self._codec
+        assert codec is not None
+        _check_hello(hello, codec)
+        with self._lock:
+            session = self._sessions.get(hello.stream_id)
+            if session is None:
+                session = self._make_session(hello, codec)
+            elif session.ended and not session.complete:
+                raise Refusal("policy", "this stream has ended here: start a new one")
+            previous = self._links.get(session)
+            self._links[session] = downlink
+        if previous is not None:
+            previous.close()
+        session.peer = downlink.peer
+        self._events.info(
+            f"{hello.name} from {downlink.peer}: {hello.num_streams} streams, from chunk {session.next_index} on",
+            session.stream_id,
+        )
+        return session
+
+    def _make_session(self, hello: Hello, codec: "Codec") -> StreamSession:
+        active = sum(not session.ended for session in self._sessions.values())
+        if active >= self._settings.max_connections:
+            raise Refusal("busy", f"all {self._settings.max_connections} places are taken: try again later")
+        session = StreamSession(
+            hello,
+            codec,
+            self._make_sinks(hello, codec),
+            clock=self._clock,
+            events=self._events,
+            process=self._process,
+            window_chunks=self._settings.buffer_chunks,
+        )
+        self._sessions[hello.stream_id] = session
+        ended = [stream_id for stream_id, kept in self._sessions.items() if kept.ended]
+        for stream_id in ended[: max(0, len(self._sessions) - KEPT_SESSIONS)]:
+            self._links.pop(self._sessions.pop(stream_id), None)
+        session.start()
+        return session
+
+    def _make_sinks(self, hello: Hello, codec: "Codec") -> list[Sink]:
+        stem = self._file_stem(codec.kbps(hello.num_streams))
+        try:
+            sinks: list[Sink] = [WavSink(stem.with_name(f"{stem.name}.wav"), hello.sample_rate)]
+            if self._settings.save_chunks:
+                sinks.append(ChunkFilesSink(stem.with_name(f"{stem.name}_chunks"), hello.sample_rate))
+        except AudioFileError as error:
+            raise Refusal("storage", str(error)) from error
+        return sinks
+
+    def _file_stem(self, kbps: float) -> Path:
+        """A name that nothing from the wire has a part in, and that no file has yet."""
+        now = datetime.fromtimestamp(self._clock.epoch_s())
+        stem = self._settings.save_path / f"received_{kbps:.1f}kbps_{now:%Y%m%d_%H%M%S}"
+        while stem.with_name(f"{stem.name}.wav").exists():
+            stem = stem.with_name(f"{stem.name}_{secrets.token_hex(2)}")
+        return stem
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """Listen on every address that `host` stands for, all on one port."""
+    listeners: list[socket.socket] = []
+    refused: OSError | None = None
+    for family, address in _addresses(host, port):
+        bound = listeners[0].getsockname()[1] if listeners else port
+        try:
+            listeners.append(_listen_on(family, (address, bound)))
+        except OSError as error:
+            refused = error
+    in_use = refused is not None and refused.errno in (errno.EADDRINUSE, errno.EACCES)
+    if in_use or not listeners:
+        for listener in listeners:
+            listener.close()
+        raise _cannot_listen(host, port, refused)
+    return listeners
+
+
+def _addresses(host: str, port: int) -> list[tuple[int, str]]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise ConnectError(f"there is no host {host!r} ({error.strerror}): check --host") from error
+    return list(dict.fromkeys((int(family), str(address[0])) for family, _, _, _, address in found))
+
+
+def _cannot_listen(host: str, port: int, error: OSError | None) -> ConnectError:
+    reason = error.strerror if error is not None else "it stands for no address"
+    return ConnectError(f"cannot listen on {host}:{port} ({reason}): choose another --host or --port")
+
+
+def _listen_on(family: int, address: tuple[str, int]) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _check_hello(hello: Hello, codec: "Codec") -> None:
+    """Refuse a stream that this model cannot decode."""
+    if hello.fingerprint != codec.fingerprint:
+        raise Refusal(
+            "model",
+            f"the sender codes with model {hello.model} ({hello.fingerprint}), "
+            f"this receiver has {codec.name} ({codec.fingerprint}): both need the same --model-path",
+        )
+    promised = (hello.sample_rate, hello.groups, hello.bits_per_code)
+    if promised != (codec.sample_rate, codec.groups, codec.bits_per_code) or hello.num_streams > codec.max_streams:
+        raise Refusal("format", f"the stream's format does not fit the model {codec.name}")
+    if hello.stitching != "crossfade":
+        raise Refusal("format", f"this receiver does not know the stitching {hello.stitching!r}")
+    try:
+        ChunkPlan(hello.chunk_samples, hello.overlap_samples)
+    except UsageError as error:
+        raise Refusal("format", str(error)) from error

@@ -1,0 +1,364 @@
+"""The sender engine: source → chunker → encoder → window → socket, each in a thread of its own."""
+
+import secrets
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+from codec.bitstream import pack_codes
+from codec.chunks import Audio, Chunk, Chunker
+from codec.streaming import encode_chunk
+from net import messages
+from net.clock import SYSTEM_CLOCK, Clock
+from net.events import EventLog
+from net.messages import End, Feedback, Hello
+from net.meters import CodecMeter, DurationMeter, ProcessMeter, RateMeter
+from net.models import shared_codec
+from net.pipeline import Pipeline, PipelineStopped, StageQueue
+from net.settings import SenderSettings
+from net.sound import SoundMeter
+from net.sources import FileSource, Source, SourceBlock
+from net.stats import Event, LinkState, Role, SenderChunks, StreamStats
+from net.status import StreamStatus, eta_s
+from net.uplink import Uplink, UplinkSettings
+from net.window import SendWindow
+
+if TYPE_CHECKING:
+    from codec import Codec
+
+SAMPLE_RATE = 16000
+RECONNECT_TIMEOUT_S = 30.0
+IN_FLIGHT_CHUNKS = 32
+"""Unacknowledged chunks before the receiver says how many it allows."""
+
+
+class CapturedChunk:
+    """A chunk of sound and when its last sample was captured."""
+
+    __slots__ = ("captured_s", "chunk")
+
+    def __init__(self, chunk: Chunk, captured_s: float) -> None:
+        self.chunk, self.captured_s = chunk, captured_s
+
+
+class Sender:
+    """Streams one source to one receiver. An `Engine`; what is not given is loaded as the settings say."""
+
+    def __init__(
+        self,
+        settings: SenderSettings,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        codec: "Codec | None" = None,
+        source: Source | None = None,
+    ) -> None:
+        self._settings, self._clock = settings, clock
+        self._codec, self._source = codec, source
+        self._stream_id = secrets.token_bytes(16)
+        self._events = EventLog(clock)
+        self._status = StreamStatus(clock)
+        self._pipeline = Pipeline("sender", clock)
+        self._captured: StageQueue[CapturedChunk] = self._pipeline.add_queue("encode", settings.buffer_chunks)
+        self._window = SendWindow(settings.buffer_chunks, IN_FLIGHT_CHUNKS)
+        self._uplink = self._make_uplink()
+        self._pipeline.on_abort(self._window.abort)
+        self._pipeline.on_abort(self._uplink.close)
+        self._num_streams = settings.num_streams
+        self._running = threading.Event()
+        self._running.set()
+        self._stop_reading = threading.Event()
+        for event in (self._running, self._stop_reading, self._uplink.accepted):
+            self._pipeline.on_abort(event.set)
+        self._muted = False
+        self._epoch_s = clock.epoch_s()
+        self._read = self._encoded = self._sent = self._resent = self._samples = self._sent_samples = 0
+        self._payload = RateMeter("payload", clock)
+        self._encoding = CodecMeter("encode", SAMPLE_RATE, clock)
+        self._latencies = {name: DurationMeter(name, clock) for name in ("encoded", "sent", "decoded", "heard")}
+        self._round_trip = DurationMeter("round trip", clock)
+        self._clock_offset_ms: float | None = None
+        self._process = ProcessMeter(clock)
+        self._sound = SoundMeter(SAMPLE_RATE)
+
+    @property
+    def title(self) -> str:
+        """Where the stream goes."""
+        return f"→ {self._settings.host}:{self._settings.port}"
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended the stream early."""
+        return self._pipeline.error
+
+    def start(self) -> None:
+        """Open the source and start. Raises `AudioFileError` where the source cannot be opened."""
+        if self._source is None:
+            settings = self._settings
+            self._source = FileSource(settings.input, SAMPLE_RATE, self._clock, realtime=settings.realtime)
+        self._pipeline.add_stage("read", self._read_source)
+        self._pipeline.add_stage("encode", self._encode_chunks)
+        self._pipeline.add_stage("send", self._send_stream)
+        self._events.info(f"connecting to {self._settings.host}:{self._settings.port}")
+        self._pipeline.start()
+
+    def request_stop(self) -> None:
+        """Stop reading; what was read is still sent."""
+        if not self._stop_reading.is_set():
+            self._events.info("stopping: what was read is still sent")
+        self._stop_reading.set()
+        self._running.set()
+        if not self._uplink.accepted.is_set():
+            self._pipeline.abort()  # nothing was read, so nothing is lost
+
+    def stop(self, timeout_s: float = 5.0) -> tuple[str, ...]:
+        """End now; return the names of threads that outlived the deadline."""
+        self._pipeline.abort()
+        alive = self._pipeline.join(timeout_s)
+        if self._source is not None:
+            self._source.close()
+        self._end_status()
+        return alive
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until the stream has ended; tell whether it has."""
+        ended = self._pipeline.ended.wait(timeout_s)
+        if ended:
+            self._end_status()
+        return ended
+
+    def set_paused(self, paused: bool) -> None:
+        """Pause or resume reading; what was read before is still sent."""
+        if paused == (not self._running.is_set()):
+            return
+        self._events.info("paused" if paused else "resumed")
+        self._status.set_paused(paused)
+        if paused:
+            self._running.clear()
+        else:
+            self._running.set()
+
+    def set_muted(self, muted: bool) -> None:
+        """Send silence instead of the source."""
+        if muted != self._muted:
+            self._events.info("muted" if muted else "unmuted")
+        self._muted = muted
+
+    def set_volume(self, volume: float) -> None:
+        """A sender plays nothing."""
+
+    def set_num_streams(self, num_streams: int) -> None:
+        """Use so many streams from the next chunk on, at most as many as the settings say."""
+        num_streams = max(1, min(num_streams, self._settings.num_streams))
+        if num_streams != self._num_streams:
+            self._events.info(f"streams {self._num_streams} → {num_streams} from the next chunk on")
+        self._num_streams = num_streams
+
+    def events_since(self, sequence: int) -> tuple[Event, ...]:
+        """The kept events numbered `sequence` and above."""
+        return self._events.since(sequence)
+
+    def snapshots(self) -> tuple[StreamStats, ...]:
+        """The one stream as of now."""
+        codec, source, settings = self._codec, self._source, self._settings
+        total = source.total_samples if source else None
+        total_s = None if total is None else total / SAMPLE_RATE
+        audio_s, on_air_s = self._sent_samples / SAMPLE_RATE, self._status.on_air_s
+        return (
+            StreamStats(
+                role=Role.SENDER,
+                stream_id=self._stream_id.hex(),
+                state=self._final_state(),
+                reason=str(self.error) if self.error else self._status.reason,
+                epoch_s=self._clock.epoch_s(),
+                source=source.name if source else settings.input.name,
+                peer=self._uplink.peer,
+                model=codec.name if codec else "",
+                fingerprint=codec.fingerprint if codec else "",
+                sample_rate=SAMPLE_RATE,
+                num_streams=self._num_streams,
+                max_streams=settings.num_streams,
+                nominal_kbps=codec.kbps(self._num_streams) if codec else 0.0,
+                stitching="crossfade",
+                chunk_ms=settings.plan.chunk_samples * 1000 / SAMPLE_RATE,
+                overlap_ms=settings.plan.overlap_samples * 1000 / SAMPLE_RATE,
+                on_air_s=on_air_s,
+                audio_s=audio_s,
+                total_s=total_s,
+                eta_s=eta_s(audio_s, total_s, on_air_s),
+                payload=self._payload.stats(),
+                wire=self._uplink.wire.stats(),
+                queues=(self._captured.stats(), *self._window.stats()),
+                latencies=tuple(meter.stats() for meter in self._latencies.values()),
+                round_trip=self._round_trip.stats(),
+                clock_offset_ms=self._clock_offset_ms,
+                chunks=self._chunk_counts(),
+                codec=self._encoding.stats(),
+                send=self._uplink.send_durations.stats(),
+                process=self._process.stats(),
+                sound=self._sound.stats(),
+            ),
+        )
+
+    def _chunk_counts(self) -> SenderChunks:
+        waiting, _ = self._window.stats()
+        return SenderChunks(
+            read=self._read,
+            encoded=self._encoded,
+            sent=self._sent,
+            acknowledged=self._window.acknowledged,
+            resent=self._resent,
+            in_flight=self._window.in_flight,
+            dropped=waiting.dropped + self._captured.stats().dropped,
+        )
+
+    def _final_state(self) -> LinkState:
+        if self._pipeline.ended.is_set():
+            self._end_status()
+        return self._status.state
+
+    def _end_status(self) -> None:
+        if not self._pipeline.ended.is_set():
+            return
+        self._payload.stop()
+        self._uplink.wire.stop()
+        if self._pipeline.error is not None:
+            self._status.set(LinkState.FAILED, str(self._pipeline.error))
+        elif self._pipeline.stopping.is_set():
+            self._status.set(LinkState.FAILED, "stopped before the end")
+        else:
+            self._status.set(LinkState.DONE)
+
+    def _make_uplink(self) -> Uplink:
+        settings = self._settings
+        return Uplink(
+            UplinkSettings(
+                host=settings.host,
+                port=settings.port,
+                connect_timeout_s=settings.connect_timeout_s,
+                reconnect_timeout_s=RECONNECT_TIMEOUT_S,
+                rate_limit_bps=settings.rate_limit_bps,
+            ),
+            self._window,
+            clock=self._clock,
+            stopping=self._pipeline.stopping,
+            status=self._status,
+            events=self._events,
+            on_feedback=self._take_feedback,
+            on_sent=self._count_sent,
+        )
+
+    def _hello(self, codec: "Codec", source: Source) -> Hello:
+        plan = self._settings.plan
+        return Hello(
+            stream_id=self._stream_id,
+            resume=False,
+            fingerprint=codec.fingerprint,
+            model=codec.name,
+            sample_rate=codec.sample_rate,
+            chunk_samples=plan.chunk_samples,
+            overlap_samples=plan.overlap_samples,
+            stitching="crossfade",
+            num_streams=self._settings.num_streams,
+            groups=codec.groups,
+            bits_per_code=codec.bits_per_code,
+            total_samples=source.total_samples,
+            epoch_s=self._epoch_s,
+            live=source.live,
+            name=source.name,
+            sender=socket.gethostname(),
+        )
+
+    # Stages: each method below runs in a thread of its own.
+
+    def _read_source(self) -> None:
+        source = self._source
+        assert source is not None
+        self._await_accept()
+        chunker = Chunker(self._settings.plan)
+        captured_s = self._clock.epoch_s()
+        try:
+            for block in source.blocks(self._stop_reading):
+                captured_s = block.captured_s
+                self._put_chunks(chunker.push(self._heard(block)), captured_s)
+                self._await_resume(source)
+                if self._stop_reading.is_set():
+                    break
+            self._put_chunks(chunker.finish(), captured_s)
+            self._captured.finish()
+        finally:
+            source.close()
+
+    def _await_accept(self) -> None:
+        """Sound is taken only when somebody listens: time at the door is no latency."""
+        self._uplink.accepted.wait()
+        if self._pipeline.stopping.is_set():
+            raise PipelineStopped
+
+    def _await_resume(self, source: Source) -> None:
+        if self._running.is_set():
+            return
+        paused_s = self._clock.monotonic_s()
+        self._running.wait()
+        source.delay(self._clock.monotonic_s() - paused_s)
+
+    def _heard(self, block: SourceBlock) -> Audio:
+        audio = block.audio * 0 if self._muted else block.audio
+        self._sound.push(audio)
+        self._samples += len(audio)
+        return audio
+
+    def _put_chunks(self, chunks: list[Chunk], captured_s: float) -> None:
+        for chunk in chunks:
+            self._read += 1
+            self._captured.put(CapturedChunk(chunk, captured_s))
+
+    def _encode_chunks(self) -> None:
+        for captured in self._captured:
+            self._window.put(self._encode(captured))
+            self._encoded += 1
+        self._window.finish()
+
+    def _encode(self, captured: CapturedChunk) -> messages.Chunk:
+        codec = self._codec
+        assert codec is not None
+        with self._encoding.time(captured.chunk.samples):
+            coded = encode_chunk(codec, captured.chunk, self._num_streams)
+        self._latencies["encoded"].add(self._clock.epoch_s() - captured.captured_s)
+        return messages.Chunk(
+            index=coded.index,
+            samples=coded.samples,
+            num_streams=coded.num_streams,
+            tail=coded.tail,
+            silence_dbfs=None,
+            capture_s=max(0.0, captured.captured_s - self._epoch_s),
+            payload=pack_codes(coded.codes, codec.bits_per_code),
+        )
+
+    def _send_stream(self) -> None:
+        source = self._source
+        assert source is not None
+        if self._codec is None:
+            self._codec = shared_codec(self._settings.model_path, self._settings.device)
+        self._uplink.run(self._hello(self._codec, source), self._end)
+
+    def _end(self) -> End:
+        return End(chunks=self._read, samples=self._samples, complete=not self._stop_reading.is_set())
+
+    def _count_sent(self, index: int, capture_s: float, payload_bytes: int, resent: bool) -> None:
+        self._payload.add(payload_bytes)
+        self._latencies["sent"].add(self._clock.epoch_s() - self._epoch_s - capture_s)
+        plan = self._settings.plan
+        self._sent_samples = min(plan.start(index) + plan.chunk_samples, self._samples)
+        if resent:
+            self._resent += 1
+        else:
+            self._sent += 1
+
+    def _take_feedback(self, feedback: Feedback) -> None:
+        for name, latency_ms in (("decoded", feedback.decoded_latency_ms), ("heard", feedback.heard_latency_ms)):
+            if latency_ms is not None:
+                self._latencies[name].add(latency_ms / 1000)
+        if feedback.round_trip_ms is not None:
+            self._round_trip.add(feedback.round_trip_ms / 1000)
+        if feedback.clock_offset_ms is not None:
+            self._clock_offset_ms = feedback.clock_offset_ms

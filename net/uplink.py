@@ -1,0 +1,231 @@
+"""The sender's connection: made, kept, made again. It takes packets from the window and gives acknowledgements back."""
+
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from msgspec.structs import replace
+
+from net.clock import Clock
+from net.errors import ConnectError, ConnectionLost, ProtocolError, StreamRefused
+from net.events import EventLog
+from net.link import IDLE_TIMEOUT_S, Link
+from net.messages import Accept, End, Feedback, Hello, Ping, Pong, Refuse
+from net.meters import DurationMeter, RateMeter
+from net.pipeline import PipelineStopped
+from net.protocol import SenderProtocol
+from net.stats import LinkState
+from net.status import StreamStatus
+from net.window import SendWindow
+
+FIRST_BACKOFF_S = 0.1
+LONGEST_BACKOFF_S = 3.0
+ATTEMPT_TIMEOUT_S = 3.0
+
+Received: TypeAlias = Accept | Refuse | Feedback | Ping | Pong
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UplinkSettings:
+    """Where to connect, and how long to try."""
+
+    host: str
+    port: int
+    connect_timeout_s: float
+    reconnect_timeout_s: float
+    rate_limit_bps: int | None
+
+
+class Uplink:
+    """Sends what the window holds, over as many connections as it takes, until the receiver says that all is saved."""
+
+    def __init__(
+        self,
+        settings: UplinkSettings,
+        window: SendWindow,
+        *,
+        clock: Clock,
+        stopping: threading.Event,
+        status: StreamStatus,
+        events: EventLog,
+        on_feedback: Callable[[Feedback], None],
+        on_sent: Callable[[int, float, int, bool], None],
+    ) -> None:
+        self._settings, self._window = settings, window
+        self._clock, self._stopping = clock, stopping
+        self._status, self._events = status, events
+        self._on_feedback, self._on_sent = on_feedback, on_sent
+        self.wire = RateMeter("wire", clock)
+        self.received = RateMeter("received", clock)
+        self.send_durations = DurationMeter("send", clock)
+        self.accepted = threading.Event()
+        """Set when a receiver has accepted the stream for the first time."""
+        self.peer = f"{settings.host}:{settings.port}"
+        self._link: Link[Received] | None = None
+        self._protocol: SenderProtocol | None = None
+        self._lost: BaseException | None = None
+        self._early: list[Received] = []
+        self._finished = False
+        self._over = threading.Event()
+
+    def run(self, hello: Hello, end: Callable[[], End]) -> None:
+        """Carry the stream to its end. Raises `ConnectError`, `StreamRefused`, `ConnectionLost` or `ProtocolError`."""
+        try:
+            while True:
+                self._connect(hello)
+                try:
+                    self._carry(end)
+                    return
+                except ConnectionLost as error:
+                    self._events.warning(f"connection lost: {error}", "")
+                    self._status.set(LinkState.RECONNECTING, str(error))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection and wake whoever waits for it."""
+        link = self._link
+        if link is not None:
+            link.close()
+        self._over.set()
+
+    def _connect(self, hello: Hello) -> None:
+        again = self.accepted.is_set()
+        timeout_s = self._settings.reconnect_timeout_s if again else self._settings.connect_timeout_s
+        deadline_s = self._clock.monotonic_s() + timeout_s
+        backoff_s = FIRST_BACKOFF_S
+        while True:
+            try:
+                self._open(hello, resume=again)
+                return
+            except (OSError, ConnectionLost) as error:
+                self._check_stopped()
+                if self._clock.monotonic_s() + backoff_s > deadline_s:
+                    raise self._gave_up(error, timeout_s, again) from error
+            self._clock.wait(self._stopping, backoff_s)
+            self._check_stopped()
+            backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
+
+    def _gave_up(self, error: BaseException, timeout_s: float, again: bool) -> ConnectError | ConnectionLost:
+        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        if again:
+            return ConnectionLost(f"the connection to {self.peer} was lost and did not come back in {timeout_s:g} s")
+        return ConnectError(
+            f"cannot connect to {self.peer} within {timeout_s:g} s ({reason}): is the receiver running there?"
+        )
+
+    def _open(self, hello: Hello, *, resume: bool) -> None:
+        address = (self._settings.host, self._settings.port)
+        connection = socket.create_connection(address, timeout=ATTEMPT_TIMEOUT_S)
+        protocol = SenderProtocol(_resuming(hello) if resume else hello)
+        link: Link[Received] = Link(
+            connection,
+            protocol,
+            clock=self._clock,
+            sent=self.wire,
+            received=self.received,
+            rate_limit_bps=self._settings.rate_limit_bps,
+        )
+        self._link, self._protocol = link, protocol
+        try:
+            self._check_stopped()
+            accept = self._handshake(link)
+        except BaseException:
+            link.close()
+            raise
+        self._begin(link, accept)
+
+    def _handshake(self, link: Link[Received]) -> Accept:
+        link.send(lambda: None)
+        answer, *self._early = link.receive(IDLE_TIMEOUT_S)
+        if isinstance(answer, Refuse):
+            raise StreamRefused(answer.reason, answer.code)
+        assert isinstance(answer, Accept)
+        return answer
+
+    def _begin(self, link: Link[Received], accept: Accept) -> None:
+        self.peer = link.peer
+        self._lost, self._finished = None, False
+        self._over.clear()
+        self._window.in_flight_limit = accept.window_chunks
+        self._window.rewind(accept.next_chunk)
+        verb = "resumed" if self.accepted.is_set() else "accepted"
+        self._events.info(
+            f"{verb} by {accept.receiver or 'the receiver'} at {self.peer}, from chunk {accept.next_chunk}"
+        )
+        self._status.set(LinkState.STREAMING)
+        self.accepted.set()
+
+    def _carry(self, end: Callable[[], End]) -> None:
+        link, protocol = self._link, self._protocol
+        assert link is not None
+        assert protocol is not None
+        listener = threading.Thread(target=self._listen, args=(link, protocol), name="sender-listen")
+        listener.start()
+        try:
+            self._send_all(link, protocol, end)
+            self._await_finish()
+        finally:
+            link.close()
+            listener.join(ATTEMPT_TIMEOUT_S)
+
+    def _send_all(self, link: Link[Received], protocol: SenderProtocol, end: Callable[[], End]) -> None:
+        while (outgoing := self._window.take()) is not None:
+            chunk = outgoing.chunk
+            if chunk is None:
+                self._status.set(LinkState.DRAINING)
+                link.send(lambda: protocol.send_end(end()))
+                return
+            with self.send_durations.time():
+                link.send(lambda chunk=chunk: protocol.send_chunk(chunk))  # type: ignore[misc]
+            self._on_sent(chunk.index, chunk.capture_s, len(chunk.payload), outgoing.resent)
+        self._raise_lost()
+
+    def _await_finish(self) -> None:
+        self._over.wait()
+        self._check_stopped()
+        if not self._finished:
+            self._raise_lost()
+
+    def _raise_lost(self) -> None:
+        self._check_stopped()
+        raise self._lost or ConnectionLost("the connection ended")
+
+    def _check_stopped(self) -> None:
+        if self._stopping.is_set():
+            raise PipelineStopped
+
+    def _listen(self, link: Link[Received], protocol: SenderProtocol) -> None:
+        try:
+            for message in self._early:
+                self._take(message, link, protocol)
+            while not self._finished:
+                for message in link.receive():
+                    self._take(message, link, protocol)
+        except (ConnectionLost, ProtocolError, StreamRefused) as error:
+            if not self._finished:
+                self._lost = error
+                self._window.interrupt()
+        finally:
+            self._over.set()
+
+    def _take(self, message: Received, link: Link[Received], protocol: SenderProtocol) -> None:
+        match message:
+            case Feedback():
+                self._window.acknowledge(message.acknowledged)
+                self._on_feedback(message)
+                self._finished = message.finished
+            case Ping():
+                now_s = self._clock.epoch_s()
+                pong = Pong(message.id, message.sent_s, now_s, self._clock.epoch_s())
+                link.send(lambda: protocol.send_pong(pong))
+            case Refuse():
+                raise StreamRefused(message.reason, message.code)
+            case _:
+                pass
+
+
+def _resuming(hello: Hello) -> Hello:
+    return replace(hello, resume=True)
