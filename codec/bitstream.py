@@ -20,7 +20,13 @@ def packed_bytes(num_streams: int, groups: int, frames: int, bits_per_code: int)
 
 
 def pack_codes(codes: npt.NDArray[np.integer], bits_per_code: int) -> bytes:
-    """Pack codes `[stream, group, frame]`; raises `ValueError` for a code that needs more than `bits_per_code`."""
+    """Pack codes `[stream, group, frame]`.
+
+    Raises `ValueError` for a code that needs more than `bits_per_code`, and `TypeError` for codes of no integer type.
+    """
+    _check_width(bits_per_code)
+    if not np.issubdtype(codes.dtype, np.integer):
+        raise TypeError(f"codes must be integers, not {codes.dtype}")
     flat = np.ascontiguousarray(codes).reshape(-1)
     if flat.size and (flat.min() < 0 or flat.max() >> bits_per_code):
         raise ValueError(f"codes must lie in 0 to {(1 << bits_per_code) - 1}, got {flat.min()} to {flat.max()}")
@@ -34,6 +40,7 @@ def unpack_codes(packed: bytes, num_streams: int, groups: int, frames: int, bits
 
     Raises `ValueError` where `packed` has another length than that shape needs, or its filling bits are not zero.
     """
+    _check_width(bits_per_code)
     expected = packed_bytes(num_streams, groups, frames, bits_per_code)
     if len(packed) != expected:
         raise ValueError(
@@ -47,3 +54,22 @@ def unpack_codes(packed: bytes, num_streams: int, groups: int, frames: int, bits
     padded[:, MAX_BITS_PER_CODE - bits_per_code :] = bits[:used].reshape(-1, bits_per_code)
     codes = np.packbits(padded, axis=1).view(">u2").astype(np.uint16)
     return codes.reshape(num_streams, groups, frames)
+
+
+def keep_streams(packed: bytes, num_streams: int, groups: int, frames: int, bits_per_code: int) -> bytes:
+    """Cut packed codes down to their first `num_streams`; raises `ValueError` where there are fewer."""
+    kept = packed_bytes(num_streams, groups, frames, bits_per_code)
+    if len(packed) < kept:
+        raise ValueError(
+            f"{num_streams}×{groups}×{frames} codes of {bits_per_code} bits take {kept} bytes, got {len(packed)}"
+        )
+    filling_bits = 8 * kept - num_streams * groups * frames * bits_per_code
+    if not filling_bits:
+        return packed[:kept]
+    last = packed[kept - 1] >> filling_bits << filling_bits
+    return packed[: kept - 1] + bytes([last])
+
+
+def _check_width(bits_per_code: int) -> None:
+    if not 1 <= bits_per_code <= MAX_BITS_PER_CODE:
+        raise ValueError(f"a code must have 1 to {MAX_BITS_PER_CODE} bits, not {bits_per_code}")

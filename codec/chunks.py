@@ -97,9 +97,9 @@ class Chunker:
     def finish(self) -> list[Chunk]:
         """Return the last, shorter chunk, if anything but overlap is left; the chunker is then empty."""
         overlap = self._plan.overlap_samples if self._next_index else 0
-        if self._filled <= overlap:
-            return []
-        return [self._emit()]
+        chunks = [self._emit()] if self._filled > overlap else []
+        self._filled = 0
+        return chunks
 
     def _emit(self) -> Chunk:
         chunk = Chunk(self._next_index, self._buffer[: self._filled].copy())
