@@ -7,6 +7,7 @@ Each message reads as advice: what is wrong, with which value, and what to do.
     ├── ModelError          a model folder is missing, broken or of another kind
     ├── AudioFileError      a sound file cannot be read or written
     ├── ContainerError      an .esc file is broken
+    │   └── DamagedChunk    one chunk of it is: the others can be decoded
     └── net.errors.LinkError and what stands below it
 """
 
@@ -29,3 +30,11 @@ class AudioFileError(EscError):
 
 class ContainerError(EscError):
     """An `.esc` file is broken, cut off, or of an unknown version."""
+
+
+class DamagedChunk(ContainerError):
+    """Chunk `index` of an `.esc` file does not have the content that was written."""
+
+    def __init__(self, message: str, index: int) -> None:
+        super().__init__(message)
+        self.index = index

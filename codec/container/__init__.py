@@ -1,0 +1,18 @@
+"""The `.esc` file: codes at rest, with an index, checked by CRC. `codec/FORMAT.md` describes every byte."""
+
+from codec.container.layout import EscHeader, Stitching, StoredChunk
+from codec.container.reader import EscReader
+from codec.container.thinning import thin_chunk, thin_header, thinned_chunks
+from codec.container.writer import EscPacker, EscWriter
+
+__all__ = [
+    "EscHeader",
+    "EscPacker",
+    "EscReader",
+    "EscWriter",
+    "Stitching",
+    "StoredChunk",
+    "thin_chunk",
+    "thin_header",
+    "thinned_chunks",
+]

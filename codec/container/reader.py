@@ -1,0 +1,152 @@
+"""Reading `.esc` files: by their index, or by a scan where the index is missing or damaged."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from codec.container.layout import (
+    END_BYTES,
+    MAX_HEADER_BYTES,
+    EscHeader,
+    StoredChunk,
+    Trailer,
+    header_bytes,
+    parse_header,
+    parse_record,
+    parse_trailer,
+    trailer_bytes,
+)
+from codec.container.scan import Contents, Place, Scan
+from codec.errors import ContainerError, DamagedChunk
+
+
+class EscReader:
+    """An `.esc` file, open for reading its chunks in any order.
+
+    What is wrong with the file but can be lived with is told by `warnings`, in words. Raises `ContainerError` where
+    the file cannot be opened or its header is damaged.
+    """
+
+    def __init__(self, file: Path | BinaryIO) -> None:
+        self.name = str(file) if isinstance(file, Path) else "the .esc file"
+        try:
+            self._file: BinaryIO = file.open("rb") if isinstance(file, Path) else file
+        except OSError as error:
+            raise ContainerError(f"cannot read {self.name!r}: {error.strerror or error}") from error
+        try:
+            self._size = self._file.seek(0, 2)
+            start = self._read(0, MAX_HEADER_BYTES)
+            self._header_bytes = header_bytes(start[:10])
+            self.header: EscHeader = parse_header(start[: self._header_bytes])
+            self._contents = self._by_index() or Scan(self._read, self._size, self.header, self._header_bytes).run()
+        except ContainerError as error:
+            self.close()
+            raise ContainerError(f"{self.name}: {error}") from error
+
+    @property
+    def total_samples(self) -> int:
+        """Length of each channel in samples at the header's rate; of a cut-off file, up to its last whole chunk."""
+        return self._contents.total_samples
+
+    @property
+    def chunk_count(self) -> int:
+        """Chunks of each channel, missing ones included."""
+        return self.header.plan.chunk_count(self.total_samples)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the file holds the whole sound: it was neither cut off nor was the sound stopped early."""
+        return self._contents.complete
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was found wrong on opening, for people; empty for a sound file. `damage` looks at every chunk too."""
+        return self._contents.warnings
+
+    @property
+    def file_bytes(self) -> int:
+        """Length of the file in bytes."""
+        return self._size
+
+    @property
+    def missing_chunks(self) -> int:
+        """How many chunks of all channels were never stored (or are gone, where the file had to be scanned)."""
+        return self.chunk_count * self.header.channels - len(self._contents.places)
+
+    def read(self, index: int, channel: int = 0) -> StoredChunk | None:
+        """Read one chunk; None where it is missing. Raises `DamagedChunk` where its CRC does not match."""
+        slot = index * self.header.channels + channel
+        place = self._contents.places.get(slot)
+        if place is None:
+            if any(slot in slots for slots in self._contents.damaged):
+                raise self._damaged(index, channel)
+            return None
+        chunk = parse_record(self._read(place.offset, place.length), self.header)
+        expected = self.header.samples_of(index, self.total_samples)
+        if chunk is None or (chunk.index, chunk.channel, chunk.samples) != (index, channel, expected):
+            raise self._damaged(index, channel)
+        return chunk
+
+    def chunks(self, channel: int = 0) -> Iterator[StoredChunk | None]:
+        """All chunks of a channel in order, as `read` gives them."""
+        for index in range(self.chunk_count):
+            yield self.read(index, channel)
+
+    def damage(self) -> tuple[str, ...]:
+        """Read everything and tell, in words, what is wrong: the warnings, and each damaged chunk."""
+        found = list(self.warnings)
+        for index in range(self.chunk_count):
+            for channel in range(self.header.channels):
+                try:
+                    self.read(index, channel)
+                except DamagedChunk as error:
+                    found.append(str(error).removeprefix(f"{self.name}: "))
+        return tuple(found)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _damaged(self, index: int, channel: int) -> DamagedChunk:
+        return DamagedChunk(f"{self.name}: {self._where(index, channel)} is damaged (its CRC does not match)", index)
+
+    def _where(self, index: int, channel: int) -> str:
+        start_s = self.header.plan.start(index) / self.header.sample_rate
+        end_s = start_s + self.header.samples_of(index, self.total_samples) / self.header.sample_rate
+        of_channel = f" of channel {channel + 1}" if self.header.channels > 1 else ""
+        return f"chunk {index}{of_channel} ({start_s:.2f} to {end_s:.2f} s)"
+
+    def _read(self, offset: int, length: int) -> bytes:
+        try:
+            self._file.seek(offset)
+            return self._file.read(length)
+        except OSError as error:
+            raise ContainerError(f"cannot read {self.name!r}: {error.strerror or error}") from error
+
+    def _by_index(self) -> Contents | None:
+        """Follow the trailer at the file's end; None where there is none that fits the file."""
+        end = self._size - END_BYTES
+        length = trailer_bytes(self._read(end, END_BYTES)) if end >= self._header_bytes else None
+        if length is None or not END_BYTES < length <= self._size - self._header_bytes:
+            return None
+        trailer = parse_trailer(self._read(self._size - length, length - END_BYTES), self.header)
+        if trailer is None or sum(trailer.record_bytes) != self._size - length - self._header_bytes:
+            return None
+        return Contents(self._places(trailer), trailer.total_samples, trailer.complete)
+
+    def _places(self, trailer: Trailer) -> dict[int, Place]:
+        places, offset = {}, self._header_bytes
+        for slot, length in enumerate(trailer.record_bytes):
+            if length:
+                places[slot] = Place(offset, length)
+            offset += length
+        return places

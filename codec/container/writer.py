@@ -1,0 +1,153 @@
+"""Writing `.esc` files: chunk after chunk, whole or not at all."""
+
+import contextlib
+import secrets
+from array import array
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from codec.container.layout import (
+    RECORD_HEADER_BYTES,
+    EscHeader,
+    StoredChunk,
+    Trailer,
+    pack_header,
+    pack_record,
+    pack_trailer,
+    record_bytes,
+)
+from codec.errors import ContainerError
+
+
+class EscPacker:
+    """Turns chunks into the bytes of a file; the caller writes them one after another.
+
+    Chunks come by rising index and, within it, rising channel; those left out are missing from the file. Only the
+    last may be shorter than the plan's chunks. Raises `ValueError` for chunks that break this.
+    """
+
+    def __init__(self, header: EscHeader) -> None:
+        self.header = header
+        self._lengths = array("L")
+        self._last: StoredChunk | None = None
+
+    def start(self) -> bytes:
+        """The file's first bytes."""
+        return pack_header(self.header)
+
+    def add(self, chunk: StoredChunk) -> bytes:
+        """The bytes of the next chunk."""
+        slot = chunk.index * self.header.channels + chunk.channel
+        if slot < len(self._lengths):
+            raise ValueError(f"chunk {chunk.index} of channel {chunk.channel} comes too late or twice")
+        last = self._last
+        if (
+            last
+            and chunk.samples != last.samples
+            and (last.index == chunk.index or last.samples < self.header.chunk_samples)
+        ):
+            raise ValueError(
+                f"chunk {last.index} has {last.samples} samples, chunk {chunk.index} cannot follow with {chunk.samples}"
+            )
+        record = pack_record(chunk)
+        if record_bytes(record[:RECORD_HEADER_BYTES], self.header) != len(record):
+            raise ValueError(f"chunk {chunk.index} of channel {chunk.channel} is not one of this file")
+        self._lengths.extend([0] * (slot - len(self._lengths)))
+        self._lengths.append(len(record))
+        self._last = chunk
+        return record
+
+    def finish(self, total_samples: int | None = None, *, complete: bool = True) -> bytes:
+        """The file's last bytes.
+
+        `total_samples`, where it is known, is the sound's length, beyond the last chunk where the last ones are
+        missing; `complete` is False where the sound was stopped early.
+        """
+        last, header = self._last, self.header
+        end = header.plan.start(last.index) + last.samples if last else 0
+        total = end if total_samples is None else total_samples
+        if header.total_samples not in (None, total):
+            raise ValueError(f"the header promised {header.total_samples} samples, not {total}")
+        if total < end or (last and header.samples_of(last.index, total) != last.samples):
+            raise ValueError(f"chunks that end after {end} samples cannot be those of a sound of {total}")
+        slots = header.plan.chunk_count(total) * header.channels
+        lengths = tuple(self._lengths) + (0,) * (slots - len(self._lengths))
+        return pack_trailer(Trailer(total, lengths, complete))
+
+
+class EscWriter:
+    """An `.esc` file that appears under its name when it is finished.
+
+    Until then it grows beside it as `NAME.<random>.part`, which is readable up to its last chunk at every moment, and
+    which `abort`, or an error within `with`, removes. Raises `ContainerError` where the file is there already and
+    `overwrite` is False, or where it cannot be written.
+    """
+
+    def __init__(self, path: Path, header: EscHeader, *, overwrite: bool = False) -> None:
+        self.path = path
+        self.part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+        self.bytes_written = 0
+        self._overwrite = overwrite
+        self._packer = EscPacker(header)
+        self._refuse_to_overwrite()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.part.open("xb", buffering=0)
+        except OSError as error:
+            raise self._error(error) from error
+        self._write(self._packer.start())
+
+    def add(self, chunk: StoredChunk) -> None:
+        """Append a chunk, as `EscPacker.add` takes them."""
+        self._write(self._packer.add(chunk))
+
+    def finish(self, total_samples: int | None = None, *, complete: bool = True) -> None:
+        """Append the index, as `EscPacker.finish` does, and give the file its name; a second call does nothing."""
+        if self._file.closed:
+            return
+        self._write(self._packer.finish(total_samples, complete=complete))
+        try:
+            self._refuse_to_overwrite()
+        except ContainerError:
+            self.abort()
+            raise
+        self._file.close()
+        try:
+            self.part.replace(self.path)
+        except OSError as error:
+            raise self._error(error) from error
+
+    def abort(self) -> None:
+        """Remove what was written; after `finish` this does nothing."""
+        if self._file.closed:
+            return
+        self._file.close()
+        with contextlib.suppress(OSError):
+            self.part.unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.finish()
+        else:
+            self.abort()
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._file.write(data)
+        except OSError as error:
+            self.abort()
+            raise self._error(error) from error
+        self.bytes_written += len(data)
+
+    def _refuse_to_overwrite(self) -> None:
+        if not self._overwrite and self.path.exists():
+            raise ContainerError(f"{str(self.path)!r} is there already: use --overwrite, or another --save-path")
+
+    def _error(self, error: OSError) -> ContainerError:
+        return ContainerError(f"cannot write {str(self.path)!r}: {error.strerror or error}")
