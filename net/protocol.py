@@ -91,6 +91,11 @@ class _Side:
         return self._limits
 
     @property
+    def held_bytes(self) -> int:
+        """Bytes of a frame whose rest has not come yet."""
+        return self._inbox.held_bytes
+
+    @property
     def window_left(self) -> int:
         """How many more chunks may pass before some are acknowledged; 0 unless streaming."""
         return self._sequence.window_left if self._state is State.STREAMING else 0

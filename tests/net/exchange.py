@@ -54,7 +54,7 @@ def chunk(index: int = 0, samples: int = 16000, num_streams: int = 6, *, hello: 
         num_streams=num_streams,
         tail=tail,
         silence_dbfs=None,
-        capture_s=float(index + 1),
+        capture_s=2.0,
         payload=bytes(payload_bytes(hello, num_streams, samples, tail)),
     )
     return msgspec.structs.replace(whole, **changes)
