@@ -50,8 +50,7 @@ class Receiver:
         self._detached_s: dict[StreamSession, float] = {}
         self._downlinks: dict[threading.Thread, Downlink] = {}
         self._stop_requested = threading.Event()
-        self._wake_reader, self._wake_writer = socket.socketpair()
-        self._pipeline.on_abort(self._wake)
+        self._wake_ends: tuple[socket.socket, socket.socket] | None = None
         self.port = settings.port
         """The port that is listened on; known after `start`."""
 
@@ -71,6 +70,8 @@ class Receiver:
         """Bind the port, which `start` does otherwise. Raises `ConnectError` where it cannot be had."""
         self._listeners = _listen(self._settings.host, self._settings.port)
         self.port = self._listeners[0].getsockname()[1]
+        self._wake_ends = socket.socketpair()
+        self._pipeline.on_abort(self._wake)
         self._events.info(f"listening on {self._settings.host}:{self.port}")
 
     def start(self) -> None:
@@ -128,8 +129,9 @@ class Receiver:
             return list(self._sessions.values())
 
     def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # closed: there is nobody to wake
-            self._wake_writer.send(b"\0")
+        if self._wake_ends is not None:
+            with contextlib.suppress(OSError):  # closed: there is nobody to wake
+                self._wake_ends[1].send(b"\0")
 
     # The accepting thread: listens, starts connections, and ends what has waited too long.
 
@@ -138,8 +140,8 @@ class Receiver:
             self._codec = shared_codec(self._settings.model_path, self._settings.device)
         try:
             with selectors.DefaultSelector() as selector:
-                for listener in (*self._listeners, self._wake_reader):
-                    selector.register(listener, selectors.EVENT_READ)
+                for ready in self._readable_sockets():
+                    selector.register(ready, selectors.EVENT_READ)
                 while not self._over():
                     for key, _ in selector.select(TICK_S):
                         self._take_readable(key.fileobj)
@@ -148,10 +150,14 @@ class Receiver:
         finally:
             self._close_sockets()
 
+    def _readable_sockets(self) -> list[socket.socket]:
+        assert self._wake_ends is not None
+        return [*self._listeners, self._wake_ends[0]]
+
     def _take_readable(self, ready: object) -> None:
         assert isinstance(ready, socket.socket)
-        if ready is self._wake_reader:
-            ready.recv(4096)
+        if ready not in self._listeners:
+            ready.recv(4096)  # somebody woke us
             return
         try:
             connection, _ = ready.accept()
@@ -205,8 +211,8 @@ class Receiver:
             thread.join()
 
     def _close_sockets(self) -> None:
-        for listener in (*self._listeners, self._wake_reader, self._wake_writer):
-            listener.close()
+        for each in (*self._listeners, *(self._wake_ends or ())):
+            each.close()
 
     # Called by the connections' threads.
 
