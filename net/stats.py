@@ -207,6 +207,8 @@ class StreamStats:
     stitching: str = ""
     chunk_ms: float = 0.0
     overlap_ms: float = 0.0
+    muted: bool = False
+    """Whether silence is sent (sender) or played (receiver) instead of the sound."""
     on_air_s: float = 0.0
     audio_s: float = 0.0
     """How much of the sound has been sent (sender) or saved (receiver)."""

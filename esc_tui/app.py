@@ -1,0 +1,131 @@
+"""The console: a Textual app over one or two running engines."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.events import DeliveryComplete
+from textual.screen import Screen
+
+from esc_tui.messages import EnginesEnded, StartFailed
+from esc_tui.screens.console import ConsoleScreen
+from esc_tui.screens.quit import Answer, QuitScreen
+from esc_tui.supervisor import Supervisor
+from esc_tui.theme import DARK, THEMES
+from esc_tui.view import EngineReader
+from net.engine import Engine
+from net.stats import Role
+
+DEFAULT_REFRESH_HZ = 8.0
+
+
+class ConsoleApp(App[None]):
+    """Shows engines at work and takes the keys that steer them.
+
+    The app owns the engines' lives: it starts them once its screen is up (on a thread, so that an error is shown in
+    the engine's pane), and has stopped them, and joined every thread of its own, when `run` returns. So the caller
+    neither starts nor stops them; it reads their last snapshots afterwards. `run` returns when the person quits; a
+    stream that ends by itself stays on show, with its summary.
+    """
+
+    TITLE = "esc-tui"
+    CSS_PATH = "console.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c,ctrl+q", "stop", "Quit", show=False)]
+
+    def __init__(
+        self,
+        engines: Sequence[Engine],
+        *,
+        title: str = "",
+        roles: Sequence[Role] = (),
+        refresh_hz: float = DEFAULT_REFRESH_HZ,
+        theme: str | None = None,
+    ) -> None:
+        """Show `engines`, at most two, left to right.
+
+        `roles` says what each is while it has no stream; without it, an engine with a snapshot is what that says and
+        one with none is a receiver. `theme` is one of Textual's themes' names.
+        """
+        super().__init__()
+        known = list(roles) or [_role(engine) for engine in engines]
+        self._readers = tuple(
+            EngineReader(index, engine, role) for index, (engine, role) in enumerate(zip(engines, known, strict=True))
+        )
+        self._console_title = title
+        self._refresh_hz = refresh_hz
+        self.survivors: tuple[str, ...] = ()
+        """Names of threads that outlived the stop, for the caller to report."""
+        self._supervisor = Supervisor(engines, self._post_to_console)
+        self._is_stopping = False
+        for own in THEMES:
+            self.register_theme(own)
+        self.theme = theme or DARK.name
+
+    def get_default_screen(self) -> Screen[None]:
+        """The console itself."""
+        self._console = ConsoleScreen(self._readers, self._console_title, self._refresh_hz)
+        return self._console
+
+    def on_mount(self) -> None:
+        """Start the engines."""
+        self._supervisor.start()
+
+    def action_stop(self) -> None:
+        """Leave; ask first where streams run. Asked for a second time: leave at once."""
+        running = self._console.view.running_streams
+        if self._is_stopping:
+            self._stop("now")
+        elif running:
+            self.push_screen(QuitScreen(running), self._stop)
+        else:
+            self._stop("now")
+
+    async def action_quit(self) -> None:
+        """The palette's Quit: the same as `q`."""
+        self.action_stop()
+
+    def _stop(self, answer: Answer | None) -> None:
+        if answer in (None, "stay"):
+            return
+        self._is_stopping = True
+        if answer == "now":
+            self._console.notice = "stopping"
+            self._supervisor.stop_now()
+        else:
+            self._console.notice = "finishing what was read, q stops at once"
+            self._supervisor.request_stop()
+
+    def on_delivery_complete(self, message: DeliveryComplete) -> None:
+        """Tell where a file was saved."""
+        if message.path is not None:
+            self.notify(f"saved {message.path}")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every key's command, for the palette."""
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.show and active.enabled and binding.tooltip:
+                action = partial(screen.run_action, binding.action)
+                yield SystemCommand(binding.tooltip, f"key {self.get_key_display(binding)}", action)
+        yield SystemCommand("Quit", "Stop the streams and leave", self.action_stop)
+
+    def on_engines_ended(self, message: EnginesEnded) -> None:
+        """Leave, now that nothing runs any more."""
+        self.survivors = message.survivors
+        self.exit()
+
+    def on_unmount(self) -> None:
+        """Leave nothing running, whatever brought the app to its end."""
+        self.survivors += self._supervisor.close()
+
+    def _post_to_console(self, message: StartFailed | EnginesEnded) -> object:
+        if isinstance(message, EnginesEnded):
+            return self.post_message(message)
+        return self._console.post_message(message)
+
+
+def _role(engine: Engine) -> Role:
+    streams = engine.snapshots()
+    return streams[0].role if streams else Role.RECEIVER

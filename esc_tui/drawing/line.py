@@ -1,0 +1,94 @@
+"""One line of a drawing: styled text put together from left to right, and the console's column grid."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+ELLIPSIS = "…"
+
+
+def clip(text: str, cells: int) -> str:
+    """Shorten `text` to `cells` terminal cells; what was cut is told by an ellipsis."""
+    if cell_len(text) <= cells:
+        return text
+    return set_cell_size(text, cells - 1) + ELLIPSIS if cells > 0 else ""
+
+
+class Line:
+    """A line of styled text that grows to the right."""
+
+    __slots__ = ("_segments", "cells")
+
+    def __init__(self, segments: list[Segment] | None = None) -> None:
+        self._segments = segments or []
+        self.cells = sum(segment.cell_length for segment in self._segments)
+        """Width so far, in terminal cells."""
+
+    def add(self, text: str, style: Style) -> Self:
+        """Append `text`."""
+        if text:
+            self._segments.append(Segment(text, style))
+            self.cells += cell_len(text)
+        return self
+
+    def left(self, text: str, cells: int, style: Style) -> Self:
+        """Append `text` in a column of `cells`, at its left edge, clipped where it is too long."""
+        return self.add(set_cell_size(clip(text, cells), cells), style)
+
+    def right(self, text: str, cells: int, style: Style) -> Self:
+        """Append `text` in a column of `cells`, at its right edge, clipped where it is too long."""
+        text = clip(text, cells)
+        return self.space(cells - cell_len(text)).add(text, style)
+
+    def space(self, cells: int) -> Self:
+        """Append blank cells."""
+        return self.add(" " * max(0, cells), Style.null())
+
+    def to(self, column: int) -> Self:
+        """Append blank cells up to `column`."""
+        return self.space(column - self.cells)
+
+    def extend(self, other: "Line") -> Self:
+        """Append all of another line."""
+        self._segments.extend(other._segments)
+        self.cells += other.cells
+        return self
+
+    def strip(self, width: int) -> Strip:
+        """The line as a strip of exactly `width` cells."""
+        return Strip(self._segments, self.cells).adjust_cell_length(width)
+
+    @property
+    def text(self) -> str:
+        """The line without its styles."""
+        return "".join(segment.text for segment in self._segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The columns that all sections of a pane share: a label, three numbers, and what is left for a history."""
+
+    width: int
+    label_cells: int = 12
+    number_cells: int = 8
+    gap_cells: int = 2
+
+    @property
+    def numbers_end(self) -> int:
+        """Where the numbers end."""
+        return self.label_cells + 3 * self.number_cells
+
+    @property
+    def chart_start(self) -> int:
+        """Where a history begins."""
+        return self.numbers_end + self.gap_cells
+
+    @property
+    def chart_cells(self) -> int:
+        """How wide a history is; 0 where it would be too narrow to read."""
+        cells = self.width - self.chart_start
+        return cells if cells >= 8 else 0

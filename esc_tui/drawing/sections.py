@@ -1,0 +1,226 @@
+"""The sections of a pane: each turns a stream's figures into lines on the common grid."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.style import Style
+
+from esc_tui.drawing.chart import bars, resample, scale_top
+from esc_tui.drawing.gauge import gauge, queue_style
+from esc_tui.drawing.ink import Ink
+from esc_tui.drawing.line import Grid, Line
+from esc_tui.drawing.numbers import byte_count, clock, fixed, milliseconds
+from net.stats import DurationStats, QueueStats, ReceiverChunks, SenderChunks, StreamStats
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a section is drawn on: its width, its styles, the charts' window and height."""
+
+    width: int
+    ink: Ink
+    window_s: int = 60
+    chart_rows: int = 1
+
+    @property
+    def grid(self) -> Grid:
+        """The columns."""
+        return Grid(self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A chart's data: one value a second up to the second `newest_s`, drawn from 0 to `top`."""
+
+    values: Sequence[float]
+    top: float
+    style: Style
+    newest_s: int
+
+
+def heading(page: Page, name: str, unit: str, columns: Sequence[str], right: str = "") -> Line:
+    """A section's first line: its name and unit, the columns' names, what its history shows."""
+    grid, ink = page.grid, page.ink
+    line = Line().add(name, ink.heading).space(1).add(unit, ink.muted).to(grid.label_cells)
+    for column in columns:
+        line.right(column, grid.number_cells, ink.muted)
+    if right and grid.chart_cells:
+        line.to(grid.chart_start).left(right, grid.chart_cells, ink.muted)
+    return line
+
+
+def link_lines(stats: StreamStats, page: Page) -> list[Line]:
+    """What is streamed, where to, how it is coded, how far it has come."""
+    arrow = "→" if isinstance(stats.chunks, SenderChunks) else "←"
+    plain = "encrypted" if stats.secure else "not encrypted"
+    fingerprint = f"{stats.fingerprint[:4]}·{stats.fingerprint[4:8]}" if stats.fingerprint else ""
+    identity = f"{stats.model} {fingerprint}, {stats.num_streams} of {stats.max_streams} streams"
+    plan = f"{stats.chunk_ms:.0f} ms, overlap {stats.overlap_ms:.0f} ms, {stats.stitching}"
+    rows = [("stream", f"{stats.source or 'unnamed'} {arrow} {stats.peer or '…'}, {plain}")]
+    if page.grid.label_cells + len(identity) + len(plan) + 12 <= page.width:
+        rows.append(("model", f"{identity}, chunks of {plan}"))
+    else:
+        rows += [("model", identity), ("chunk", plan)]
+    lines = [_labelled(page, label, text) for label, text in rows]
+    if stats.reason:
+        lines.append(_labelled(page, "reason", stats.reason, page.ink.warn))
+    return [*lines, progress_line(stats, page)]
+
+
+def _labelled(page: Page, label: str, text: str, style: Style | None = None) -> Line:
+    cells = page.grid.label_cells
+    return Line().left(label, cells, page.ink.label).left(text, page.width - cells, style or page.ink.value)
+
+
+def progress_line(stats: StreamStats, page: Page) -> Line:
+    """How much of the sound has passed, of how much, and how long the rest will take."""
+    ink, grid = page.ink, page.grid
+    line = Line().left("sound", grid.label_cells, ink.label)
+    if stats.progress is None:
+        return line.add(clock(stats.audio_s), ink.strong).add(", open end", ink.muted)
+    figures = Line().right(f"{stats.progress * 100:.0f}", 4, ink.strong).add(" %", ink.muted)
+    figures.right(clock(stats.audio_s), 8, ink.value).add(f" of {clock(stats.total_s)}", ink.muted)
+    if not stats.state.is_final:
+        figures.add("  left ", ink.muted).add(clock(stats.eta_s), ink.value)
+    bar = page.width - grid.label_cells - figures.cells
+    return line.extend(gauge(stats.progress, max(0, bar), ink.payload, ink)).extend(figures)
+
+
+def bitrate_lines(stats: StreamStats, page: Page) -> list[Line]:
+    """Payload, wire and nominal bitrate: now, on average, and their history."""
+    rates = (stats.payload, stats.wire)
+    highest = max(
+        (value for rate in rates for value in rate.history_kbps[-page.window_s :]), default=stats.nominal_kbps
+    )
+    top = scale_top(max(highest, stats.nominal_kbps))
+    lines = [heading(page, "BITRATE", "kbps", ("now", "average", "total"), f"{page.window_s} s, 0 to {top:g}")]
+    for rate, style in zip(rates, (page.ink.payload, page.ink.wire), strict=True):
+        size, unit = byte_count(rate.total_bytes)
+        numbers = (fixed(rate.now_kbps, 2), fixed(rate.average_kbps, 2), f"{size}{unit}")
+        history = History(rate.history_kbps, top, style, int(stats.epoch_s))
+        lines += _row(page, rate.name, numbers, history)
+    lines += _row(page, "nominal", (fixed(stats.nominal_kbps, 2),))
+    return lines
+
+
+def latency_lines(stats: StreamStats, page: Page) -> list[Line]:
+    """From capture to each stage, the round trip, and the offset of the two clocks."""
+    recent = [v for d in stats.latencies for v in d.history_ms[-page.window_s :] if v == v]  # noqa: PLR0124 - not nan
+    top = scale_top(max(recent, default=1.0))
+    lines = [heading(page, "LATENCY", "ms", ("now", "p50", "p95"), f"{page.window_s} s, 0 to {top:g}")]
+    for latency in stats.latencies:
+        history = History(latency.history_ms, top, page.ink.latency, int(stats.epoch_s))
+        lines += _row(page, f"→ {latency.name}", duration_numbers(latency), history)
+    trip = _row(page, "round trip", duration_numbers(stats.round_trip))[0]
+    if page.grid.chart_cells:
+        trip.to(page.grid.chart_start).add("clock offset ", page.ink.label)
+        trip.add(fixed(stats.clock_offset_ms, 1, plus=True), page.ink.value)
+    return [*lines, trip]
+
+
+def duration_numbers(duration: DurationStats) -> tuple[str, str, str]:
+    """Now, p50 and p95 of a duration."""
+    return milliseconds(duration.now_ms), milliseconds(duration.p50_ms), milliseconds(duration.p95_ms)
+
+
+def queue_lines(stats: StreamStats, page: Page) -> list[Line]:
+    """Every queue: how full, of how much, how full at most, what was dropped."""
+    lines = [heading(page, "QUEUES", "", ("now", "highest", "limit"), "filling, ┃ highest")]
+    return lines + [_queue_line(queue, page) for queue in stats.queues]
+
+
+def _queue_line(queue: QueueStats, page: Page) -> Line:
+    grid, ink = page.grid, page.ink
+    style = queue_style(queue.fill, queue.dropped, ink)
+    label = queue.name if queue.unit == "chunks" else f"{queue.name} {queue.unit}"
+    line = Line().left(label, grid.label_cells, ink.label)
+    line.right(str(queue.depth), grid.number_cells, style if queue.fill >= 0.8 else ink.strong)
+    line.right(str(queue.high_water), grid.number_cells, ink.value)
+    line.right(str(queue.capacity), grid.number_cells, ink.muted)
+    if not grid.chart_cells:
+        return line
+    note = f" {queue.dropped} dropped" if queue.dropped else " full" if queue.fill >= 1 else ""
+    line.to(grid.chart_start)
+    mark = queue.high_water / queue.capacity if queue.capacity else 0.0
+    line.extend(gauge(queue.fill, grid.chart_cells - len(note), style, ink, mark))
+    return line.add(note, ink.warn)
+
+
+def counter_names(chunks: SenderChunks | ReceiverChunks) -> list[tuple[str, int, bool]]:
+    """A stream's chunk counters: name, count, and whether any at all is a fault."""
+    if isinstance(chunks, SenderChunks):
+        return [
+            ("read", chunks.read, False), ("encoded", chunks.encoded, False), ("sent", chunks.sent, False),
+            ("acked", chunks.acknowledged, False), ("in flight", chunks.in_flight, False),
+            ("silent", chunks.silent, False), ("resent", chunks.resent, True), ("dropped", chunks.dropped, True),
+        ]  # fmt: skip
+    return [
+        ("received", chunks.received, False), ("decoded", chunks.decoded, False),
+        ("stitched", chunks.stitched, False), ("played", chunks.played, False), ("saved", chunks.saved, False),
+        ("silent", chunks.silent, False), ("lost", chunks.lost, True), ("refused", chunks.refused, True),
+    ]  # fmt: skip
+
+
+def chunk_lines(stats: StreamStats, page: Page) -> list[Line]:
+    """The chunk counters, in as many columns as fit."""
+    ink = page.ink
+    counters = counter_names(stats.chunks)
+    needed = max(len(name) + 1 + len(str(count)) for name, count, _ in counters)
+    columns = next((n for n in (8, 4, 2) if page.width // n >= needed + 2), 1)
+    cell = page.width // columns
+    lines = [Line().add("CHUNKS", ink.heading)]
+    for first in range(0, len(counters), columns):
+        line = Line()
+        for name, count, is_fault in counters[first : first + columns]:
+            style = ink.warn if is_fault and count else ink.value
+            line.add(name, ink.label).right(str(count), cell - 2 - len(name), style).space(2)
+        lines.append(line)
+    return lines
+
+
+def codec_lines(stats: StreamStats, page: Page) -> list[Line]:
+    """What coding costs: time a chunk, real-time factor, CPU and memory of this process."""
+    duration, ink, grid = stats.codec.duration, page.ink, page.grid
+    recent = [v for v in duration.history_ms[-page.window_s :] if v == v]  # noqa: PLR0124 - not nan
+    top = scale_top(max(recent, default=1.0))
+    lines = [heading(page, "CODEC", "ms", ("now", "p50", "p95"), f"{page.window_s} s, 0 to {top:g}")]
+    history = History(duration.history_ms, top, ink.latency, int(stats.epoch_s))
+    lines += _row(page, duration.name, duration_numbers(duration), history)
+    line = Line().left("RTF", grid.label_cells, ink.label)
+    line.right(fixed(stats.codec.rtf_now, 3), grid.number_cells, ink.strong)
+    line.add("  avg ", ink.muted).add(fixed(stats.codec.rtf_average, 3), ink.value)
+    size, unit = byte_count(stats.process.resident_bytes)
+    line.add("  CPU", ink.muted).right(fixed(stats.process.cpu_percent, 0), 4, ink.value).add(" %", ink.muted)
+    line.right(size, 8, ink.value).add(f" {unit}", ink.muted)
+    return [*lines, line]
+
+
+def player_lines(stats: StreamStats, page: Page) -> list[Line]:
+    """The receiver's player: its jitter buffer, device, volume, underruns and drift; nothing where nobody listens."""
+    player, ink = stats.playback, page.ink
+    if player is None or stats.state.is_final:
+        return []
+    top = scale_top(max((*player.buffer_history_ms[-page.window_s :], player.target_ms), default=1.0))
+    lines = [heading(page, "PLAYER", "ms", ("now", "target"), f"{page.window_s} s, 0 to {top:g}")]
+    history = History(player.buffer_history_ms, top, ink.latency, int(stats.epoch_s))
+    lines += _row(page, "buffer", (milliseconds(player.buffer_ms), milliseconds(player.target_ms)), history)
+    sound = "muted" if player.muted else f"volume {player.volume * 100:.0f} %"
+    line = Line().left("device", page.grid.label_cells, ink.label)
+    details = Line().add(f"{sound}  drift {fixed(player.drift_ppm, 1, plus=True)} ppm  ", ink.value)
+    details.add(f"{player.underruns} underruns", ink.warn if player.underruns else ink.value)
+    room = page.width - line.cells - details.cells - 2
+    return [*lines, line.left(player.device, max(0, min(room, 20)), ink.value).space(2).extend(details)]
+
+
+def _row(page: Page, label: str, numbers: Sequence[str], history: History | None = None) -> list[Line]:
+    grid, ink = page.grid, page.ink
+    first = Line().left(label, grid.label_cells, ink.label)
+    for position, number in enumerate(numbers):
+        first.right(number, grid.number_cells, ink.value if position else ink.strong)
+    if history is None or not grid.chart_cells:
+        return [first]
+    lines = [first] + [Line() for _ in range(page.chart_rows - 1)]
+    values = resample(history.values, page.window_s, grid.chart_cells, history.newest_s)
+    for line, blocks in zip(lines, bars(values, history.top, page.chart_rows), strict=True):
+        line.to(grid.chart_start).add(blocks, history.style)
+    return lines

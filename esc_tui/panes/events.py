@@ -1,0 +1,96 @@
+"""The pane of events: the log, what it is filtered by, and a line to type a filter in."""
+
+from collections.abc import Iterable, Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.events import Key
+from textual.reactive import var
+from textual.widgets import Input
+
+from esc_tui.drawing.line import Line
+from esc_tui.view import LoggedEvent
+from esc_tui.widgets.canvas import Canvas
+from esc_tui.widgets.event_log import SEVERITY_ORDER, EventLog
+from net.stats import Severity
+
+FILTER_WORDS = {
+    Severity.INFO: "all",
+    Severity.WARNING: "warnings and errors",
+    Severity.ERROR: "errors",
+}
+
+
+class EventsTitle(Canvas):
+    """Tells how many events there are, and which of them are shown."""
+
+    summary: var[str] = var("")
+    """What is shown, in words."""
+
+    def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - always one line
+        """The pane's name and its filter."""
+        line = Line().add("EVENTS", self.ink.strong).space(2)
+        return [line.left(self.summary, max(0, width - line.cells), self.ink.muted)]
+
+    def watch_summary(self) -> None:
+        """Show the new words."""
+        self.redraw()
+
+
+class EventsPane(Vertical):
+    """The event log with its filter."""
+
+    def compose(self) -> ComposeResult:
+        """Title, log, and the filter's input, which shows itself when it is needed."""
+        yield EventsTitle()
+        yield EventLog(id="events")
+        yield Input(placeholder="show events that contain…", compact=True)
+
+    def append(self, events: Iterable[LoggedEvent]) -> None:
+        """Log events."""
+        self.log_widget.append(events)
+        self._summarise()
+
+    @property
+    def log_widget(self) -> EventLog:
+        """The log."""
+        return self.query_one(EventLog)
+
+    def step_severity(self) -> None:
+        """Show all, then warnings and errors, then errors, then all."""
+        log = self.log_widget
+        log.lowest = SEVERITY_ORDER[(SEVERITY_ORDER.index(log.lowest) + 1) % len(SEVERITY_ORDER)]
+        self._summarise()
+
+    def find(self) -> None:
+        """Let a person type what events must contain."""
+        self.add_class("-finding")
+        self.query_one(Input).focus()
+
+    @on(Input.Changed)
+    def _filter(self, message: Input.Changed) -> None:
+        message.stop()
+        self.log_widget.needle = message.value
+        self._summarise()
+
+    @on(Input.Submitted)
+    def _keep_filter(self, message: Input.Submitted) -> None:
+        message.stop()
+        self._end_finding()
+
+    def on_key(self, event: Key) -> None:
+        """Escape takes the filter away."""
+        if event.key == "escape" and self.has_class("-finding"):
+            event.stop()
+            self.query_one(Input).value = ""
+            self._end_finding()
+
+    def _end_finding(self) -> None:
+        self.log_widget.focus()
+        self.remove_class("-finding")
+
+    def _summarise(self) -> None:
+        log = self.log_widget
+        words = f"{FILTER_WORDS[log.lowest]}, {log.shown_count} of {log.kept_count}"
+        self.query_one(EventsTitle).summary = f"{words}, containing “{log.needle}”" if log.needle else words

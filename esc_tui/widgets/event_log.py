@@ -1,0 +1,133 @@
+"""The event log: thousands of lines, of which only the visible ones are drawn."""
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich.segment import Segment
+from textual.geometry import Size
+from textual.reactive import var
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+
+from esc_tui.drawing.line import Line
+from esc_tui.drawing.state import SEVERITY_WORDS, severity_style
+from esc_tui.view import LoggedEvent
+from esc_tui.widgets.inked import Inked
+from net.stats import Severity
+
+KEPT = 10_000
+SEVERITY_ORDER = (Severity.INFO, Severity.WARNING, Severity.ERROR)
+
+
+def event_text(logged: LoggedEvent) -> str:
+    """An event as one line of text: local time, severity, words."""
+    event = logged.event
+    at = datetime.fromtimestamp(event.epoch_s).strftime("%H:%M:%S")
+    return f"{at}  {SEVERITY_WORDS[event.severity]:<5}  {event.text}"
+
+
+class EventLog(Inked, ScrollView, can_focus=True):
+    """Keeps the last 10,000 events, shows those of at least a severity that contain a text, follows the newest."""
+
+    DEFAULT_CSS = """
+    EventLog { height: 1fr; scrollbar-size-vertical: 1; }
+    """
+
+    lowest: var[Severity] = var(Severity.INFO)
+    """The least severity that is shown."""
+    needle: var[str] = var("")
+    """What a shown event's text must contain, in any case."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._kept: deque[LoggedEvent] = deque(maxlen=KEPT)
+        self._shown: deque[LoggedEvent] = deque(maxlen=KEPT)
+
+    def append(self, events: Iterable[LoggedEvent]) -> None:
+        """Add events, and scroll to them where the end was in sight."""
+        new = list(events)
+        if not new:
+            return
+        follows = self.scroll_offset.y >= self.max_scroll_y
+        self._kept.extend(new)
+        self._shown.extend(filter(self._is_wanted, new))
+        self._resize(follows)
+
+    @property
+    def text(self) -> str:
+        """All shown events, one a line."""
+        return "\n".join(map(event_text, self._shown))
+
+    @property
+    def kept(self) -> tuple[LoggedEvent, ...]:
+        """All events that are still kept, oldest first."""
+        return tuple(self._kept)
+
+    @property
+    def kept_count(self) -> int:
+        """How many events are kept."""
+        return len(self._kept)
+
+    @property
+    def shown_count(self) -> int:
+        """How many of them pass the filter."""
+        return len(self._shown)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The text that was selected with the mouse."""
+        return selection.extract(self.text), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - Textual's signature
+        """Show what is selected."""
+        self.refresh()
+
+    def watch_lowest(self) -> None:
+        """Filter again."""
+        self._filter()
+
+    def watch_needle(self) -> None:
+        """Filter again."""
+        self._filter()
+
+    def on_resize(self) -> None:
+        """Fit the lines to the new width."""
+        self._resize(self.scroll_offset.y >= self.max_scroll_y)
+
+    def render_line(self, y: int) -> Strip:
+        """The event at line `y` of the window."""
+        index, width = y + self.scroll_offset.y, self.size.width
+        if index >= len(self._shown):
+            return Strip.blank(width, self.ground)
+        logged = self._shown[index]
+        text = event_text(logged)
+        time, severity, words = text[:10], text[10:17], text[17:]
+        style = severity_style(logged.event.severity, self.ink)
+        line = Line().add(time, self.ink.muted).add(severity, style).add(words, self.ink.value)
+        strip = self._mark_selection(line.strip(width).apply_style(self.ground), index)
+        return strip.apply_offsets(0, index)
+
+    def _mark_selection(self, strip: Strip, index: int) -> Strip:
+        span = self.text_selection.get_span(index) if self.text_selection else None
+        if span is None:
+            return strip
+        start, end = span[0], span[1] if span[1] >= 0 else strip.cell_length
+        before, marked, after = strip.divide([start, end, strip.cell_length])
+        style = self.screen.get_component_rich_style("screen--selection")
+        return Strip.join([before, Strip(Segment.apply_style(marked, post_style=style)), after])
+
+    def _is_wanted(self, logged: LoggedEvent) -> bool:
+        event = logged.event
+        severe = SEVERITY_ORDER.index(event.severity) >= SEVERITY_ORDER.index(self.lowest)
+        return severe and self.needle.casefold() in event.text.casefold()
+
+    def _filter(self) -> None:
+        self._shown = deque(filter(self._is_wanted, self._kept), KEPT)
+        self._resize(follows=True)
+
+    def _resize(self, follows: bool) -> None:
+        self.virtual_size = Size(self.size.width, len(self._shown))
+        if follows:
+            self.scroll_end(animate=False, immediate=True)
+        self.refresh()

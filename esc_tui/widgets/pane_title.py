@@ -1,0 +1,47 @@
+"""The first line of a pane: what it is, the link's state, the time on air."""
+
+from collections.abc import Sequence
+
+from textual.reactive import var
+
+from esc_tui.drawing.line import Line
+from esc_tui.drawing.numbers import clock
+from esc_tui.drawing.state import state_style, state_text
+from esc_tui.view import EngineView
+from esc_tui.widgets.canvas import Canvas
+from net.stats import Role, StreamStats
+
+
+class PaneTitle(Canvas):
+    """Names the pane and shows the state of its stream."""
+
+    engine: var[EngineView | None] = var(None, always_update=True)
+    """The pane's engine."""
+    stats: var[StreamStats | None] = var(None, always_update=True)
+    """The stream that is shown."""
+
+    def __init__(self, role: Role) -> None:
+        super().__init__()
+        self._role = role
+
+    def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - always one line
+        """Role and state at the left, time on air at the right."""
+        line = Line().add(self._role.value.upper(), self.ink.strong).space(2)
+        if self.stats is not None:
+            line.add(state_text(self.stats.state), state_style(self.stats.state, self.ink))
+            if self.stats.muted:
+                line.space(2).add("muted", self.ink.warn)
+            on_air = clock(self.stats.on_air_s)
+            label = "on air "
+            line.to(width - len(label) - len(on_air)).add(label, self.ink.muted).add(on_air, self.ink.strong)
+        elif self.engine is not None:
+            line.left(self.engine.title, max(0, width - line.cells), self.ink.muted)
+        return [line]
+
+    def watch_engine(self) -> None:
+        """Show the engine's newest state."""
+        self.redraw()
+
+    def watch_stats(self) -> None:
+        """Show the stream's newest state."""
+        self.redraw()
