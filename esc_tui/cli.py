@@ -14,7 +14,6 @@ COMMANDS = {
     "sender": "Stream a sound file to a receiver.",
     "receiver": "Receive streams, decode and save them.",
     "demo": "Show both ends of a link in one terminal, over a real loopback socket.",
-    "compress": "Code a sound file and save what the codec makes of it.",
 }
 
 

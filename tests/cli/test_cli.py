@@ -1,0 +1,105 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from esc_tui.cli import COMMANDS, run
+from esc_tui.errors import ExitCode
+from tests.conftest import DATA
+from tests.net.links import write_speech
+
+TINY = str(DATA / "golden" / "tiny")
+
+
+def imported_by(code: str) -> set[str]:
+    """Return the modules that a fresh interpreter has imported after running `code`."""
+    script = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+def test_help_imports_neither_torch_nor_textual() -> None:
+    """`--help` answers before anything heavy is loaded."""
+    modules = imported_by("from esc_tui.cli import run; run(['--help'])")
+    assert not modules & {"torch", "torchaudio", "textual", "sounddevice", "numpy"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_explains_itself_without_torch(name: str) -> None:
+    """A command's help needs no model, and every option has a line."""
+    modules = imported_by(f"from esc_tui.cli import run; assert run(['{name}', '--help']) == 0")
+    assert not modules & {"torch", "torchaudio", "textual", "sounddevice"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "hint"),
+    [
+        (["sender"], ExitCode.WRONG_USE, "--input"),
+        (["sender", "--input", "nowhere.wav", "--num-streams", "7"], ExitCode.WRONG_USE, "1 to 6, not 7"),
+        (["sender", "--input", "nowhere.wav", "--overlap-size", "9000"], ExitCode.WRONG_USE, "not 9000"),
+        (["sender", "--input", "nowhere.wav", "--port", "70000"], ExitCode.WRONG_USE, "70000"),
+        (["sender", "--input", "nowhere.wav", "--rate-limit-bps", "1"], ExitCode.WRONG_USE, "not 1"),
+        (["sender", "--input", "nowhere.wav", "--no-such-option"], ExitCode.WRONG_USE, "no-such-option"),
+        (["sender", "--input", "nowhere.wav"], ExitCode.BAD_INPUT, "nowhere.wav"),
+        (["receiver", "--max-connections", "0"], ExitCode.WRONG_USE, "not 0"),
+        (["receiver", "--port", "0", "--model-path", "nowhere"], ExitCode.BAD_INPUT, "nowhere"),
+        (["receiver", "--host", "no.such.host.invalid"], ExitCode.CANNOT_CONNECT, "no.such.host.invalid"),
+        (["no-such-command"], ExitCode.WRONG_USE, "no-such-command"),
+    ],
+)
+def test_wrong_use_is_explained(
+    arguments: list[str], code: ExitCode, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each mistake gives its exit code, and words that name the wrong value."""
+    assert run(arguments) == code
+    assert hint in capsys.readouterr().err
+
+
+def test_a_text_file_named_wav_is_no_sound(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error names the file and says that it is not sound."""
+    path = tmp_path / "letter.wav"
+    path.write_text("Dear reader")
+    assert run(["sender", "--input", str(path)]) == ExitCode.BAD_INPUT
+    assert "letter.wav" in capsys.readouterr().err
+
+
+def test_nobody_listening_is_told_with_the_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The sender gives up after its timeout and says what to check."""
+    speech = write_speech(tmp_path / "in.wav", 3200)
+    arguments = ["sender", "--input", str(speech), "--port", "1", "--connect-timeout", "0.1", "--model-path", TINY]
+    assert run(arguments) == ExitCode.CANNOT_CONNECT
+    assert "localhost:1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("spelling", ["--num-streams", "--num_streams"])
+def test_the_demo_streams_and_says_where_the_files_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], spelling: str
+) -> None:
+    """One command streams over loopback and leaves the WAV and the chunk files; both spellings are known."""
+    speech = write_speech(tmp_path / "in.wav", 20000)
+    out = tmp_path / "out"
+    options = ["--input", str(speech), "--save-path", str(out), "--model-path", TINY, "--no-realtime", spelling, "2"]
+    assert run(["demo", *options]) == ExitCode.DONE
+    (wav,), (chunks,) = out.glob("*.wav"), out.glob("*_chunks")
+    printed = capsys.readouterr().out
+    assert str(wav) in printed
+    assert str(chunks) in printed
+    assert "2.4kbps" in wav.name
+
+
+def test_json_lines_tell_snapshots_events_and_a_report(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Standard output holds one JSON object a line and nothing else; the last one is the report."""
+    speech = write_speech(tmp_path / "in.wav", 20000)
+    options = ["--input", str(speech), "--save-path", str(tmp_path), "--model-path", TINY, "--no-realtime"]
+    assert run(["demo", "--json", *options]) == ExitCode.DONE
+    records = [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
+    assert {record["type"] for record in records} == {"snapshot", "event", "report"}
+    report = records[-1]
+    assert report["type"] == "report"
+    assert report["exit_code"] == 0
+    assert [stream["role"] for stream in report["streams"]] == ["sender", "receiver"]
+    assert all(stream["state"] == "done" and stream["audio_s"] == 1.25 for stream in report["streams"])
