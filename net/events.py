@@ -10,13 +10,13 @@ from net.stats import Event, Severity
 
 KEPT_EVENTS = 10_000
 
-logger = logging.getLogger("esc_tui")
+logger = logging.getLogger(__name__)
 
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERROR}
 
 
 class EventLog:
-    """Keeps the last 10,000 events. They also go to the logger `esc_tui`, for those who keep log files."""
+    """Keeps the last 10,000 events. They also go to the logger `net.events`, for those who keep log files."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
