@@ -1,8 +1,7 @@
 """Writing `.esc` files: chunk after chunk, whole or not at all."""
 
-import contextlib
-import secrets
 from array import array
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +17,7 @@ from codec.container.layout import (
     record_bytes,
 )
 from codec.errors import ContainerError
+from codec.part_file import PartFile
 
 
 class EscPacker:
@@ -59,7 +59,7 @@ class EscPacker:
         return record
 
     def finish(self, total_samples: int | None = None, *, complete: bool = True) -> bytes:
-        """The file's last bytes.
+        """The file's last bytes; from then on the header tells the length, and `start` may be written anew.
 
         `total_samples`, where it is known, is the sound's length, beyond the last chunk where the last ones are
         missing; `complete` is False where the sound was stopped early.
@@ -71,60 +71,52 @@ class EscPacker:
             raise ValueError(f"the header promised {header.total_samples} samples, not {total}")
         if total < end or (last and header.samples_of(last.index, total) != last.samples):
             raise ValueError(f"chunks that end after {end} samples cannot be those of a sound of {total}")
+        self.header = replace(header, total_samples=total)
         slots = header.plan.chunk_count(total) * header.channels
         lengths = tuple(self._lengths) + (0,) * (slots - len(self._lengths))
         return pack_trailer(Trailer(total, lengths, complete))
 
 
 class EscWriter:
-    """An `.esc` file that appears under its name when it is finished.
+    """An `.esc` file that appears under its name when it is finished (a `PartFile`).
 
-    Until then it grows beside it as `NAME.<random>.part`, which is readable up to its last chunk at every moment, and
-    which `abort`, or an error within `with`, removes. Raises `ContainerError` where the file is there already and
-    `overwrite` is False, or where it cannot be written.
+    Until then it is readable up to its last chunk at every moment; `abort`, or an error within `with`, removes it.
+    Raises `ContainerError` where the file is there already and `overwrite` is False, or where it cannot be written.
     """
 
     def __init__(self, path: Path, header: EscHeader, *, overwrite: bool = False) -> None:
         self.path = path
-        self.part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
         self.bytes_written = 0
-        self._overwrite = overwrite
         self._packer = EscPacker(header)
-        self._refuse_to_overwrite()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.part.open("xb", buffering=0)
-        except OSError as error:
-            raise self._error(error) from error
+        self._part = PartFile(path, ContainerError, overwrite=overwrite)
         self._write(self._packer.start())
+
+    @property
+    def part(self) -> Path:
+        """Where the file grows until it is finished."""
+        return self._part.part
 
     def add(self, chunk: StoredChunk) -> None:
         """Append a chunk, as `EscPacker.add` takes them."""
         self._write(self._packer.add(chunk))
 
     def finish(self, total_samples: int | None = None, *, complete: bool = True) -> None:
-        """Append the index, as `EscPacker.finish` does, and give the file its name; a second call does nothing."""
-        if self._file.closed:
+        """Append the index, as `EscPacker.finish` does, and give the file its name; a second call does nothing.
+
+        The header, which is written first, then tells the length too.
+        """
+        if not self._part.open:
             return
-        self._write(self._packer.finish(total_samples, complete=complete))
-        try:
-            self._refuse_to_overwrite()
-        except ContainerError:
-            self.abort()
-            raise
-        self._file.close()
-        try:
-            self.part.replace(self.path)
-        except OSError as error:
-            raise self._error(error) from error
+        trailer = self._packer.finish(total_samples, complete=complete)
+        self._part.file.seek(0)
+        self._part.write(self._packer.start())
+        self._part.file.seek(0, 2)
+        self._write(trailer)
+        self._part.finish()
 
     def abort(self) -> None:
         """Remove what was written; after `finish` this does nothing."""
-        if self._file.closed:
-            return
-        self._file.close()
-        with contextlib.suppress(OSError):
-            self.part.unlink()
+        self._part.abort()
 
     def __enter__(self) -> Self:
         return self
@@ -138,16 +130,5 @@ class EscWriter:
             self.abort()
 
     def _write(self, data: bytes) -> None:
-        try:
-            self._file.write(data)
-        except OSError as error:
-            self.abort()
-            raise self._error(error) from error
+        self._part.write(data)
         self.bytes_written += len(data)
-
-    def _refuse_to_overwrite(self) -> None:
-        if not self._overwrite and self.path.exists():
-            raise ContainerError(f"{str(self.path)!r} is there already: use --overwrite, or another --save-path")
-
-    def _error(self, error: OSError) -> ContainerError:
-        return ContainerError(f"cannot write {str(self.path)!r}: {error.strerror or error}")
