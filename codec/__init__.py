@@ -3,18 +3,20 @@
 Nothing here knows sockets or consoles. Heavy parts (torch) load when `Codec` is first used.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from codec.files import compress, decompress
     from codec.inference import Codec
 
-__all__ = ["Codec"]
+__all__ = ["Codec", "compress", "decompress"]
+
+_HOMES = {"Codec": "codec.inference", "compress": "codec.files", "decompress": "codec.files"}
 
 
 def __getattr__(name: str) -> Any:
-    """Load `Codec`, and with it torch, when it is first asked for."""
-    if name == "Codec":
-        from codec.inference import Codec  # noqa: PLC0415 - importing torch takes seconds
-
-        return Codec
+    """Load what is asked for, and with it torch, when it is first asked for."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,6 +15,8 @@ from codec.errors import AudioFileError
 from codec.resampling import Resampler, resampled_length
 
 Pcm16 = npt.NDArray[np.int16]
+ChannelAudio = npt.NDArray[np.float32]
+"""Sound of one or more channels, float32 `[channel, samples]`, full scale at ±1."""
 
 BLOCK_SECONDS = 1
 
@@ -26,13 +28,13 @@ def to_pcm16(audio: Audio) -> Pcm16:
 
 
 class AudioReader:
-    """A sound file as mono float32 blocks at `rate`, whatever its own rate, channel count and format.
+    """A sound file as float32 blocks at `rate`, whatever its own rate, channel count and format.
 
-    Channels are averaged, samples that are no numbers become silence. Raises `AudioFileError`, naming the file,
-    where it cannot be opened or read on.
+    Channels are averaged unless `mix` is False, samples that are no numbers become silence. Raises `AudioFileError`,
+    naming the file, where it cannot be opened or read on.
     """
 
-    def __init__(self, file: Path | BinaryIO, rate: int = 16000, name: str | None = None) -> None:
+    def __init__(self, file: Path | BinaryIO, rate: int = 16000, name: str | None = None, *, mix: bool = True) -> None:
         self.name = name or (file.name if isinstance(file, Path) else "standard input")
         self._shown = str(file) if isinstance(file, Path) else self.name
         self.rate = rate
@@ -44,6 +46,7 @@ class AudioReader:
             raise AudioFileError(f"cannot read {self._shown!r} as sound: {error}") from error
         self.file_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
+        self._mix = mix
         self.non_finite_samples = 0
 
     @property
@@ -51,14 +54,25 @@ class AudioReader:
         """Length at `rate`, as the file's header tells it."""
         return resampled_length(self._file.frames, self.file_rate, self.rate)
 
+    @property
+    def given_channels(self) -> int:
+        """How many channels the blocks have: one where channels are mixed."""
+        return 1 if self._mix else self.channels
+
     def blocks(self) -> Iterator[Audio]:
-        """All sound from here to the end, in blocks of about a second."""
-        resampler = Resampler(self.file_rate, self.rate)
+        """All sound of the first given channel from here to the end, in blocks of about a second."""
+        return (block[0] for block in self.channel_blocks())
+
+    def channel_blocks(self) -> Iterator[ChannelAudio]:
+        """All sound from here to the end, `[channel, samples]`, in blocks of about a second."""
+        resamplers = [Resampler(self.file_rate, self.rate) for _ in range(self.given_channels)]
         for block in self._file_blocks():
-            resampled = resampler.push(block)
-            if len(resampled):
+            resampled = np.stack(
+                [resampler.push(channel) for resampler, channel in zip(resamplers, block, strict=True)]
+            )
+            if resampled.shape[1]:
                 yield resampled
-        yield resampler.finish()
+        yield np.stack([resampler.finish() for resampler in resamplers])
 
     def close(self) -> None:
         """Close the file."""
@@ -72,7 +86,7 @@ class AudioReader:
     ) -> None:
         self.close()
 
-    def _file_blocks(self) -> Iterator[Audio]:
+    def _file_blocks(self) -> Iterator[ChannelAudio]:
         frames = self.file_rate * BLOCK_SECONDS
         while True:
             try:
@@ -81,9 +95,10 @@ class AudioReader:
                 raise AudioFileError(f"{self._shown!r} is broken: {error}") from error
             if not len(block):
                 return
-            yield self._finite(block.mean(axis=1, dtype=np.float32))
+            mixed = block.mean(axis=1, dtype=np.float32)[None] if self._mix else np.ascontiguousarray(block.T)
+            yield self._finite(mixed)
 
-    def _finite(self, audio: Audio) -> Audio:
+    def _finite(self, audio: ChannelAudio) -> ChannelAudio:
         bad = ~np.isfinite(audio)
         if bad.any():
             self.non_finite_samples += int(bad.sum())

@@ -1,0 +1,72 @@
+"""Writing whole sound files as WAV, FLAC or Ogg: they appear under their name when they are finished."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import numpy as np
+import soundfile
+
+from codec.audio import ChannelAudio, to_pcm16
+from codec.errors import AudioFileError
+from codec.part_file import PartFile
+
+SoundFormat = Literal["wav", "flac", "ogg"]
+SUBTYPES: dict[SoundFormat, str] = {"wav": "PCM_16", "flac": "PCM_16", "ogg": "VORBIS"}
+
+
+class SoundWriter:
+    """A sound file that is written block by block: 16-bit WAV or FLAC, or Ogg Vorbis.
+
+    Used with `with`: an error within removes what was written. Raises `AudioFileError`, naming the file, where it
+    cannot be written, or is there already and `overwrite` is False.
+    """
+
+    def __init__(
+        self, path: Path, rate: int, channels: int, file_format: SoundFormat = "wav", *, overwrite: bool = False
+    ) -> None:
+        self._format = file_format
+        self._part = PartFile(path, AudioFileError, overwrite=overwrite)
+        try:
+            self._file = soundfile.SoundFile(
+                self._part.part, "w", rate, channels, SUBTYPES[file_format], format=file_format.upper()
+            )
+        except (soundfile.LibsndfileError, OSError) as error:
+            self._part.abort()
+            raise self._error(error) from error
+
+    def write(self, audio: ChannelAudio) -> None:
+        """Append sound `[channel, samples]`; what is beyond full scale is clipped."""
+        frames = to_pcm16(audio).T if SUBTYPES[self._format] == "PCM_16" else np.clip(audio, -1, 1).T
+        try:
+            self._file.write(np.ascontiguousarray(frames))
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise self._error(error) from error
+
+    def finish(self) -> None:
+        """End the file and give it its name."""
+        try:
+            self._file.close()
+        except (soundfile.LibsndfileError, OSError) as error:
+            self._part.abort()
+            raise self._error(error) from error
+        self._part.finish()
+
+    def abort(self) -> None:
+        """Remove what was written."""
+        self._file.close()
+        self._part.abort()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.finish()
+        else:
+            self.abort()
+
+    def _error(self, error: Exception) -> AudioFileError:
+        return AudioFileError(f"cannot write {str(self._part.path)!r}: {error}")
