@@ -103,9 +103,8 @@ class Downlink:
         session = self._open_session(hello, self)
         self._session = session
         accept = Accept(session.next_index, self._receiver_name, self._window_chunks)
-        session.wire.start()
         self._link.send(lambda: self._protocol.accept(accept))
-        session.status.set(LinkState.STREAMING)
+        session.begin()
         reporter = threading.Thread(target=self._report, args=(session,), name=f"receiver-report-{self.peer}")
         reporter.start()
         try:

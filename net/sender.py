@@ -293,6 +293,7 @@ class Sender:
         self._uplink.accepted.wait()
         if self._pipeline.stopping.is_set():
             raise PipelineStopped
+        self._payload.start()
 
     def _await_resume(self, source: Source) -> None:
         if self._running.is_set():

@@ -73,6 +73,12 @@ class StreamSession:
         """Start decoding and saving."""
         self._pipeline.start()
 
+    def begin(self) -> None:
+        """Take that a connection carries the stream from now on."""
+        self.wire.start()
+        self._payload.start()
+        self.status.set(LinkState.STREAMING)
+
     @property
     def ended(self) -> bool:
         """Whether everything that came is decoded and saved, or the session failed."""
