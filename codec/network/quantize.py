@@ -32,8 +32,10 @@ class Codebook(nn.Module):
     def __init__(self, size: int, width: int, l2norm: bool) -> None:
         super().__init__()
         self.l2norm = l2norm
-        self.embedding = nn.Embedding(size, width)
-        nn.init.kaiming_normal_(self.embedding.weight)
+        vectors = torch.empty(size, width)
+        if not vectors.is_meta:  # a random draw that nobody sees would load torch's compiler: two seconds
+            nn.init.kaiming_normal_(vectors)
+        self.embedding = nn.Embedding.from_pretrained(vectors, freeze=False)
 
     @torch.no_grad()
     def nearest(self, vectors: Tensor) -> Tensor:
