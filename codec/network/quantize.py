@@ -32,10 +32,9 @@ class Codebook(nn.Module):
     def __init__(self, size: int, width: int, l2norm: bool) -> None:
         super().__init__()
         self.l2norm = l2norm
-        vectors = torch.empty(size, width)
-        if not vectors.is_meta:  # a random draw that nobody sees would load torch's compiler: two seconds
-            nn.init.kaiming_normal_(vectors)
-        self.embedding = nn.Embedding.from_pretrained(vectors, freeze=False)
+        self.embedding = nn.Embedding(size, width, _weight=torch.empty(size, width))
+        if not self.embedding.weight.is_meta:
+            nn.init.kaiming_normal_(self.embedding.weight)
 
     @torch.no_grad()
     def nearest(self, vectors: Tensor) -> Tensor:

@@ -29,7 +29,8 @@ class WindowAttention(nn.Module):
         self.register_buffer("relative_position_index", relative_positions(window))
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
-        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
+        if not self.relative_position_bias_table.is_meta:
+            nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
 
     def position_bias(self) -> Tensor:
         """The bias `[head, patch, patch]` of each pair of patches in a window."""
@@ -159,8 +160,11 @@ class SwinLayer(nn.Module):
 
 
 def relative_positions(window: int) -> Tensor:
-    """Row of the bias table for each pair of patches of a window, int64 `[patch, patch]`."""
-    steps = torch.arange(window)
+    """Row of the bias table for each pair of patches of a window, int64 `[patch, patch]`, always computed on the CPU.
+
+    On the meta device this arithmetic, and random draws likewise, would load torch's compiler: seconds for nothing.
+    """
+    steps = torch.arange(window, device="cpu")
     rows, columns = steps.repeat_interleave(window), steps.repeat(window)
     row_offsets = rows[:, None] - rows[None, :] + window - 1
     column_offsets = columns[:, None] - columns[None, :] + window - 1
