@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 EIGHTHS = 8
+BASELINE = "▁"
+"""Where nothing is known yet."""
 
 
 def scale_top(highest: float) -> float:
@@ -18,26 +21,30 @@ def scale_top(highest: float) -> float:
     return 10.0 * power
 
 
-def resample(history: Sequence[float], window_s: int, cells: int, newest_s: int) -> list[float]:
+@lru_cache(maxsize=128)
+def resample(history: tuple[float, ...], window_s: int, cells: int, newest_s: int) -> tuple[float, ...]:
     """The last `window_s` seconds of a history of one value a second, as `cells` values; nan where nothing is known.
 
-    Where seconds outnumber cells, each cell shows the highest of the seconds it covers, so that no spike is lost.
-    Cells begin at whole multiples of their length on the time axis (`newest_s` is the newest value's second): what
-    has been drawn once keeps its value while it moves left.
+    Second s covers the cells from s·cells/window on, counted from second 0 of the clock that `newest_s` is on: what
+    has been drawn once keeps its shape while it moves left. A cell that covers several seconds shows the highest of
+    them, so that no spike is lost.
     """
-    if window_s <= cells:
-        repeat = cells // window_s
-        recent = [value for value in history[-window_s:] for _ in range(repeat)]
-        return [math.nan] * (cells - len(recent)) + recent
-    seconds_a_cell = -(-window_s // cells)
     values = [math.nan] * cells
+    newest_cell = _last_cell(newest_s, window_s, cells)
     for age, value in enumerate(reversed(history)):
-        cell = cells - 1 - (newest_s // seconds_a_cell - (newest_s - age) // seconds_a_cell)
-        if cell < 0 or age >= window_s:
+        second = newest_s - age
+        last = cells - 1 - (newest_cell - _last_cell(second, window_s, cells))
+        first = last - (_last_cell(second, window_s, cells) - second * cells // window_s)
+        if last < 0:
             break
-        if not value <= values[cell] and not math.isnan(value):
-            values[cell] = value
-    return values
+        for cell in range(max(0, first), last + 1):
+            if not value <= values[cell] and not math.isnan(value):
+                values[cell] = value
+    return tuple(values)
+
+
+def _last_cell(second: int, window_s: int, cells: int) -> int:
+    return max(second * cells // window_s, (second + 1) * cells // window_s - 1)
 
 
 def bars(values: Sequence[float], top: float, rows: int) -> list[str]:

@@ -30,6 +30,10 @@ class Ink:
     """The second series of a chart."""
     latency: Style
     """The third series of a chart."""
+    payload_fill: Style
+    """Below the top of a chart that is several lines high."""
+    wire_fill: Style
+    latency_fill: Style
     chosen: Style
     """The chosen row of a list, the shown page."""
 

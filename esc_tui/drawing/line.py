@@ -21,17 +21,18 @@ def clip(text: str, cells: int) -> str:
 class Line:
     """A line of styled text that grows to the right."""
 
-    __slots__ = ("_segments", "cells")
+    __slots__ = ("cells", "segments")
 
     def __init__(self, segments: list[Segment] | None = None) -> None:
-        self._segments = segments or []
-        self.cells = sum(segment.cell_length for segment in self._segments)
+        self.segments = segments or []
+        """The pieces so far."""
+        self.cells = sum(segment.cell_length for segment in self.segments)
         """Width so far, in terminal cells."""
 
     def add(self, text: str, style: Style) -> Self:
         """Append `text`."""
         if text:
-            self._segments.append(Segment(text, style))
+            self.segments.append(Segment(text, style))
             self.cells += cell_len(text)
         return self
 
@@ -54,18 +55,18 @@ class Line:
 
     def extend(self, other: "Line") -> Self:
         """Append all of another line."""
-        self._segments.extend(other._segments)
+        self.segments.extend(other.segments)
         self.cells += other.cells
         return self
 
     def strip(self, width: int) -> Strip:
         """The line as a strip of exactly `width` cells."""
-        return Strip(self._segments, self.cells).adjust_cell_length(width)
+        return Strip(self.segments, self.cells).adjust_cell_length(width)
 
     @property
     def text(self) -> str:
         """The line without its styles."""
-        return "".join(segment.text for segment in self._segments)
+        return "".join(segment.text for segment in self.segments)
 
 
 @dataclass(frozen=True, slots=True)

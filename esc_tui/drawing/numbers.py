@@ -39,6 +39,6 @@ def byte_count(count: int) -> tuple[str, str]:
     value = float(count)
     for unit in ("B", "kB", "MB"):
         if value < 1000:
-            return (fixed(value, 0 if unit == "B" else 1), unit)
+            return (fixed(value, 0 if unit == "B" or value >= 100 else 1), unit)
         value /= 1000
     return fixed(value, 2), "GB"

@@ -1,11 +1,13 @@
 """The sections of a pane: each turns a stream's figures into lines on the common grid."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from rich.style import Style
 
-from esc_tui.drawing.chart import bars, resample, scale_top
+from esc_tui.drawing.chart import BASELINE, bars, resample, scale_top
 from esc_tui.drawing.gauge import gauge, queue_style
 from esc_tui.drawing.ink import Ink
 from esc_tui.drawing.line import Grid, Line
@@ -32,9 +34,10 @@ class Page:
 class History:
     """A chart's data: one value a second up to the second `newest_s`, drawn from 0 to `top`."""
 
-    values: Sequence[float]
+    values: tuple[float, ...]
     top: float
     style: Style
+    fill: Style
     newest_s: int
 
 
@@ -54,7 +57,8 @@ def link_lines(stats: StreamStats, page: Page) -> list[Line]:
     arrow = "→" if isinstance(stats.chunks, SenderChunks) else "←"
     plain = "encrypted" if stats.secure else "not encrypted"
     fingerprint = f"{stats.fingerprint[:4]}·{stats.fingerprint[4:8]}" if stats.fingerprint else ""
-    identity = f"{stats.model} {fingerprint}, {stats.num_streams} of {stats.max_streams} streams"
+    model = f"{stats.model} {fingerprint}" if stats.model else "loading"
+    identity = f"{model}, {stats.num_streams} of {stats.max_streams} streams"
     plan = f"{stats.chunk_ms:.0f} ms, overlap {stats.overlap_ms:.0f} ms, {stats.stitching}"
     rows = [("stream", f"{stats.source or 'unnamed'} {arrow} {stats.peer or '…'}, {plain}")]
     if page.grid.label_cells + len(identity) + len(plan) + 12 <= page.width:
@@ -93,11 +97,12 @@ def bitrate_lines(stats: StreamStats, page: Page) -> list[Line]:
         (value for rate in rates for value in rate.history_kbps[-page.window_s :]), default=stats.nominal_kbps
     )
     top = scale_top(max(highest, stats.nominal_kbps))
-    lines = [heading(page, "BITRATE", "kbps", ("now", "average", "total"), f"{page.window_s} s, 0 to {top:g}")]
-    for rate, style in zip(rates, (page.ink.payload, page.ink.wire), strict=True):
-        size, unit = byte_count(rate.total_bytes)
-        numbers = (fixed(rate.now_kbps, 2), fixed(rate.average_kbps, 2), f"{size}{unit}")
-        history = History(rate.history_kbps, top, style, int(stats.epoch_s))
+    lines = [heading(page, "BITRATE", "kbps", ("now", "average", "kB"), f"{page.window_s} s, 0 to {top:g}")]
+    ink = page.ink
+    styles = ((ink.payload, ink.payload_fill), (ink.wire, ink.wire_fill))
+    for rate, (style, fill) in zip(rates, styles, strict=True):
+        numbers = (fixed(rate.now_kbps, 2), fixed(rate.average_kbps, 2), fixed(rate.total_bytes / 1000, 1))
+        history = History(rate.history_kbps, top, style, fill, int(stats.epoch_s))
         lines += _row(page, rate.name, numbers, history)
     lines += _row(page, "nominal", (fixed(stats.nominal_kbps, 2),))
     return lines
@@ -105,11 +110,13 @@ def bitrate_lines(stats: StreamStats, page: Page) -> list[Line]:
 
 def latency_lines(stats: StreamStats, page: Page) -> list[Line]:
     """From capture to each stage, the round trip, and the offset of the two clocks."""
-    recent = [v for d in stats.latencies for v in d.history_ms[-page.window_s :] if v == v]  # noqa: PLR0124 - not nan
+    recent = [v for d in stats.latencies for v in d.history_ms[-page.window_s :] if not math.isnan(v)]
     top = scale_top(max(recent, default=1.0))
     lines = [heading(page, "LATENCY", "ms", ("now", "p50", "p95"), f"{page.window_s} s, 0 to {top:g}")]
     for latency in stats.latencies:
-        history = History(latency.history_ms, top, page.ink.latency, int(stats.epoch_s))
+        if latency.name == "heard" and not latency.count:
+            continue  # nobody listens
+        history = History(latency.history_ms, top, page.ink.latency, page.ink.latency_fill, int(stats.epoch_s))
         lines += _row(page, f"→ {latency.name}", duration_numbers(latency), history)
     trip = _row(page, "round trip", duration_numbers(stats.round_trip))[0]
     if page.grid.chart_cells:
@@ -141,7 +148,7 @@ def _queue_line(queue: QueueStats, page: Page) -> Line:
         return line
     note = f" {queue.dropped} dropped" if queue.dropped else " full" if queue.fill >= 1 else ""
     line.to(grid.chart_start)
-    mark = queue.high_water / queue.capacity if queue.capacity else 0.0
+    mark = queue.high_water / queue.capacity if queue.capacity and queue.high_water else None
     line.extend(gauge(queue.fill, grid.chart_cells - len(note), style, ink, mark))
     return line.add(note, ink.warn)
 
@@ -181,18 +188,21 @@ def chunk_lines(stats: StreamStats, page: Page) -> list[Line]:
 def codec_lines(stats: StreamStats, page: Page) -> list[Line]:
     """What coding costs: time a chunk, real-time factor, CPU and memory of this process."""
     duration, ink, grid = stats.codec.duration, page.ink, page.grid
-    recent = [v for v in duration.history_ms[-page.window_s :] if v == v]  # noqa: PLR0124 - not nan
+    recent = [v for v in duration.history_ms[-page.window_s :] if not math.isnan(v)]
     top = scale_top(max(recent, default=1.0))
     lines = [heading(page, "CODEC", "ms", ("now", "p50", "p95"), f"{page.window_s} s, 0 to {top:g}")]
-    history = History(duration.history_ms, top, ink.latency, int(stats.epoch_s))
+    history = History(duration.history_ms, top, ink.latency, ink.latency_fill, int(stats.epoch_s))
     lines += _row(page, duration.name, duration_numbers(duration), history)
     line = Line().left("RTF", grid.label_cells, ink.label)
     line.right(fixed(stats.codec.rtf_now, 3), grid.number_cells, ink.strong)
-    line.add("  avg ", ink.muted).add(fixed(stats.codec.rtf_average, 3), ink.value)
+    line.right("average", grid.number_cells, ink.muted)
+    line.right(fixed(stats.codec.rtf_average, 3), grid.number_cells, ink.value)
     size, unit = byte_count(stats.process.resident_bytes)
-    line.add("  CPU", ink.muted).right(fixed(stats.process.cpu_percent, 0), 4, ink.value).add(" %", ink.muted)
-    line.right(size, 8, ink.value).add(f" {unit}", ink.muted)
-    return [*lines, line]
+    process = Line().add("CPU", ink.muted).right(fixed(stats.process.cpu_percent, 0), 4, ink.value).add(" %", ink.muted)
+    process.right(size.partition(".")[0], 5, ink.value).add(f" {unit}", ink.muted)
+    if grid.chart_cells >= process.cells:
+        return [*lines, line.to(grid.chart_start).extend(process)]
+    return [*lines, line, Line().left("process", grid.label_cells, ink.label).extend(process)]
 
 
 def player_lines(stats: StreamStats, page: Page) -> list[Line]:
@@ -202,14 +212,13 @@ def player_lines(stats: StreamStats, page: Page) -> list[Line]:
         return []
     top = scale_top(max((*player.buffer_history_ms[-page.window_s :], player.target_ms), default=1.0))
     lines = [heading(page, "PLAYER", "ms", ("now", "target"), f"{page.window_s} s, 0 to {top:g}")]
-    history = History(player.buffer_history_ms, top, ink.latency, int(stats.epoch_s))
+    history = History(player.buffer_history_ms, top, ink.latency, ink.latency_fill, int(stats.epoch_s))
     lines += _row(page, "buffer", (milliseconds(player.buffer_ms), milliseconds(player.target_ms)), history)
     sound = "muted" if player.muted else f"volume {player.volume * 100:.0f} %"
-    line = Line().left("device", page.grid.label_cells, ink.label)
-    details = Line().add(f"{sound}  drift {fixed(player.drift_ppm, 1, plus=True)} ppm  ", ink.value)
-    details.add(f"{player.underruns} underruns", ink.warn if player.underruns else ink.value)
-    room = page.width - line.cells - details.cells - 2
-    return [*lines, line.left(player.device, max(0, min(room, 20)), ink.value).space(2).extend(details)]
+    line = Line().left("device", page.grid.label_cells, ink.label).add(f"{sound}, ", ink.value)
+    line.add(f"{player.underruns} underruns", ink.warn if player.underruns else ink.value)
+    rest = f", drift {fixed(player.drift_ppm, 1, plus=True)} ppm, {player.device}"
+    return [*lines, line.left(rest, page.width - line.cells, ink.value)]
 
 
 def _row(page: Page, label: str, numbers: Sequence[str], history: History | None = None) -> list[Line]:
@@ -221,6 +230,13 @@ def _row(page: Page, label: str, numbers: Sequence[str], history: History | None
         return [first]
     lines = [first] + [Line() for _ in range(page.chart_rows - 1)]
     values = resample(history.values, page.window_s, grid.chart_cells, history.newest_s)
-    for line, blocks in zip(lines, bars(values, history.top, page.chart_rows), strict=True):
-        line.to(grid.chart_start).add(blocks, history.style)
+    unknown = next((cell for cell, value in enumerate(values) if not math.isnan(value)), len(values))
+    lines[-1].to(grid.chart_start).add(BASELINE * unknown, ink.faint)
+    above = " " * (len(values) - unknown)
+    for line, blocks in zip(lines, bars(values[unknown:], history.top, page.chart_rows), strict=True):
+        line.to(grid.chart_start + unknown)
+        # The top of each bar is bright, what lies below it muted: a line to follow, not a wall of colour.
+        for is_below, run in groupby(zip(blocks, above, strict=True), lambda pair: pair[1] != " "):
+            line.add("".join(block for block, _ in run), history.fill if is_below else history.style)
+        above = blocks
     return lines

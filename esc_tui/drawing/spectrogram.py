@@ -55,16 +55,21 @@ class SoundHistory:
         self._columns[places[unknown:]] = sound.columns[len(sound.columns) - known :]
         self.count = sound.column_count
 
+    def columns_a_cell(self, cells: int) -> int:
+        """How many columns a cell of a sweep of `cells` covers, so that it takes about 6 s or longer."""
+        return max(1, min(KEPT_COLUMNS // max(1, cells), round(SWEEP_S * 1000 / self.column_ms / max(1, cells))))
+
     def picture(self, cells: int, lines: int) -> Picture:
         """The newest sound as a sweep of `cells` × `lines`, with the cursor after the newest cell."""
-        columns_a_cell = max(1, min(KEPT_COLUMNS // cells, round(SWEEP_S * 1000 / self.column_ms / cells)))
-        newest = max(0, self.count - 1) // columns_a_cell
+        columns_a_cell = self.columns_a_cell(cells)
+        newest = (self.count - 1) // columns_a_cell
         places = np.arange((newest - cells + 1) * columns_a_cell, (newest + 1) * columns_a_cell)
         columns = self._columns[places % KEPT_COLUMNS] * ((places >= 0) & (places < self.count))[:, None]
         pooled = columns.reshape(cells, columns_a_cell, -1).max(axis=1)
         levels = (_pool_bands(pooled, 2 * lines).astype(np.uint16) * LEVELS >> 8).astype(np.uint8)
         swept = np.roll(levels, (newest + 1) % cells, axis=0)
-        swept[(newest + 1) % cells] = CURSOR
+        if self.count:
+            swept[(newest + 1) % cells] = CURSOR
         return np.ascontiguousarray(swept.T[::-1])
 
 

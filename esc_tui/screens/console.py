@@ -18,6 +18,7 @@ from esc_tui.panes.stream import StreamPane
 from esc_tui.publisher import Publisher
 from esc_tui.report import session_report
 from esc_tui.screens.help import HelpScreen
+from esc_tui.terminal import trim_output
 from esc_tui.view import EngineReader, LoggedEvent, View
 from esc_tui.widgets.key_bar import KeyBar
 from esc_tui.widgets.title_bar import TitleBar
@@ -48,7 +49,7 @@ class ConsoleScreen(Screen[None]):
         Binding("0", "volume(1)", "Volume", tooltip="Play louder"),
         Binding("left_square_bracket", "stream(-1)", "Stream", key_display="[", tooltip="Show the stream before"),
         Binding("right_square_bracket", "stream(1)", "Stream", key_display="]", tooltip="Show the next stream"),
-        Binding("tab", "step_page(1)", "Pane", key_display="tab", tooltip="Go to the next pane"),
+        Binding("tab", "step_page(1)", "Pane", show=False, tooltip="Go to the next pane"),
         Binding("shift+tab", "step_page(-1)", "Pane", show=False),
         Binding("1", "page(0)", "First pane", show=False),
         Binding("2", "page(1)", "Second pane", show=False),
@@ -74,6 +75,7 @@ class ConsoleScreen(Screen[None]):
 
     def __init__(self, readers: Sequence[EngineReader], title: str, refresh_hz: float) -> None:
         super().__init__()
+        trim_output(self)
         self.readers = tuple(readers)
         self._purpose = title
         self._next_sequences = (0,) * len(self.readers)

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 
-from rich.segment import Segment
+from rich.cells import cell_len
+from rich.style import Style
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from esc_tui.drawing.line import Line
 from esc_tui.widgets.inked import Inked
+
+WORTH_A_JUMP_CELLS = 4
+"""So many unchanged cells cost as many bytes as moving the cursor over them."""
 
 
 class Canvas(Inked):
@@ -20,11 +24,10 @@ class Canvas(Inked):
     Canvas { height: auto; }
     """
 
-    _strips: list[Strip]
-
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, classes=classes)
-        self._strips = []
+        self._lines: list[Line] = []
+        self._strips: list[Strip] = []
         self._drawn_size = Size(0, 0)
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
@@ -35,13 +38,12 @@ class Canvas(Inked):
         """Draw again, and repaint what has changed."""
         if not self.is_mounted or not self.size.width:
             return
-        old, new = self._strips, self._paint(self.size)
-        if len(old) != len(new) and self.styles.auto_dimensions:
-            self._strips = new
+        old = self._strips
+        self._paint(self.size)
+        if len(old) != len(self._strips) and self.styles.auto_dimensions:
             self.refresh(layout=True)
             return
-        regions = [Region(start, y, end - start, 1) for y, start, end in _changes(old, new)]
-        self._strips = new
+        regions = [Region(start, y, end - start, 1) for y, start, end in _changes(old, self._strips)]
         if regions:
             self.refresh(*regions)
 
@@ -52,7 +54,7 @@ class Canvas(Inked):
     def render_line(self, y: int) -> Strip:
         """Line `y` as last drawn."""
         if self._drawn_size != self.size:
-            self._strips = self._paint(self.size)
+            self._paint(self.size)
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.ground)
 
     def notify_style_update(self) -> None:
@@ -60,30 +62,52 @@ class Canvas(Inked):
         super().notify_style_update()
         self._drawn_size = Size(0, 0)
 
-    def _paint(self, size: Size) -> list[Strip]:
+    def _paint(self, size: Size) -> None:
+        """Draw, and make strips of the lines that are not as they were."""
+        is_new = self._drawn_size != size
+        old_lines, old_strips = ([], []) if is_new else (self._lines, self._strips)
         self._drawn_size = size
-        return [line.strip(size.width).apply_style(self.ground) for line in self.draw(size.width, size.height)]
+        self._lines = list(self.draw(size.width, size.height))
+        self._strips = [
+            old_strips[y]
+            if y < len(old_lines) and line.segments == old_lines[y].segments
+            else line.strip(size.width).apply_style(self.ground)
+            for y, line in enumerate(self._lines)
+        ]
 
 
 def _changes(old: Sequence[Strip], new: Sequence[Strip]) -> list[tuple[int, int, int]]:
-    """The changed lines of a drawing: line, first changed cell, cell after the last changed one."""
+    """The changed stretches of a drawing: line, first changed cell, cell after the last changed one."""
     changes = []
     for y, strip in enumerate(new):
-        before = list(old[y]) if y < len(old) else []
-        after = list(strip)
-        if before == after:
-            continue
-        start = _equal_cells(before, after)
-        end = strip.cell_length - _equal_cells(before[::-1], after[::-1])
-        changes.append((y, start, max(end, start + 1)))
+        before = old[y] if y < len(old) else Strip([])
+        if before is not strip:
+            changes += [(y, start, end) for start, end in _changed_stretches(_cells(before), _cells(strip))]
     changes.extend((y, 0, old[y].cell_length) for y in range(len(new), len(old)))
     return changes
 
 
-def _equal_cells(before: list[Segment], after: list[Segment]) -> int:
-    cells = 0
-    for one, other in zip(before, after, strict=False):
-        if one != other:
-            break
-        cells += one.cell_length
+def _cells(strip: Strip) -> list[tuple[str, Style | None]]:
+    """Character and style of each cell; of a wide character, all in its first cell."""
+    cells: list[tuple[str, Style | None]] = []
+    for text, style, _ in strip:
+        if len(text) == cell_len(text):
+            cells += [(character, style) for character in text]
+        else:
+            cells += [(text, style)] + [("", style)] * (cell_len(text) - 1)
     return cells
+
+
+def _changed_stretches(
+    before: Sequence[tuple[str, Style | None]], after: Sequence[tuple[str, Style | None]]
+) -> list[tuple[int, int]]:
+    """Where two lines differ; stretches that lie close together count as one."""
+    stretches: list[tuple[int, int]] = []
+    for cell, content in enumerate(after):
+        if cell < len(before) and before[cell] == content:
+            continue
+        if stretches and cell - stretches[-1][1] < WORTH_A_JUMP_CELLS:
+            stretches[-1] = (stretches[-1][0], cell + 1)
+        else:
+            stretches.append((cell, cell + 1))
+    return stretches

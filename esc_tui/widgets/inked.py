@@ -27,6 +27,9 @@ class Inked(Widget):
         & > .ink--payload { color: $primary; }
         & > .ink--wire { color: $secondary; }
         & > .ink--latency { color: $accent; }
+        & > .ink--payload_fill { color: $primary 45%; }
+        & > .ink--wire_fill { color: $secondary 45%; }
+        & > .ink--latency_fill { color: $accent 45%; }
         & > .ink--chosen { color: $foreground; background: $primary 25%; text-style: bold; }
     }
     """

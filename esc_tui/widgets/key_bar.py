@@ -55,9 +55,10 @@ class KeyBar(Canvas):
     def _groups(self) -> dict[str, list[tuple[Binding, bool]]]:
         groups: dict[str, list[tuple[Binding, bool]]] = {}
         for active in self.screen.active_bindings.values():
-            if active.binding.show:
-                groups.setdefault(active.binding.description, []).append((active.binding, active.enabled))
-        return groups
+            group = groups.setdefault(active.binding.description, [])
+            if active.binding.show and all(active.binding.action != binding.action for binding, _ in group):
+                group.append((active.binding, active.enabled))
+        return {description: group for description, group in groups.items() if group}
 
     def _group(
         self, description: str, bindings: Sequence[tuple[Binding, bool]], start: int

@@ -9,6 +9,9 @@ from esc_tui.drawing.sections import Page
 from esc_tui.widgets.canvas import Canvas
 from net.stats import StreamStats
 
+UNSEEN_CELLS = 80
+"""A width to draw at while the section has none."""
+
 Drawing = Callable[[StreamStats, Page], Sequence[Line]]
 
 
@@ -33,8 +36,12 @@ class Section(Canvas):
         return self._drawing(self.stats, Page(width, self.ink, self.window_s, self.chart_rows))
 
     def watch_stats(self) -> None:
-        """Show the newest figures."""
+        """Show the newest figures; take no room where there are none."""
+        if not self.display:
+            self.display = bool(self.draw(UNSEEN_CELLS, 0))
         self.redraw()
+        if self.is_mounted and self.size.width and not self._strips:
+            self.display = False
 
     def watch_window_s(self) -> None:
         """Show another stretch of the past."""

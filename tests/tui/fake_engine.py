@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from net.clock import SYSTEM_CLOCK
 from net.stats import (
     CodecStats,
     DurationStats,
@@ -117,7 +118,8 @@ class FakeEngine:
 
     def __init__(self, role: Role, t_s: float = 41.0, streams: Iterable[StreamStats] | None = None) -> None:
         self.role = role
-        self.t_s = t_s
+        self.still_s = t_s
+        self.running_since_s: float | None = None
         self.streams = None if streams is None else tuple(streams)
         self.state = LinkState.STREAMING
         self.events: list[Event] = []
@@ -126,6 +128,17 @@ class FakeEngine:
         self.error: BaseException | None = None
         self.survivors: tuple[str, ...] = ()
         self._ended = threading.Event()
+
+    @property
+    def t_s(self) -> float:
+        """The engine's time: it stands still unless `run_live` was called."""
+        if self.running_since_s is None:
+            return self.still_s
+        return self.still_s + SYSTEM_CLOCK.monotonic_s() - self.running_since_s
+
+    def run_live(self) -> None:
+        """Let the time run."""
+        self.running_since_s = SYSTEM_CLOCK.monotonic_s()
 
     @property
     def title(self) -> str:
