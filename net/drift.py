@@ -1,0 +1,67 @@
+"""Drift between the clock that makes sound and the one that plays it, held by playing a hair faster or slower."""
+
+import numpy as np
+
+MAX_SPEED = 0.005
+SETTLE_S = 4.0
+DEAD_BAND_MS = 15.0
+SMOOTH_S = 3.0
+GAIN_PER_MS = 5e-5
+INTEGRAL_PER_MS_S = 4e-7
+MAX_SLEW_PER_S = 0.0005
+"""Speed changes by at most 0.05 % in a second: a bend that nobody hears."""
+
+
+class DriftControl:
+    """Chooses a speed that keeps the reserve (sound left when the next arrives) where it settled.
+
+    Within ±15 ms nothing but the drift that was learned is corrected, so with equal clocks sound is played unchanged.
+    """
+
+    def __init__(self) -> None:
+        self.speed = 0.0
+        """Relative speed, −0.005 to 0.005."""
+        self._learned = 0.0
+        self._smoothed_ms: float | None = None
+        self._settled_s = 0.0
+        self._held_ms: float | None = None
+
+    @property
+    def drift_ppm(self) -> float:
+        """The drift that was learned: positive where the sender's clock runs faster than the device's."""
+        return self._learned * 1e6
+
+    @property
+    def reserve_ms(self) -> float | None:
+        """The smoothed reserve."""
+        return self._smoothed_ms
+
+    def reset(self) -> None:
+        """Settle anew: the depth has jumped. What was learned of the clocks is kept."""
+        self._smoothed_ms = self._held_ms = None
+        self._settled_s = 0.0
+        self.speed = self._learned
+
+    def observe(self, reserve_ms: float, target_ms: float, elapsed_s: float) -> None:
+        """Take the reserve at an arrival, `elapsed_s` of played time after the arrival before it."""
+        if self._smoothed_ms is None:
+            self._smoothed_ms = reserve_ms
+        weight = min(1.0, elapsed_s / min(SMOOTH_S, max(elapsed_s, self._settled_s)))
+        self._smoothed_ms += weight * (reserve_ms - self._smoothed_ms)
+        self._settled_s += elapsed_s
+        if self._settled_s < SETTLE_S:
+            return
+        low_ms, high_ms = 0.7 * target_ms, target_ms + max(60.0, target_ms / 2)
+        self._held_ms = float(np.clip(self._smoothed_ms if self._held_ms is None else self._held_ms, low_ms, high_ms))
+        self._steer(self._smoothed_ms - self._held_ms, elapsed_s)
+
+    def _steer(self, error_ms: float, elapsed_s: float) -> None:
+        beyond_ms = error_ms - float(np.clip(error_ms, -DEAD_BAND_MS, DEAD_BAND_MS))
+        self._learned = _limit(self._learned + INTEGRAL_PER_MS_S * beyond_ms * elapsed_s, MAX_SPEED)
+        wanted = _limit(self._learned + GAIN_PER_MS * beyond_ms, MAX_SPEED)
+        slew = MAX_SLEW_PER_S * elapsed_s
+        self.speed += _limit(wanted - self.speed, slew)
+
+
+def _limit(value: float, most: float) -> float:
+    return max(-most, min(most, value))
