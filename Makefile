@@ -5,8 +5,9 @@ PIP_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 INPUT ?=
+SECONDS ?= 60
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/esc-tui demo $(if $(INPUT),--input "$(INPUT)")
@@ -24,6 +25,10 @@ format: $(VENV)/.installed-test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Coverage-guided fuzzing of the protocol, the bitstream and the .esc file, SECONDS each.
+fuzz: $(VENV)/.installed-fuzz
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "esc-tui needs Python 3.11 or later, and '$(PYTHON)' is older: try 'make PYTHON=python3.12 $(MAKECMDGOALS)'" >&2; exit 1; }
@@ -37,5 +42,9 @@ $(VENV)/.installed-test: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[test]'
 	@touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-fuzz: $(VENV)/.installed-test
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[test,fuzz]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .fuzz build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

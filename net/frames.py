@@ -89,10 +89,14 @@ def max_body_bytes(frame_type: FrameType, limits: Limits) -> int:
     return int(getattr(limits, f"{frame_type.name.lower()}_bytes"))
 
 
+def code_frames(samples: int, tail: bool) -> int:
+    """Code frames of a chunk of `samples`: one for each 320 begun, and one more with the tail."""
+    return -(-samples // FRAME_SAMPLES) + tail
+
+
 def payload_bytes(hello: Hello, num_streams: int, samples: int, tail: bool) -> int:
-    """Bytes of a chunk's codes: one frame for each 320 samples begun, and one more with the tail."""
-    frames = -(-samples // FRAME_SAMPLES) + tail
-    return packed_bytes(num_streams, hello.groups, frames, hello.bits_per_code)
+    """Bytes of the codes of a chunk under this HELLO."""
+    return packed_bytes(num_streams, hello.groups, code_frames(samples, tail), hello.bits_per_code)
 
 
 def encode_control(message: Control, limits: Limits) -> bytes:
@@ -325,6 +329,14 @@ def _check_chunk(chunk: Chunk, hello: Hello, error: type[ProtocolError]) -> None
     expected = payload_bytes(hello, chunk.num_streams, chunk.samples, chunk.tail)
     if len(chunk.payload) != expected:
         raise error(f"{name} has {len(chunk.payload)} bytes of codes instead of {expected}")
+    if _filling_bits(chunk, hello):
+        raise error(f"{name} has bits after its last code that are not zero")
+
+
+def _filling_bits(chunk: Chunk, hello: Hello) -> int:
+    """The bits of the payload's last byte that belong to no code."""
+    codes = chunk.num_streams * hello.groups * code_frames(chunk.samples, chunk.tail)
+    return chunk.payload[-1] & ((1 << (-codes * hello.bits_per_code % 8)) - 1)
 
 
 def _check_silence(chunk: Chunk, level_dbfs: int, error: type[ProtocolError]) -> None:
