@@ -8,6 +8,10 @@ codec.errors.EscError
     ├── ProtocolError
     │   ├── LocalProtocolError  our side asked the protocol for what its state forbids
     │   └── RemoteProtocolError the peer sent what its state or a limit forbids
+    │       └── limits.LimitExceeded
+    ├── HandshakeFailed         TLS could not be begun with the peer
+    ├── IdentityError           the own key, or the list of known peers, cannot be used
+    ├── PeerNotTrusted          the peer's fingerprint is unknown, changed or not allowed
     ├── StageFailed             a pipeline's stage raised; the cause is attached
     └── AudioDeviceError        an audio device is absent, busy or gone
 """
@@ -45,6 +49,18 @@ class LocalProtocolError(ProtocolError):
 
 class RemoteProtocolError(ProtocolError):
     """The peer sent something that the protocol's state or limits forbid."""
+
+
+class HandshakeFailed(LinkError):
+    """TLS could not be begun with the peer."""
+
+
+class IdentityError(LinkError):
+    """This side's key, or its list of known peers, is missing, broken or open to others."""
+
+
+class PeerNotTrusted(LinkError):
+    """The peer proved a fingerprint that is unknown, has changed, or is not allowed in."""
 
 
 class StageFailed(LinkError):

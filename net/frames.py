@@ -58,6 +58,8 @@ __all__ = [
 MAGIC: Final = b"ESCL"
 VERSION: Final = 1
 PREAMBLE: Final = MAGIC + bytes([VERSION, 0, 0, 0])
+TLS_HANDSHAKE: Final = b"\x16"
+"""The first byte that a TLS client sends."""
 HEADER_BYTES: Final = 4
 CHUNK_HEADER: Final = struct.Struct(">IB3sI")
 CAPTURE_UNITS_PER_S: Final = 10_000
@@ -223,6 +225,8 @@ class FrameBuffer:
 
     def _take_preamble(self) -> bool:
         seen = bytes(self._buffer[: len(PREAMBLE)])
+        if seen[:1] == TLS_HANDSHAKE:
+            raise RemoteProtocolError("the peer speaks TLS: start this side with --tls, too")
         if not MAGIC.startswith(seen[: len(MAGIC)]):
             raise RemoteProtocolError("the peer does not speak esc-tui's protocol: is this the right port?")
         if len(seen) > len(MAGIC) and seen[len(MAGIC)] != VERSION:
