@@ -78,17 +78,14 @@ def interrupts() -> Iterator[Interrupts]:
 
 def _run(engines: Sequence[Engine], output: Output, interrupted: Interrupts, interval_s: float) -> list[str]:
     seen = [0] * len(engines)
-    handled = 0
     try:
-        for engine in engines:
+        for engine in reversed(engines):  # a demo's receiver listens before its sender connects
             engine.start()
-        while not all(engine.wait(0) for engine in engines) and handled < 2:
+        while (running := [engine for engine in engines if not engine.wait(0)]) and interrupted.count < 2:
             SYSTEM_CLOCK.wait(interrupted.changed, interval_s)
             interrupted.changed.clear()
-            if interrupted.count > handled:
-                handled += 1
-                for engine in engines:
-                    engine.request_stop()
+            if interrupted.count:
+                running[0].request_stop()  # the sender first: what it has in hand needs a receiver that listens
             _show(engines, output, seen)
     finally:
         survivors = [name for engine in engines for name in engine.stop(STOP_DEADLINE_S)]

@@ -62,7 +62,7 @@ class Receiver:
     @property
     def error(self) -> BaseException | None:
         """The first error of the receiver, or with `once` of its stream."""
-        if self._pipeline.error is not None or not self._settings.once:
+        if self._pipeline.error is not None or not self._settings.once or self._stop_requested.is_set():
             return self._pipeline.error
         return next((session.error for session in self._all_sessions() if session.error), None)
 

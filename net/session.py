@@ -10,7 +10,7 @@ from codec.errors import EscError
 from codec.streaming import ChunkDecoder, CodedChunk, Contribution, code_frames
 from net.clock import Clock
 from net.clock_sync import ClockSync
-from net.errors import RemoteProtocolError
+from net.errors import ConnectionLost, RemoteProtocolError
 from net.events import EventLog
 from net.messages import Chunk, End, Feedback, Hello, Ping, Pong
 from net.meters import CodecMeter, DurationMeter, ProcessMeter, RateMeter
@@ -55,7 +55,7 @@ class StreamSession:
         self._pipeline.add_stage("save", self._save_contributions)
         self._lock = threading.Lock()
         self._end: End | None = None
-        self._closing = False
+        self._gave_up: ConnectionLost | None = None
         self.next_index = 0
         """The chunk that is expected next."""
         self._received = self._decoded = self._stitched = self._saved = self._lost = self._refused = 0
@@ -87,7 +87,7 @@ class StreamSession:
     @property
     def error(self) -> BaseException | None:
         """What ended the session early."""
-        return self._pipeline.error
+        return self._pipeline.error or self._gave_up
 
     @property
     def complete(self) -> bool:
@@ -120,9 +120,9 @@ class StreamSession:
     def close_early(self, reason: str) -> None:
         """Save what has come and end: the sender will not go on."""
         with self._lock:
-            if self._closing or self._end is not None:
+            if self._gave_up is not None or self._end is not None:
                 return
-            self._closing = True
+            self._gave_up = ConnectionLost(reason)
         self.status.set(LinkState.FAILED, reason)
         self._events.warning(f"{self.hello.name}: {reason}; what had come is saved", self.stream_id)
         self._to_decode.finish()
