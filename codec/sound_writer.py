@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import soundfile
@@ -10,9 +10,9 @@ import soundfile
 from codec.audio import ChannelAudio, to_pcm16
 from codec.errors import AudioFileError
 from codec.part_file import PartFile
+from codec.sound_formats import SoundFormat
 
-SoundFormat = Literal["wav", "flac", "ogg"]
-SUBTYPES: dict[SoundFormat, str] = {"wav": "PCM_16", "flac": "PCM_16", "ogg": "VORBIS"}
+SUBTYPES = {SoundFormat.WAV: "PCM_16", SoundFormat.FLAC: "PCM_16", SoundFormat.OGG: "VORBIS"}
 
 
 class SoundWriter:
@@ -23,7 +23,13 @@ class SoundWriter:
     """
 
     def __init__(
-        self, path: Path, rate: int, channels: int, file_format: SoundFormat = "wav", *, overwrite: bool = False
+        self,
+        path: Path,
+        rate: int,
+        channels: int,
+        file_format: SoundFormat = SoundFormat.WAV,
+        *,
+        overwrite: bool = False,
     ) -> None:
         self._format = file_format
         self._part = PartFile(path, AudioFileError, overwrite=overwrite)

@@ -34,18 +34,27 @@ def header_for(
     codec: "Codec",
     num_streams: int | None = None,
     plan: ChunkPlan | None = None,
+    stitching: Stitching | None = None,
     *,
     channels: int = 1,
     source_rate: int = 0,
 ) -> EscHeader:
-    """The header of a file that `codec` makes: of the whole sound, or with a plan of its cross-faded chunks.
+    """The header of a file that `codec` makes.
 
-    Raises `UsageError` for a number of streams that the model has not.
+    Without a plan the sound is coded as a whole, which is seamless; with one, in chunks that are cross-faded unless
+    `stitching` says otherwise. Raises `UsageError` for a number of streams that the model has not, and for seamless
+    chunks that overlap or are no whole number of code frames.
     """
     streams = codec.max_streams if num_streams is None else num_streams
     if not 1 <= streams <= codec.max_streams:
         raise UsageError(f"the number of streams must be 1 to {codec.max_streams}, not {streams}")
     chosen = plan or WHOLE
+    stitched = stitching or (Stitching.CROSSFADE if plan else Stitching.SEAMLESS)
+    if stitched is Stitching.SEAMLESS and (chosen.overlap_samples or chosen.chunk_samples % codec.frame_samples):
+        raise UsageError(
+            f"seamless chunks do not overlap and are a multiple of {codec.frame_samples} samples, "
+            f"not {chosen.chunk_samples} with an overlap of {chosen.overlap_samples}"
+        )
     return EscHeader(
         fingerprint=codec.fingerprint,
         model=codec.name.encode()[:40].decode(errors="ignore"),
@@ -56,7 +65,7 @@ def header_for(
         frame_samples=codec.frame_samples,
         chunk_samples=chosen.chunk_samples,
         overlap_samples=chosen.overlap_samples,
-        stitching=Stitching.SEAMLESS if plan is None else Stitching.CROSSFADE,
+        stitching=stitched,
         channels=channels,
         source_rate=source_rate,
     )

@@ -14,6 +14,9 @@ COMMANDS = {
     "sender": "Stream a sound file to a receiver.",
     "receiver": "Receive streams, decode and save them.",
     "demo": "Show both ends of a link in one terminal, over a real loopback socket.",
+    "compress": "Code sound files, and save the codes and what the codec makes of them.",
+    "decompress": "Decode .esc files.",
+    "info": "Tell what is in .esc files.",
 }
 
 

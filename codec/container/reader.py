@@ -6,8 +6,10 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from codec.container.layout import (
+    CRC_BYTES,
     END_BYTES,
     MAX_HEADER_BYTES,
+    RECORD_HEADER_BYTES,
     EscHeader,
     StoredChunk,
     Trailer,
@@ -68,6 +70,12 @@ class EscReader:
     def file_bytes(self) -> int:
         """Length of the file in bytes."""
         return self._size
+
+    @property
+    def payload_bytes(self) -> int:
+        """Bytes of the chunks alone: packed codes, and one byte for each silent chunk."""
+        overhead = RECORD_HEADER_BYTES + CRC_BYTES
+        return sum(place.length - overhead for place in self._contents.places.values())
 
     @property
     def missing_chunks(self) -> int:

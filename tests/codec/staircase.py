@@ -20,6 +20,9 @@ class StaircaseCodec:
     bits_per_code = 10
     frame_samples = FRAME
 
+    def kbps(self, num_streams: int) -> float:
+        return 1.5 * num_streams
+
     def encode(self, audio: Audio, num_streams: int = 6) -> Codes:
         frames = -(-(1 + len(audio) // 80) // 4)
         padded = np.pad(audio, (0, max(0, frames * FRAME - len(audio))))[: frames * FRAME]

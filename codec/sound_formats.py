@@ -1,0 +1,11 @@
+"""The formats of sound files that are written."""
+
+import enum
+
+
+class SoundFormat(enum.StrEnum):
+    """The formats that are written, named as their files end."""
+
+    WAV = "wav"
+    FLAC = "flac"
+    OGG = "ogg"

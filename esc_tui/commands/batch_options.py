@@ -1,0 +1,65 @@
+"""Options that the commands on files share, and how their files are worked through."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from codec.errors import UsageError
+from codec.sound_formats import SoundFormat
+from esc_tui.commands.options import PathType, compose, save_path_option
+from esc_tui.errors import ExitCode
+
+if TYPE_CHECKING:
+    from esc_tui.batch import Job
+
+batch_options = compose(
+    save_path_option,
+    click.option("--overwrite", is_flag=True, help="Replace results that are there already."),
+    click.option("--jobs", type=int, metavar="N", help="Files at once.  [default: one for each core]"),
+    click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output."),
+)
+
+format_option = click.option(
+    "--format",
+    "audio_format",
+    type=click.Choice([str(kind) for kind in SoundFormat]),
+    default="wav",
+    show_default=True,
+    help="Format of the reconstruction.",
+)
+
+inputs_argument = click.argument("inputs", nargs=-1, type=PathType, metavar="INPUT...")
+
+
+def named_inputs(inputs: Sequence[Path], more: Sequence[Path] = ()) -> list[Path]:
+    """All that was named, in either way. Raises `UsageError` where nothing was."""
+    if not inputs and not more:
+        raise UsageError("name at least one file or folder")
+    return [*inputs, *more]
+
+
+def worker_count(jobs: int | None, files: int) -> int:
+    """How many files to work on at once. Raises `UsageError` for fewer than one."""
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"--jobs must be at least 1, not {jobs}")
+    return max(1, min(jobs or _cores(), files))
+
+
+def run_jobs(jobs: "Sequence[Job]", workers: int, *, json: bool) -> ExitCode:
+    """Work through the jobs, the cores shared out among the workers."""
+    import torch  # noqa: PLC0415 - importing torch takes seconds
+
+    from esc_tui.batch import Batch  # noqa: PLC0415 - likewise
+    from esc_tui.batch_output import run_batch  # noqa: PLC0415 - likewise
+
+    torch.set_num_threads(max(1, _cores() // workers))
+    return run_batch(Batch(jobs, workers), json=json)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,151 @@
+"""`esc-tui compress`: code sound files, or thin files that are coded already."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from codec.chunks import ChunkPlan
+from codec.container import Stitching
+from codec.errors import UsageError
+from codec.sound_formats import SoundFormat
+from esc_tui.commands.batch_options import (
+    batch_options,
+    format_option,
+    inputs_argument,
+    named_inputs,
+    run_jobs,
+    worker_count,
+)
+from esc_tui.commands.options import PathType, chunk_options, model_options, num_streams_option
+from esc_tui.errors import ExitCode
+from esc_tui.inputs import CODES_SUFFIXES, SOUND_SUFFIXES, Input, find_inputs
+
+if TYPE_CHECKING:
+    from codec.file_coding import Coding
+    from esc_tui.batch import Job
+    from esc_tui.jobs import Results
+
+
+@click.command("compress")
+@inputs_argument
+@click.option("--input", "more_inputs", multiple=True, type=PathType, metavar="FILE", help="The same as INPUT.")
+@num_streams_option
+@click.option(
+    "--streaming", is_flag=True, help="Code chunk by chunk, as sender and receiver do.  [default: as a whole]"
+)
+@chunk_options
+@click.option(
+    "--stitching",
+    type=click.Choice([str(way) for way in Stitching]),
+    default=str(Stitching.CROSSFADE),
+    show_default=True,
+    help="How chunks are joined, with --streaming.",
+)
+@click.option(
+    "--channels",
+    type=click.Choice(["mix", "keep"]),
+    default="mix",
+    show_default=True,
+    help="Mix the channels, or code each by itself.",
+)
+@format_option
+@click.option("--no-audio", is_flag=True, help="Do not write the reconstruction.")
+@click.option("--no-codes", is_flag=True, help="Do not write the .esc file.")
+@click.option("--metrics", is_flag=True, help="Measure SI-SDR, mel distance, STOI and PESQ against the original.")
+@click.option("--to-streams", type=int, metavar="K", help="Thin .esc files to K streams, without decoding them.")
+@batch_options
+@model_options
+def command(
+    *,
+    inputs: tuple[Path, ...],
+    more_inputs: tuple[Path, ...],
+    num_streams: int,
+    streaming: bool,
+    chunk_size: int,
+    overlap_size: int,
+    stitching: str,
+    channels: str,
+    audio_format: str,
+    no_audio: bool,
+    no_codes: bool,
+    metrics: bool,
+    to_streams: int | None,
+    save_path: Path,
+    overwrite: bool,
+    jobs: int | None,
+    as_json: bool,
+    model_path: Path | None,
+    device: str,
+) -> ExitCode:
+    """Code sound files, and save the codes and what the codec makes of them.
+
+    INPUT may be files, folders (with all sound files in them) or - for standard input. Each file gives
+    encoded_<kbps>kbps_<name>.esc and decoded_<kbps>kbps_<name>.wav.
+    """
+    paths = named_inputs(inputs, more_inputs)
+    plan = _plan(chunk_size, overlap_size, Stitching(stitching)) if streaming else None
+    from codec.file_coding import Coding  # noqa: PLC0415 - not needed to show the help
+    from esc_tui.jobs import Results  # noqa: PLC0415 - likewise
+
+    results = Results(
+        save_path=save_path,
+        codes=not no_codes,
+        audio=not no_audio and to_streams is None,
+        audio_format=SoundFormat(audio_format),
+        overwrite=overwrite,
+    )
+    if to_streams is not None:
+        sources = find_inputs(paths, CODES_SUFFIXES, save_path)
+        work = _thinning(sources, results, to_streams)
+    else:
+        _check(paths, results, metrics=metrics)
+        sources = find_inputs(paths, SOUND_SUFFIXES, save_path)
+        coding = Coding(num_streams=num_streams, plan=plan, stitching=Stitching(stitching) if streaming else None)
+        work = _coding(sources, coding, results, (model_path, device), mix=channels == "mix", metrics=metrics)
+    return run_jobs(work, worker_count(jobs, len(sources)), json=as_json)
+
+
+def _plan(chunk_size: int, overlap_size: int, stitching: Stitching) -> ChunkPlan:
+    """The plan that the options ask for; seamless chunks need no overlap, and have none."""
+    return ChunkPlan(chunk_size, overlap_size if stitching is Stitching.CROSSFADE else 0)
+
+
+def _check(paths: Sequence[Path], results: "Results", *, metrics: bool) -> None:
+    for path in paths:
+        if path.suffix.lower() in CODES_SUFFIXES:
+            raise UsageError(f"{path} is coded already: use decompress, or --to-streams to thin it")
+    if not (results.codes or results.audio or metrics):
+        raise UsageError("--no-audio and --no-codes together leave nothing to write: take one of them away")
+    if metrics:
+        from codec.metrics import metrics_available  # noqa: PLC0415 - importing torch takes seconds
+
+        if not metrics_available():
+            raise UsageError("--metrics needs two more packages: run pip install 'esc-tui[metrics]'")
+
+
+def _coding(
+    sources: Sequence[Input],
+    coding: "Coding",
+    results: "Results",
+    model: tuple[Path | None, str],
+    *,
+    mix: bool,
+    metrics: bool,
+) -> "list[Job]":
+    from codec.stored import header_for  # noqa: PLC0415 - not needed to show the help
+    from esc_tui.jobs import CompressJob  # noqa: PLC0415 - likewise
+    from net.models import shared_codec  # noqa: PLC0415 - likewise
+
+    codec = shared_codec(*model)
+    header_for(codec, coding.num_streams, coding.plan, coding.stitching)
+    return [CompressJob(source, codec, coding, results, mix=mix, metrics=metrics) for source in sources]
+
+
+def _thinning(sources: Sequence[Input], results: "Results", num_streams: int) -> "list[Job]":
+    from esc_tui.jobs import ThinJob  # noqa: PLC0415 - not needed to show the help
+
+    if num_streams < 1:
+        raise UsageError(f"--to-streams must be at least 1, not {num_streams}")
+    return [ThinJob(source, results, num_streams) for source in sources]

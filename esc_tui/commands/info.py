@@ -1,0 +1,96 @@
+"""`esc-tui info`: what is in an `.esc` file."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from codec.container import EscReader
+from esc_tui.batch_report import duration_text
+from esc_tui.commands.batch_options import inputs_argument, named_inputs
+from esc_tui.errors import ExitCode
+from esc_tui.inputs import CODES_SUFFIXES, find_inputs
+
+
+@click.command("info")
+@inputs_argument
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
+def command(*, inputs: tuple[Path, ...], as_json: bool) -> ExitCode:
+    """Tell what is in .esc files, reading and checking all of it.
+
+    Exits with 1 where something is damaged or cut off.
+    """
+    code = ExitCode.DONE
+    for source in find_inputs(named_inputs(inputs), CODES_SUFFIXES):
+        with EscReader(source.path) as reader:
+            problems = reader.damage()
+            record = {"name": source.name, **_record(reader), "problems": problems}
+        if as_json:
+            sys.stdout.buffer.write(msgspec.json.encode(record) + b"\n")
+            sys.stdout.buffer.flush()
+        else:
+            _print(record)
+        if problems:
+            code = ExitCode.PARTLY_FAILED
+    return code
+
+
+def _record(reader: EscReader) -> dict[str, Any]:
+    header = reader.header
+    seconds = reader.total_samples / header.sample_rate
+    return {
+        "model": header.model,
+        "fingerprint": header.fingerprint,
+        "sample_rate": header.sample_rate,
+        "source_rate": header.source_rate,
+        "samples": reader.total_samples,
+        "seconds": seconds,
+        "channels": header.channels,
+        "num_streams": header.num_streams,
+        "codes_kbps": header.kbps,
+        "file_kbps": reader.file_bytes * 8 / seconds / 1000 if seconds else None,
+        "bytes": reader.file_bytes,
+        "payload_bytes": reader.payload_bytes,
+        "stitching": str(header.stitching),
+        "chunk_samples": header.chunk_samples,
+        "overlap_samples": header.overlap_samples,
+        "chunks": reader.chunk_count,
+        "missing_chunks": reader.missing_chunks,
+        "complete": reader.complete,
+    }
+
+
+def _print(record: dict[str, Any]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table(title=escape(record["name"]), title_justify="left", show_header=False, box=None)
+    table.add_column(style="dim")
+    table.add_column()
+    for name, value in _rows(record):
+        table.add_row(name, escape(value))
+    console.print(table)
+
+
+def _rows(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    rate = record["sample_rate"]
+    yield "model", f"{record['model']} {record['fingerprint']}"
+    yield "sound", f"{duration_text(record['seconds'])}, {record['samples']} samples at {rate} Hz"
+    if record["source_rate"] not in (0, rate):
+        yield "resampled from", f"{record['source_rate']} Hz"
+    yield "channels", str(record["channels"])
+    yield "streams", f"{record['num_streams']}, {record['codes_kbps']:.1f} kbps a channel"
+    file_kbps = record["file_kbps"]
+    yield "file", f"{record['bytes']:,} bytes" + (f", {file_kbps:.2f} kbps" if file_kbps else "")
+    yield "codes", f"{record['payload_bytes']:,} bytes"
+    overlap = f" with {record['overlap_samples']} of overlap" if record["overlap_samples"] else ""
+    yield "chunks", f"{record['chunks']} of {record['chunk_samples']} samples{overlap}, {record['stitching']}"
+    if record["missing_chunks"]:
+        yield "missing", f"{record['missing_chunks']} chunks were lost before they were stored"
+    yield "complete", "yes" if record["complete"] else "no"
+    for problem in record["problems"]:
+        yield "problem", problem
