@@ -130,7 +130,7 @@ class Downlink:
 
     def _count_wire(self, session: StreamSession, counted_bytes: int) -> int:
         total_bytes = self._wire.stats().total_bytes
-        session.wire.add(total_bytes - counted_bytes)
+        session.meters.wire.add(total_bytes - counted_bytes)
         return total_bytes
 
     def _take(self, message: Received, session: StreamSession) -> None:

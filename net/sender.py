@@ -11,15 +11,14 @@ from codec.streaming import encode_chunk
 from net import messages
 from net.clock import SYSTEM_CLOCK, Clock
 from net.events import EventLog
-from net.messages import End, Feedback, Hello
-from net.meters import CodecMeter, DurationMeter, ProcessMeter, RateMeter
+from net.messages import End, Hello
 from net.models import shared_codec
 from net.pipeline import Pipeline, PipelineStopped, StageQueue
+from net.sender_meters import SenderMeters
 from net.settings import SenderSettings
-from net.sound import SoundMeter
 from net.sources import FileSource, Source, SourceBlock
-from net.stats import Event, LinkState, Role, SenderChunks, StreamStats
-from net.status import StreamStatus, eta_s
+from net.stats import Event, LinkState, StreamStats
+from net.status import StreamStatus
 from net.uplink import Uplink, UplinkSettings
 from net.window import SendWindow
 
@@ -57,6 +56,7 @@ class Sender:
         self._stream_id = secrets.token_bytes(16)
         self._events = EventLog(clock)
         self._status = StreamStatus(clock)
+        self._meters = SenderMeters(clock, SAMPLE_RATE, settings.plan)
         self._pipeline = Pipeline("sender", clock)
         self._captured: StageQueue[CapturedChunk] = self._pipeline.add_queue("encode", settings.buffer_chunks)
         self._window = SendWindow(settings.buffer_chunks, IN_FLIGHT_CHUNKS)
@@ -71,14 +71,6 @@ class Sender:
             self._pipeline.on_abort(event.set)
         self._muted = False
         self._epoch_s = clock.epoch_s()
-        self._read = self._encoded = self._sent = self._resent = self._samples = self._sent_samples = 0
-        self._payload = RateMeter("payload", clock)
-        self._encoding = CodecMeter("encode", SAMPLE_RATE, clock)
-        self._latencies = {name: DurationMeter(name, clock) for name in ("encoded", "sent", "decoded", "heard")}
-        self._round_trip = DurationMeter("round trip", clock)
-        self._clock_offset_ms: float | None = None
-        self._process = ProcessMeter(clock)
-        self._sound = SoundMeter(SAMPLE_RATE)
 
     @property
     def title(self) -> str:
@@ -159,67 +151,29 @@ class Sender:
 
     def snapshots(self) -> tuple[StreamStats, ...]:
         """The one stream as of now."""
-        codec, source, settings = self._codec, self._source, self._settings
-        total = source.total_samples if source else None
-        total_s = None if total is None else total / SAMPLE_RATE
-        audio_s, on_air_s = self._sent_samples / SAMPLE_RATE, self._status.on_air_s
+        self._end_status()
+        source = self._source
         return (
-            StreamStats(
-                role=Role.SENDER,
+            self._meters.stats(
                 stream_id=self._stream_id.hex(),
-                state=self._final_state(),
-                reason=str(self.error) if self.error else self._status.reason,
-                epoch_s=self._clock.epoch_s(),
-                source=source.name if source else settings.input.name,
-                peer=self._uplink.peer,
-                model=codec.name if codec else "",
-                fingerprint=codec.fingerprint if codec else "",
-                sample_rate=SAMPLE_RATE,
+                source=source.name if source else self._settings.input.name,
+                total_samples=source.total_samples if source else None,
+                codec=self._codec,
+                status=self._status,
+                uplink=self._uplink,
+                window=self._window,
+                captured=self._captured.stats(),
                 num_streams=self._num_streams,
-                max_streams=settings.num_streams,
-                nominal_kbps=codec.kbps(self._num_streams) if codec else 0.0,
+                max_streams=self._settings.num_streams,
                 stitching="crossfade",
-                chunk_ms=settings.plan.chunk_samples * 1000 / SAMPLE_RATE,
-                overlap_ms=settings.plan.overlap_samples * 1000 / SAMPLE_RATE,
-                on_air_s=on_air_s,
-                audio_s=audio_s,
-                total_s=total_s,
-                eta_s=eta_s(audio_s, total_s, on_air_s),
-                payload=self._payload.stats(),
-                wire=self._uplink.wire.stats(),
-                queues=(self._captured.stats(), *self._window.stats()),
-                latencies=tuple(meter.stats() for meter in self._latencies.values()),
-                round_trip=self._round_trip.stats(),
-                clock_offset_ms=self._clock_offset_ms,
-                chunks=self._chunk_counts(),
-                codec=self._encoding.stats(),
-                send=self._uplink.send_durations.stats(),
-                process=self._process.stats(),
-                sound=self._sound.stats(),
+                muted=self._muted,
             ),
         )
-
-    def _chunk_counts(self) -> SenderChunks:
-        waiting, _ = self._window.stats()
-        return SenderChunks(
-            read=self._read,
-            encoded=self._encoded,
-            sent=self._sent,
-            acknowledged=self._window.acknowledged,
-            resent=self._resent,
-            in_flight=self._window.in_flight,
-            dropped=waiting.dropped + self._captured.stats().dropped,
-        )
-
-    def _final_state(self) -> LinkState:
-        if self._pipeline.ended.is_set():
-            self._end_status()
-        return self._status.state
 
     def _end_status(self) -> None:
         if not self._pipeline.ended.is_set():
             return
-        self._payload.stop()
+        self._meters.payload.stop()
         self._uplink.wire.stop()
         if self._pipeline.error is not None:
             self._status.set(LinkState.FAILED, str(self._pipeline.error))
@@ -243,7 +197,7 @@ class Sender:
             stopping=self._pipeline.stopping,
             status=self._status,
             events=self._events,
-            on_feedback=self._take_feedback,
+            on_feedback=self._meters.take_feedback,
             on_sent=self._count_sent,
         )
 
@@ -293,7 +247,7 @@ class Sender:
         self._uplink.accepted.wait()
         if self._pipeline.stopping.is_set():
             raise PipelineStopped
-        self._payload.start()
+        self._meters.payload.start()
 
     def _await_resume(self, source: Source) -> None:
         if self._running.is_set():
@@ -304,27 +258,25 @@ class Sender:
 
     def _heard(self, block: SourceBlock) -> Audio:
         audio = block.audio * 0 if self._muted else block.audio
-        self._sound.push(audio)
-        self._samples += len(audio)
+        self._meters.count_sound(audio)
         return audio
 
     def _put_chunks(self, chunks: list[Chunk], captured_s: float) -> None:
         for chunk in chunks:
-            self._read += 1
+            self._meters.count_read()
             self._captured.put(CapturedChunk(chunk, captured_s))
 
     def _encode_chunks(self) -> None:
         for captured in self._captured:
             self._window.put(self._encode(captured))
-            self._encoded += 1
         self._window.finish()
 
     def _encode(self, captured: CapturedChunk) -> messages.Chunk:
         codec = self._codec
         assert codec is not None
-        with self._encoding.time(captured.chunk.samples):
+        with self._meters.encoding.time(captured.chunk.samples):
             coded = encode_chunk(codec, captured.chunk, self._num_streams)
-        self._latencies["encoded"].add(self._clock.epoch_s() - captured.captured_s)
+        self._meters.count_encoded(captured.captured_s)
         return messages.Chunk(
             index=coded.index,
             samples=coded.samples,
@@ -343,23 +295,9 @@ class Sender:
         self._uplink.run(self._hello(self._codec, source), self._end)
 
     def _end(self) -> End:
-        return End(chunks=self._read, samples=self._samples, complete=not self._stop_reading.is_set())
+        return End(
+            chunks=self._meters.chunks_read, samples=self._meters.samples_read, complete=not self._stop_reading.is_set()
+        )
 
     def _count_sent(self, index: int, capture_s: float, payload_bytes: int, resent: bool) -> None:
-        self._payload.add(payload_bytes)
-        self._latencies["sent"].add(self._clock.epoch_s() - self._epoch_s - capture_s)
-        plan = self._settings.plan
-        self._sent_samples = min(plan.start(index) + plan.chunk_samples, self._samples)
-        if resent:
-            self._resent += 1
-        else:
-            self._sent += 1
-
-    def _take_feedback(self, feedback: Feedback) -> None:
-        for name, latency_ms in (("decoded", feedback.decoded_latency_ms), ("heard", feedback.heard_latency_ms)):
-            if latency_ms is not None:
-                self._latencies[name].add(latency_ms / 1000)
-        if feedback.round_trip_ms is not None:
-            self._round_trip.add(feedback.round_trip_ms / 1000)
-        if feedback.clock_offset_ms is not None:
-            self._clock_offset_ms = feedback.clock_offset_ms
+        self._meters.count_sent(index, self._epoch_s + capture_s, payload_bytes, resent=resent)

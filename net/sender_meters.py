@@ -1,0 +1,151 @@
+"""What a sender counts and times. Its stages feed it, its snapshot is read from it; any thread may do either."""
+
+import threading
+from typing import TYPE_CHECKING
+
+from codec.chunks import Audio, ChunkPlan
+from net.clock import Clock
+from net.messages import Feedback
+from net.meters import CodecMeter, DurationMeter, ProcessMeter, RateMeter
+from net.sound import SoundMeter
+from net.stats import QueueStats, Role, SenderChunks, StreamStats
+from net.status import StreamStatus, eta_s
+from net.uplink import Uplink
+from net.window import SendWindow
+
+if TYPE_CHECKING:
+    from codec import Codec
+
+
+class SenderMeters:
+    """Counters, rates, durations and the sound of one outgoing stream."""
+
+    def __init__(self, clock: Clock, sample_rate: int, plan: ChunkPlan) -> None:
+        self._clock, self._rate, self._plan = clock, sample_rate, plan
+        self._lock = threading.Lock()
+        self._read = self._encoded = self._sent = self._resent = self._silent = 0
+        self._samples = self._sent_samples = 0
+        self._latencies = {name: DurationMeter(name, clock) for name in ("encoded", "sent", "decoded", "heard")}
+        self._round_trip = DurationMeter("round trip", clock)
+        self._clock_offset_ms: float | None = None
+        self._process = ProcessMeter(clock)
+        self.payload = RateMeter("payload", clock)
+        self.encoding = CodecMeter("encode", sample_rate, clock)
+        self.sound = SoundMeter(sample_rate)
+
+    @property
+    def chunks_read(self) -> int:
+        """Chunks that the source has given."""
+        with self._lock:
+            return self._read
+
+    @property
+    def samples_read(self) -> int:
+        """Samples that the source has given."""
+        with self._lock:
+            return self._samples
+
+    def count_sound(self, audio: Audio) -> None:
+        """Count and measure sound that was read."""
+        self.sound.push(audio)
+        with self._lock:
+            self._samples += len(audio)
+
+    def count_read(self) -> None:
+        """Count a chunk that was read."""
+        with self._lock:
+            self._read += 1
+
+    def count_encoded(self, captured_s: float, *, silent: bool = False) -> None:
+        """Count a chunk that was encoded, or found silent, and was captured at `captured_s`."""
+        self._latencies["encoded"].add(self._clock.epoch_s() - captured_s)
+        with self._lock:
+            self._encoded += 1
+            self._silent += silent
+
+    def count_sent(self, index: int, captured_s: float, payload_bytes: int, *, resent: bool) -> None:
+        """Count a chunk that was written to the socket."""
+        self.payload.add(payload_bytes)
+        self._latencies["sent"].add(self._clock.epoch_s() - captured_s)
+        with self._lock:
+            self._sent_samples = min(self._plan.start(index) + self._plan.chunk_samples, self._samples)
+            self._resent += resent
+            self._sent += not resent
+
+    def take_feedback(self, feedback: Feedback) -> None:
+        """Keep what the receiver has measured."""
+        for name, latency_ms in (("decoded", feedback.decoded_latency_ms), ("heard", feedback.heard_latency_ms)):
+            if latency_ms is not None:
+                self._latencies[name].add(latency_ms / 1000)
+        if feedback.round_trip_ms is not None:
+            self._round_trip.add(feedback.round_trip_ms / 1000)
+        if feedback.clock_offset_ms is not None:
+            self._clock_offset_ms = feedback.clock_offset_ms
+
+    def stats(
+        self,
+        *,
+        stream_id: str,
+        source: str,
+        total_samples: int | None,
+        codec: "Codec | None",
+        status: StreamStatus,
+        uplink: Uplink,
+        window: SendWindow,
+        captured: QueueStats,
+        num_streams: int,
+        max_streams: int,
+        stitching: str,
+        muted: bool,
+    ) -> StreamStats:
+        """Everything that is shown, as of now."""
+        total_s = None if total_samples is None else total_samples / self._rate
+        audio_s, on_air_s = self._sent_samples / self._rate, status.on_air_s
+        waiting, unacknowledged = window.stats()
+        return StreamStats(
+            role=Role.SENDER,
+            stream_id=stream_id,
+            state=status.state,
+            reason=status.reason,
+            epoch_s=self._clock.epoch_s(),
+            source=source,
+            peer=uplink.peer,
+            model=codec.name if codec else "",
+            fingerprint=codec.fingerprint if codec else "",
+            sample_rate=self._rate,
+            num_streams=num_streams,
+            max_streams=max_streams,
+            nominal_kbps=codec.kbps(num_streams) if codec else 0.0,
+            stitching=stitching,
+            chunk_ms=self._plan.chunk_samples * 1000 / self._rate,
+            overlap_ms=self._plan.overlap_samples * 1000 / self._rate,
+            muted=muted,
+            on_air_s=on_air_s,
+            audio_s=audio_s,
+            total_s=total_s,
+            eta_s=eta_s(audio_s, total_s, on_air_s),
+            payload=self.payload.stats(),
+            wire=uplink.wire.stats(),
+            queues=(captured, waiting, unacknowledged),
+            latencies=tuple(meter.stats() for meter in self._latencies.values()),
+            round_trip=self._round_trip.stats(),
+            clock_offset_ms=self._clock_offset_ms,
+            chunks=self._chunks(window, captured, waiting),
+            codec=self.encoding.stats(),
+            send=uplink.send_durations.stats(),
+            process=self._process.stats(),
+            sound=self.sound.stats(),
+        )
+
+    def _chunks(self, window: SendWindow, captured: QueueStats, waiting: QueueStats) -> SenderChunks:
+        with self._lock:
+            return SenderChunks(
+                read=self._read,
+                encoded=self._encoded,
+                sent=self._sent,
+                acknowledged=window.acknowledged,
+                resent=self._resent,
+                in_flight=window.in_flight,
+                dropped=waiting.dropped + captured.dropped,
+                silent=self._silent,
+            )

@@ -1,0 +1,173 @@
+"""What a receiver counts and times of one stream. Stages feed it, snapshots and feedback are read from it."""
+
+import threading
+from typing import TYPE_CHECKING
+
+from codec.streaming import Contribution
+from net.clock import Clock
+from net.clock_sync import ClockSync
+from net.messages import Chunk, Feedback, Hello, Pong
+from net.meters import CodecMeter, DurationMeter, ProcessMeter, RateMeter
+from net.sound import SoundMeter
+from net.stats import QueueStats, ReceiverChunks, Role, StreamStats
+from net.status import StreamStatus, eta_s
+
+if TYPE_CHECKING:
+    from codec import Codec
+
+
+class SessionMeters:
+    """Counters, rates, durations and the sound of one incoming stream. Any thread may call any method."""
+
+    def __init__(self, hello: Hello, clock: Clock, process: ProcessMeter) -> None:
+        self._hello, self._clock, self._process = hello, clock, process
+        self._lock = threading.Lock()
+        self._received = self._decoded = self._stitched = self._saved = self._lost = self._silent = 0
+        self._saved_samples = self._reported_decoded = 0
+        self._num_streams = hello.num_streams
+        self._latencies = {name: DurationMeter(name, clock) for name in ("received", "decoded")}
+        self._round_trip = DurationMeter("round trip", clock)
+        self._clock_sync = ClockSync()
+        self._sound = SoundMeter(hello.sample_rate)
+        self.payload = RateMeter("payload", clock)
+        self.wire = RateMeter("wire", clock)
+        self.decoding = CodecMeter("decode", hello.sample_rate, clock)
+
+    def begin(self) -> None:
+        """Begin the time that averages cover."""
+        self.wire.start()
+        self.payload.start()
+
+    def end(self) -> None:
+        """End the time that averages cover."""
+        self.wire.stop()
+        self.payload.stop()
+
+    def count_received(self, chunk: Chunk) -> None:
+        """Count a chunk that came over the wire."""
+        self._add_latency("received", chunk)
+        self.payload.add(len(chunk.payload))
+        with self._lock:
+            self._received += 1
+            self._silent += chunk.silence_dbfs is not None
+            self._num_streams = chunk.num_streams or self._num_streams
+
+    def count_decoded(self, chunk: Chunk) -> None:
+        """Count a chunk that was decoded."""
+        self._add_latency("decoded", chunk)
+        with self._lock:
+            self._decoded += 1
+
+    def count_lost(self) -> None:
+        """Count a chunk that never came."""
+        with self._lock:
+            self._lost += 1
+
+    def count_stitched(self, contribution: Contribution) -> None:
+        """Count and measure sound that is ready for the sinks."""
+        self._sound.push(contribution.audio)
+        with self._lock:
+            self._stitched = contribution.index + 1
+
+    def count_saved(self, contribution: Contribution) -> None:
+        """Count sound that is on disk."""
+        with self._lock:
+            self._saved = contribution.index + 1
+            self._saved_samples += len(contribution.audio)
+
+    def take_pong(self, pong: Pong) -> None:
+        """Take the answer to one of our pings."""
+        sample = self._clock_sync.add(pong, self._clock.epoch_s())
+        self._round_trip.add(sample.round_trip_s)
+
+    def feedback(self, decode_queue: QueueStats, *, finished: bool) -> Feedback:
+        """How the stream stands, for its sender. Latencies are told once for each newly decoded chunk."""
+        with self._lock:
+            fresh = self._decoded > self._reported_decoded
+            self._reported_decoded = self._decoded
+            received, decoded, saved, lost = self._received, self._decoded, self._saved, self._lost
+        return Feedback(
+            received=received,
+            decoded=decoded,
+            played=0,
+            acknowledged=saved,
+            lost=lost,
+            queue_depth=decode_queue.depth,
+            queue_capacity=decode_queue.capacity,
+            decode_ms=self.decoding.latest_ms,
+            decoded_latency_ms=self._latencies["decoded"].latest_ms if fresh else None,
+            heard_latency_ms=None,
+            round_trip_ms=self._round_trip.latest_ms if fresh else None,
+            clock_offset_ms=self._clock_offset_ms,
+            finished=finished,
+            min_streams=1,
+        )
+
+    def stats(
+        self,
+        *,
+        codec: "Codec",
+        status: StreamStatus,
+        peer: str,
+        queues: tuple[QueueStats, ...],
+        files: tuple[str, ...],
+    ) -> StreamStats:
+        """Everything that is shown, as of now."""
+        hello = self._hello
+        total_s = None if hello.total_samples is None else hello.total_samples / hello.sample_rate
+        audio_s, on_air_s = self._saved_samples / hello.sample_rate, status.on_air_s
+        return StreamStats(
+            role=Role.RECEIVER,
+            stream_id=hello.stream_id.hex(),
+            state=status.state,
+            reason=status.reason,
+            epoch_s=self._clock.epoch_s(),
+            source=hello.name,
+            peer=peer,
+            model=codec.name,
+            fingerprint=codec.fingerprint,
+            sample_rate=hello.sample_rate,
+            num_streams=self._num_streams,
+            max_streams=hello.num_streams,
+            nominal_kbps=codec.kbps(self._num_streams),
+            stitching=hello.stitching,
+            chunk_ms=hello.chunk_samples * 1000 / hello.sample_rate,
+            overlap_ms=hello.overlap_samples * 1000 / hello.sample_rate,
+            on_air_s=on_air_s,
+            audio_s=audio_s,
+            total_s=total_s,
+            eta_s=eta_s(audio_s, total_s, on_air_s),
+            payload=self.payload.stats(),
+            wire=self.wire.stats(),
+            queues=queues,
+            latencies=tuple(meter.stats() for meter in self._latencies.values()),
+            round_trip=self._round_trip.stats(),
+            clock_offset_ms=self._clock_offset_ms,
+            chunks=self._chunks(),
+            codec=self.decoding.stats(),
+            process=self._process.stats(),
+            sound=self._sound.stats(),
+            files=files,
+        )
+
+    @property
+    def _clock_offset_ms(self) -> float | None:
+        offset_s = self._clock_sync.offset_s
+        return None if offset_s is None else offset_s * 1000
+
+    def _chunks(self) -> ReceiverChunks:
+        with self._lock:
+            return ReceiverChunks(
+                received=self._received,
+                decoded=self._decoded,
+                stitched=self._stitched,
+                saved=self._saved,
+                lost=self._lost,
+                silent=self._silent,
+            )
+
+    def _add_latency(self, name: str, chunk: Chunk) -> None:
+        """Latencies are known once the sender's clock is."""
+        offset_s = self._clock_sync.offset_s
+        if offset_s is not None:
+            self._latencies[name].add(self._clock.epoch_s() + offset_s - self._hello.epoch_s - chunk.capture_s)
