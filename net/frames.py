@@ -289,7 +289,7 @@ def _check_hello(hello: Hello, limits: Limits) -> None:
         "groups": (1, limits.max_groups),
         "bits_per_code": (1, limits.max_bits_per_code),
         "total_samples": (0, limits.max_stream_s * hello.sample_rate),
-        "epoch_s": (0, 1e12),
+        "epoch_s": (0, limits.max_epoch_s),
     }
     for field, (least, most) in ranges.items():
         value = getattr(hello, field)

@@ -37,6 +37,8 @@ class Limits:
     max_streams: int = 6
     max_groups: int = 16
     max_bits_per_code: int = 16
+    max_epoch_s: float = 1e11
+    """The year 5138: still a date for every calendar library."""
     max_stream_s: int = 96 * 3600
     """The longest sound; the wire's capture times reach 119 hours."""
     max_gap_s: int = 3600

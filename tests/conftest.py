@@ -4,12 +4,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from codec.inference import Codec
 from tests.clock import FakeClock
 
 DATA = Path(__file__).parent / "data"
 DEADLINE_S = 20.0
+
+# A busy machine makes slow examples, which say nothing about the code.
+settings.register_profile("esc-tui", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("esc-tui")
 
 WaitUntil = Callable[[Callable[[], object]], None]
 

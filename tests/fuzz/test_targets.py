@@ -19,7 +19,7 @@ def test_what_fuzzing_found_stays_fixed(name: str) -> None:
 def test_any_bytes_do_no_harm(name: str) -> None:
     """Random bytes raise nothing but the documented errors."""
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.binary(max_size=200))
     def run(data: bytes) -> None:
         TARGETS[name](data)
@@ -31,7 +31,7 @@ def test_any_bytes_do_no_harm(name: str) -> None:
 def test_nearly_right_bytes_do_no_harm(name: str) -> None:
     """Inputs that were right, with bytes changed, taken away and put in, raise nothing but the documented errors."""
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(
         st.sampled_from(list(SEEDS[name]())),
         st.lists(st.tuples(st.integers(0, 2**12), st.integers(0, 3), st.binary(max_size=3)), min_size=1, max_size=4),

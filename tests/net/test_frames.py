@@ -33,7 +33,7 @@ CONTROLS: list[Control] = [
 ]
 names = [type(message).__name__ for message in CONTROLS]
 SEAMLESS = msgspec.structs.replace(HELLO, stitching="seamless", overlap_samples=0)
-printable_texts = st.text(max_size=200).filter(str.isprintable)
+printable_texts = st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" "), max_size=200)
 u32 = st.integers(0, 2**32 - 1)
 
 
@@ -278,7 +278,7 @@ def test_any_chunk_survives(
         groups=st.integers(1, 4),
         bits_per_code=st.integers(1, 16),
         total_samples=st.none() | st.integers(0, 96 * 3600 * 8000),
-        epoch_s=st.floats(0, 1e12),
+        epoch_s=st.floats(0, 1e11),
         live=st.booleans(),
         name=printable_texts,
         sender=printable_texts,

@@ -49,6 +49,7 @@ EDGES: list[tuple[str, FrameType, Callable[[int], bytes], int, int]] = [
     ("no bit", FrameType.HELLO, lambda n: hello(bits_per_code=n), 1, 0),
     ("bits", FrameType.HELLO, lambda n: hello(bits_per_code=n), 16, 17),
     ("total", FrameType.HELLO, lambda n: hello(total_samples=n), 96 * 3600 * 16000, 96 * 3600 * 16000 + 1),
+    ("late epoch", FrameType.HELLO, lambda n: hello(epoch_s=float(n)), 10**11, 10**11 + 1),
     ("epoch", FrameType.HELLO, lambda n: hello(epoch_s=float(n)), 0, -1),
     ("fingerprint", FrameType.HELLO, lambda n: hello(fingerprint="a" * n), 16, 17),
     ("short fingerprint", FrameType.HELLO, lambda n: hello(fingerprint="a" * n), 16, 15),
