@@ -130,6 +130,14 @@ class JitterBuffer:
         """Say that no more sound will come: what is left is given out, and its end is no underrun."""
         self._finished = True
 
+    def rejoin(self) -> None:
+        """The device is back: begin anew, live sound with its newest."""
+        self._playing = False
+        self._waited = 0
+        excess = self.depth_samples - self._largest - self._to_samples(self.target_ms)
+        if self._live and excess > 0:
+            self._skip(excess)
+
     def pull(self, samples: int) -> Audio:
         """Give out so many samples: sound if there is any and it is time, silence otherwise."""
         if not self._playing and self._ready():

@@ -163,7 +163,11 @@ class SoundStats:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackStats:
-    """The receiver's player: its jitter buffer and the drift between the sender's and the device's clock."""
+    """The receiver's player: its jitter buffer and the drift between the sender's and the device's clock.
+
+    `target_ms` is what the buffer aims to hold when the next sound arrives. `skipped_ms` was left out to stay live,
+    `silence_ms` stood in for sound that came too late. `connected` tells whether the device is there.
+    """
 
     device: str
     playing: bool = False
@@ -174,6 +178,9 @@ class PlaybackStats:
     buffer_history_ms: tuple[float, ...] = ()
     underruns: int = 0
     drift_ppm: float = 0.0
+    skipped_ms: float = 0.0
+    silence_ms: float = 0.0
+    connected: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,233 @@
+"""Plays a stream while it is saved: a jitter buffer, an output stream, and a thread that minds the device."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from codec.chunks import Audio
+from net.clock import Clock
+from net.devices import AudioDevice, AudioSystem, DeviceStream, Frames
+from net.errors import AudioDeviceError
+from net.events import EventLog
+from net.jitter import JitterBuffer
+from net.meters import DurationMeter
+from net.stats import PlaybackStats
+from net.varispeed import Varispeed
+
+TICK_S = 0.05
+RETRY_S = 1.0
+STALLED_S = 1.0
+HISTORY_SECONDS = 300
+MAX_VOLUME = 2.0
+JOIN_S = 3.0
+
+
+class Player:
+    """Plays what `write` is given. No method but `close` waits for the device, and nothing waits for the disk.
+
+    A device that is absent, busy or gone is an event, not an error: the player goes on trying, and live sound goes on
+    from its newest when the device is back.
+    """
+
+    def __init__(
+        self,
+        audio_system: AudioSystem,
+        wanted_device: str | None,
+        sample_rate: int,
+        *,
+        live: bool,
+        target_ms: float,
+        clock: Clock,
+        events: EventLog,
+        stream_id: str = "",
+    ) -> None:
+        self._system, self._wanted = audio_system, wanted_device
+        self._rate, self._clock = sample_rate, clock
+        self._events, self._stream_id = events, stream_id
+        self._lock = threading.Lock()
+        self._buffer = JitterBuffer(sample_rate, target_ms, live=live)
+        self._device: AudioDevice | None = None
+        self._stream: DeviceStream | None = None
+        self._varispeed = Varispeed(sample_rate, sample_rate)
+        self._gain = 1.0
+        self._paused = self._muted = False
+        self._volume = 1.0
+        self._filled_s = 0.0
+        self._heard_at: deque[tuple[float, float]] = deque(maxlen=1000)
+        self._history: deque[float] = deque(maxlen=HISTORY_SECONDS)
+        self._reported_underruns = self._reported_skipped = 0
+        self._complained = ""
+        self._closing = threading.Event()
+        self.drained = threading.Event()
+        """Set when the last sample of a finished stream has left the buffer, or the player was closed."""
+        self.heard = DurationMeter("heard", clock)
+        """From capture to the device, where capture times are known."""
+        self._thread = threading.Thread(target=self._mind_device, name=f"player-{stream_id[:4]}")
+
+    def start(self) -> None:
+        """Start to look after the device."""
+        self._thread.start()
+
+    def write(self, audio: Audio, index: int, captured_s: float | None) -> None:
+        """Take the next stretch, of chunk `index`; its last sample was captured at `captured_s` of this clock."""
+        with self._lock:
+            self._buffer.push(audio, index, captured_s)
+
+    def finish(self) -> None:
+        """Say that no more will come: what is buffered is played."""
+        with self._lock:
+            self._buffer.finish()
+
+    def close(self) -> None:
+        """Stop playing and give the device back; calling it twice does nothing."""
+        self._closing.set()
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._thread.join(JOIN_S)
+
+    @property
+    def played_chunks(self) -> int:
+        """Chunks that were played to their end."""
+        return self._buffer.played_chunks
+
+    def set_paused(self, paused: bool) -> None:
+        """Stop or go on; live sound goes on from its newest."""
+        self._paused = paused
+
+    def set_muted(self, muted: bool) -> None:
+        """Play silence; time goes on."""
+        self._muted = muted
+
+    def set_volume(self, volume: float) -> None:
+        """Set the volume, 0 to 2; what then exceeds full scale is clipped."""
+        self._volume = max(0.0, min(MAX_VOLUME, volume))
+
+    def stats(self) -> PlaybackStats:
+        """The playback as of now."""
+        with self._lock:
+            buffer, device = self._buffer, self._device
+            counts = buffer.counts
+            return PlaybackStats(
+                device=device.name if device else self._wanted or "default output",
+                playing=buffer.playing and self._stream is not None and not self._paused,
+                muted=self._muted,
+                volume=self._volume,
+                buffer_ms=buffer.depth_ms,
+                target_ms=buffer.target_ms,
+                buffer_history_ms=tuple(self._history),
+                underruns=counts.underruns,
+                drift_ppm=buffer.drift.drift_ppm,
+                skipped_ms=counts.skipped_samples * 1000 / self._rate,
+                silence_ms=counts.silence_samples * 1000 / self._rate,
+                connected=self._stream is not None,
+            )
+
+    # The device's thread calls this: it must be quick.
+
+    def _fill(self, block: Frames) -> None:
+        self._filled_s = self._clock.monotonic_s()
+        gain = 0.0 if self._muted or self._paused else self._volume
+        with self._lock:
+            if self._paused and self._gain == 0.0:
+                block[:] = 0.0
+                return
+            self._varispeed.speed = self._buffer.drift.speed
+            sound = self._varispeed.render(len(block), self._buffer.pull)
+            captured_s = self._buffer.captured_s if self._buffer.playing else None
+        if captured_s is not None and not self._paused:
+            self._heard_at.append((self._clock.epoch_s(), captured_s))
+        if gain != self._gain or gain != 1.0:
+            sound = np.clip(sound * np.linspace(self._gain, gain, len(sound), dtype=np.float32), -1.0, 1.0)
+            self._gain = gain
+        block[:] = sound[:, None]
+
+    # The minding thread.
+
+    def _mind_device(self) -> None:
+        try:
+            retry_s = second_s = self._clock.monotonic_s()
+            while not self._clock.wait(self._closing, TICK_S if self._stream else 0.0):
+                now_s = self._clock.monotonic_s()
+                self._check_stream(now_s)
+                if self._stream is None and now_s >= retry_s:
+                    self._open()
+                    retry_s = now_s + RETRY_S
+                elif self._stream is None:
+                    self._clock.wait(self._closing, TICK_S)
+                self._measure_heard()
+                self._report()
+                if now_s >= second_s:
+                    self._history.append(self._buffer.depth_ms)
+                    second_s += 1.0
+                if self._buffer.drained and not self.drained.is_set():
+                    self._clock.wait(self._closing, self._output_latency_s())
+                    self.drained.set()
+        finally:
+            self._close_stream()
+            self.drained.set()
+
+    def _open(self) -> None:
+        again = bool(self._complained)
+        try:
+            if again:
+                self._system.refresh()
+            device = self._system.find_output(self._wanted)
+            self._filled_s = self._clock.monotonic_s()
+            stream = self._system.open_output(device, self._first_fill(device))
+        except AudioDeviceError as error:
+            if str(error) != self._complained:
+                self._events.warning(f"cannot play: {error}; saving goes on, trying again", self._stream_id)
+            self._complained = str(error)
+            return
+        self._device, self._stream = device, stream
+        self._complained = ""
+        verb = "playing again" if again else "playing"
+        self._events.info(f"{verb} on {device.name} at {stream.rate} Hz", self._stream_id)
+
+    def _first_fill(self, device: AudioDevice) -> Callable[[Frames], None]:
+        with self._lock:
+            self._varispeed = Varispeed(self._rate, device.default_rate)
+            self._buffer.rejoin()
+        return self._fill
+
+    def _check_stream(self, now_s: float) -> None:
+        stream = self._stream
+        if stream is None:
+            return
+        if stream.failed:
+            self._lose("is gone")
+        elif now_s - self._filled_s > STALLED_S:
+            self._lose(f"has asked for no sound for {STALLED_S:g} s")
+
+    def _lose(self, what: str) -> None:
+        assert self._device is not None
+        self._complained = f"the output {self._device.name} {what}"
+        self._events.warning(f"{self._complained}: saving goes on, trying again", self._stream_id)
+        self._close_stream()
+
+    def _close_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+
+    def _measure_heard(self) -> None:
+        latency_s = self._output_latency_s()
+        while self._heard_at:
+            filled_s, captured_s = self._heard_at.popleft()
+            self.heard.add(filled_s + latency_s - captured_s)
+
+    def _output_latency_s(self) -> float:
+        stream = self._stream
+        return (stream.latency_s if stream else 0.0) + self._varispeed.delay_samples / self._rate
+
+    def _report(self) -> None:
+        counts = self._buffer.counts
+        if counts.underruns > self._reported_underruns:
+            fresh = counts.underruns - self._reported_underruns
+            text = f"{fresh} underrun{'s' if fresh > 1 else ''}: sound came too late"
+            self._events.warning(f"{text}, the buffer aims at {self._buffer.target_ms:.0f} ms now", self._stream_id)
+        if counts.skipped_samples > self._reported_skipped:
+            fresh_ms = (counts.skipped_samples - self._reported_skipped) * 1000 / self._rate
+            self._events.warning(f"skipped {fresh_ms:.0f} ms of sound that was too old to play", self._stream_id)
+        self._reported_underruns, self._reported_skipped = counts.underruns, counts.skipped_samples
