@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INPUT ?=
 SECONDS ?= 60
 
-.PHONY: demo test check format fuzz clean
+.PHONY: demo test check format fuzz quality clean
 
 demo: $(VENV)/.installed
 	$(BIN)/esc-tui demo $(if $(INPUT),--input "$(INPUT)")
@@ -29,6 +29,10 @@ format: $(VENV)/.installed-test
 fuzz: $(VENV)/.installed-fuzz
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
+# Figures of the model (MODEL=folder; default: the bundled one) on the sample and on recordings in DATA.
+quality: $(VENV)/.installed-metrics
+	$(BIN)/python -m codec.comparison --data esc_tui/samples $(if $(DATA),--data "$(DATA)") $(if $(MODEL),--model "$(MODEL)") --json quality.json
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "esc-tui needs Python 3.11 or later, and '$(PYTHON)' is older: try 'make PYTHON=python3.12 $(MAKECMDGOALS)'" >&2; exit 1; }
@@ -44,6 +48,10 @@ $(VENV)/.installed-test: $(BIN)/python pyproject.toml
 
 $(VENV)/.installed-fuzz: $(VENV)/.installed-test
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[test,fuzz]'
+	@touch $@
+
+$(VENV)/.installed-metrics: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[metrics]'
 	@touch $@
 
 clean:
