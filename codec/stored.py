@@ -9,6 +9,7 @@ from codec.audio import ChannelAudio
 from codec.bitstream import pack_codes, unpack_codes
 from codec.chunks import Audio, Chunker, ChunkPlan
 from codec.container import EscHeader, Stitching, StoredChunk
+from codec.container.layout import shortened_name
 from codec.errors import ModelError, UsageError
 from codec.streaming import ChunkDecoder, CodedChunk, Contribution, encode_chunk
 
@@ -57,7 +58,7 @@ def header_for(
         )
     return EscHeader(
         fingerprint=codec.fingerprint,
-        model=codec.name.encode()[:40].decode(errors="ignore"),
+        model=shortened_name(codec.name),
         sample_rate=codec.sample_rate,
         num_streams=streams,
         groups=codec.groups,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codec.chunks import ChunkPlan
-from codec.errors import AudioFileError, UsageError
+from codec.errors import AudioFileError, ContainerError, UsageError
 from net.clock import SYSTEM_CLOCK, Clock
 from net.downlink import Downlink, Refusal
 from net.errors import ConnectError
@@ -24,6 +24,7 @@ from net.session import StreamSession
 from net.settings import ReceiverSettings
 from net.sinks.wav import ChunkFilesSink, Sink, WavSink
 from net.stats import Event, LinkState, StreamStats
+from net.stored import CodesSink
 
 if TYPE_CHECKING:
     from codec import Codec
@@ -242,14 +243,16 @@ class Receiver:
         active = sum(not session.ended for session in self._sessions.values())
         if active >= self._settings.max_connections:
             raise Refusal("busy", f"all {self._settings.max_connections} places are taken: try again later")
+        sinks, codes = self._make_sinks(hello, codec)
         session = StreamSession(
             hello,
             codec,
-            self._make_sinks(hello, codec),
+            sinks,
             clock=self._clock,
             events=self._events,
             process=self._process,
             window_chunks=self._settings.buffer_chunks,
+            codes=codes,
         )
         self._sessions[hello.stream_id] = session
         ended = [stream_id for stream_id, kept in self._sessions.items() if kept.ended]
@@ -258,15 +261,17 @@ class Receiver:
         session.start()
         return session
 
-    def _make_sinks(self, hello: Hello, codec: "Codec") -> list[Sink]:
+    def _make_sinks(self, hello: Hello, codec: "Codec") -> tuple[list[Sink], CodesSink | None]:
         stem = self._file_stem(codec.kbps(hello.num_streams))
         try:
             sinks: list[Sink] = [WavSink(stem.with_name(f"{stem.name}.wav"), hello.sample_rate)]
             if self._settings.save_chunks:
                 sinks.append(ChunkFilesSink(stem.with_name(f"{stem.name}_chunks"), hello.sample_rate))
-        except AudioFileError as error:
+            codes_path = stem.with_name(f"{stem.name}.esc")
+            codes = CodesSink(codes_path, hello, codec.frame_samples) if self._settings.save_codes else None
+        except (AudioFileError, ContainerError) as error:
             raise Refusal("storage", str(error)) from error
-        return sinks
+        return sinks, codes
 
     def _file_stem(self, kbps: float) -> Path:
         """A name that nothing from the wire has a part in, and that no file has yet."""

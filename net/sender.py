@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from codec.bitstream import pack_codes
 from codec.chunks import Audio, Chunk, Chunker
+from codec.container import EscHeader
+from codec.stored import header_for
 from codec.streaming import encode_chunk
 from net import messages
 from net.clock import SYSTEM_CLOCK, Clock
@@ -19,6 +21,7 @@ from net.settings import SenderSettings
 from net.sources import FileSource, Source, SourceBlock
 from net.stats import Event, LinkState, StreamStats
 from net.status import StreamStatus
+from net.stored import StoredSource, outgoing_chunk
 from net.uplink import Uplink, UplinkSettings
 from net.window import SendWindow
 
@@ -53,6 +56,9 @@ class Sender:
     ) -> None:
         self._settings, self._clock = settings, clock
         self._codec, self._source = codec, source
+        self._stored: StoredSource | None = None
+        self._stream: EscHeader | None = None
+        """What holds for the whole stream, once it is known: from the model, or from the file of codes."""
         self._stream_id = secrets.token_bytes(16)
         self._events = EventLog(clock)
         self._status = StreamStatus(clock)
@@ -83,12 +89,16 @@ class Sender:
         return self._pipeline.error
 
     def start(self) -> None:
-        """Open the source and start. Raises `AudioFileError` where the source cannot be opened."""
-        if self._source is None:
-            settings = self._settings
-            self._source = FileSource(settings.input, SAMPLE_RATE, self._clock, realtime=settings.realtime)
-        self._pipeline.add_stage("read", self._read_source)
-        self._pipeline.add_stage("encode", self._encode_chunks)
+        """Open the source and start. Raises `AudioFileError` or `ContainerError` where it cannot be opened."""
+        settings = self._settings
+        if self._source is None and settings.input.suffix.lower() == ".esc":
+            self._open_stored()
+            self._pipeline.add_stage("read", self._read_codes)
+        else:
+            if self._source is None:
+                self._source = FileSource(settings.input, SAMPLE_RATE, self._clock, realtime=settings.realtime)
+            self._pipeline.add_stage("read", self._read_source)
+            self._pipeline.add_stage("encode", self._encode_chunks)
         self._pipeline.add_stage("send", self._send_stream)
         self._events.info(f"connecting to {self._settings.host}:{self._settings.port}")
         self._pipeline.start()
@@ -106,8 +116,8 @@ class Sender:
         """End now; return the names of threads that outlived the deadline."""
         self._pipeline.abort()
         alive = self._pipeline.join(timeout_s)
-        if self._source is not None:
-            self._source.close()
+        if self._origin is not None:
+            self._origin.close()
         self._end_status()
         return alive
 
@@ -140,7 +150,7 @@ class Sender:
 
     def set_num_streams(self, num_streams: int) -> None:
         """Use so many streams from the next chunk on, at most as many as the settings say."""
-        num_streams = max(1, min(num_streams, self._settings.num_streams))
+        num_streams = max(1, min(num_streams, self._most_streams))
         if num_streams != self._num_streams:
             self._events.info(f"streams {self._num_streams} → {num_streams} from the next chunk on")
         self._num_streams = num_streams
@@ -152,20 +162,19 @@ class Sender:
     def snapshots(self) -> tuple[StreamStats, ...]:
         """The one stream as of now."""
         self._end_status()
-        source = self._source
+        source = self._origin
         return (
             self._meters.stats(
                 stream_id=self._stream_id.hex(),
                 source=source.name if source else self._settings.input.name,
                 total_samples=source.total_samples if source else None,
-                codec=self._codec,
+                stream=self._stream,
                 status=self._status,
                 uplink=self._uplink,
                 window=self._window,
                 captured=self._captured.stats(),
                 num_streams=self._num_streams,
-                max_streams=self._settings.num_streams,
-                stitching="crossfade",
+                max_streams=self._most_streams,
                 muted=self._muted,
             ),
         )
@@ -201,20 +210,36 @@ class Sender:
             on_sent=self._count_sent,
         )
 
-    def _hello(self, codec: "Codec", source: Source) -> Hello:
-        plan = self._settings.plan
+    @property
+    def _origin(self) -> Source | StoredSource | None:
+        """Where sound or codes come from."""
+        return self._stored or self._source
+
+    @property
+    def _most_streams(self) -> int:
+        asked = self._settings.num_streams
+        return min(asked, self._stream.num_streams) if self._stream else asked
+
+    def _open_stored(self) -> None:
+        settings = self._settings
+        self._stored = StoredSource(settings.input, self._clock, self._events, realtime=settings.realtime)
+        self._stream = self._stored.header
+        self._meters.plan = self._stream.plan
+        self._num_streams = self._most_streams
+
+    def _hello(self, stream: EscHeader, source: Source | StoredSource) -> Hello:
         return Hello(
             stream_id=self._stream_id,
             resume=False,
-            fingerprint=codec.fingerprint,
-            model=codec.name,
-            sample_rate=codec.sample_rate,
-            chunk_samples=plan.chunk_samples,
-            overlap_samples=plan.overlap_samples,
-            stitching="crossfade",
-            num_streams=self._settings.num_streams,
-            groups=codec.groups,
-            bits_per_code=codec.bits_per_code,
+            fingerprint=stream.fingerprint,
+            model=stream.model,
+            sample_rate=stream.sample_rate,
+            chunk_samples=stream.chunk_samples,
+            overlap_samples=stream.overlap_samples,
+            stitching=stream.stitching.value,
+            num_streams=self._most_streams,
+            groups=stream.groups,
+            bits_per_code=stream.bits_per_code,
             total_samples=source.total_samples,
             epoch_s=self._epoch_s,
             live=source.live,
@@ -242,6 +267,26 @@ class Sender:
         finally:
             source.close()
 
+    def _read_codes(self) -> None:
+        """Hand stored codes on as they are: there is nothing to encode."""
+        source, stream = self._stored, self._stream
+        assert source is not None
+        assert stream is not None
+        self._await_accept()
+        try:
+            for captured in source.chunks(self._stop_reading):
+                chunk = outgoing_chunk(
+                    captured, stream, num_streams=self._num_streams, muted=self._muted, epoch_s=self._epoch_s
+                )
+                self._meters.count_stored(chunk.index + 1, stream.plan.start(chunk.index) + chunk.samples)
+                self._window.put(chunk)
+                self._await_resume(source)
+            if not self._stop_reading.is_set():
+                self._meters.count_stored(source.chunk_count, source.total_samples)
+            self._window.finish()
+        finally:
+            source.close()
+
     def _await_accept(self) -> None:
         """Sound is taken only when somebody listens: time at the door is no latency."""
         self._uplink.accepted.wait()
@@ -249,7 +294,7 @@ class Sender:
             raise PipelineStopped
         self._meters.payload.start()
 
-    def _await_resume(self, source: Source) -> None:
+    def _await_resume(self, source: Source | StoredSource) -> None:
         if self._running.is_set():
             return
         paused_s = self._clock.monotonic_s()
@@ -288,11 +333,13 @@ class Sender:
         )
 
     def _send_stream(self) -> None:
-        source = self._source
+        source, settings = self._origin, self._settings
         assert source is not None
-        if self._codec is None:
-            self._codec = shared_codec(self._settings.model_path, self._settings.device)
-        self._uplink.run(self._hello(self._codec, source), self._end)
+        if self._stream is None:
+            if self._codec is None:
+                self._codec = shared_codec(settings.model_path, settings.device)
+            self._stream = header_for(self._codec, settings.num_streams, settings.plan)
+        self._uplink.run(self._hello(self._stream, source), self._end)
 
     def _end(self) -> End:
         return End(

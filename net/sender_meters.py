@@ -1,9 +1,9 @@
 """What a sender counts and times. Its stages feed it, its snapshot is read from it; any thread may do either."""
 
 import threading
-from typing import TYPE_CHECKING
 
 from codec.chunks import Audio, ChunkPlan
+from codec.container import EscHeader
 from net.clock import Clock
 from net.messages import Feedback
 from net.meters import CodecMeter, DurationMeter, ProcessMeter, RateMeter
@@ -13,15 +13,12 @@ from net.status import StreamStatus, eta_s
 from net.uplink import Uplink
 from net.window import SendWindow
 
-if TYPE_CHECKING:
-    from codec import Codec
-
 
 class SenderMeters:
     """Counters, rates, durations and the sound of one outgoing stream."""
 
     def __init__(self, clock: Clock, sample_rate: int, plan: ChunkPlan) -> None:
-        self._clock, self._rate, self._plan = clock, sample_rate, plan
+        self._clock, self._rate, self.plan = clock, sample_rate, plan
         self._lock = threading.Lock()
         self._read = self._encoded = self._sent = self._resent = self._silent = 0
         self._samples = self._sent_samples = 0
@@ -56,6 +53,12 @@ class SenderMeters:
         with self._lock:
             self._read += 1
 
+    def count_stored(self, chunks: int, samples: int) -> None:
+        """Take that stored codes up to there were read, missing chunks counted."""
+        with self._lock:
+            self._read = self._encoded = chunks
+            self._samples = samples
+
     def count_encoded(self, captured_s: float, *, silent: bool = False) -> None:
         """Count a chunk that was encoded, or found silent, and was captured at `captured_s`."""
         self._latencies["encoded"].add(self._clock.epoch_s() - captured_s)
@@ -68,7 +71,7 @@ class SenderMeters:
         self.payload.add(payload_bytes)
         self._latencies["sent"].add(self._clock.epoch_s() - captured_s)
         with self._lock:
-            self._sent_samples = min(self._plan.start(index) + self._plan.chunk_samples, self._samples)
+            self._sent_samples = min(self.plan.start(index) + self.plan.chunk_samples, self._samples)
             self._resent += resent
             self._sent += not resent
 
@@ -88,14 +91,13 @@ class SenderMeters:
         stream_id: str,
         source: str,
         total_samples: int | None,
-        codec: "Codec | None",
+        stream: EscHeader | None,
         status: StreamStatus,
         uplink: Uplink,
         window: SendWindow,
         captured: QueueStats,
         num_streams: int,
         max_streams: int,
-        stitching: str,
         muted: bool,
     ) -> StreamStats:
         """Everything that is shown, as of now."""
@@ -110,15 +112,15 @@ class SenderMeters:
             epoch_s=self._clock.epoch_s(),
             source=source,
             peer=uplink.peer,
-            model=codec.name if codec else "",
-            fingerprint=codec.fingerprint if codec else "",
+            model=stream.model if stream else "",
+            fingerprint=stream.fingerprint if stream else "",
             sample_rate=self._rate,
             num_streams=num_streams,
             max_streams=max_streams,
-            nominal_kbps=codec.kbps(num_streams) if codec else 0.0,
-            stitching=stitching,
-            chunk_ms=self._plan.chunk_samples * 1000 / self._rate,
-            overlap_ms=self._plan.overlap_samples * 1000 / self._rate,
+            nominal_kbps=stream.kbps * num_streams / stream.num_streams if stream else 0.0,
+            stitching=str(stream.stitching) if stream else "",
+            chunk_ms=self.plan.chunk_samples * 1000 / self._rate,
+            overlap_ms=self.plan.overlap_samples * 1000 / self._rate,
             muted=muted,
             on_air_s=on_air_s,
             audio_s=audio_s,

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codec.bitstream import unpack_codes
@@ -18,6 +19,7 @@ from net.session_meters import SessionMeters
 from net.sinks.wav import Sink
 from net.stats import LinkState, StreamStats
 from net.status import StreamStatus
+from net.stored import CodesSink
 
 if TYPE_CHECKING:
     from codec import Codec
@@ -36,6 +38,7 @@ class StreamSession:
         events: EventLog,
         process: ProcessMeter,
         window_chunks: int,
+        codes: CodesSink | None = None,
     ) -> None:
         self.hello = hello
         self.stream_id = hello.stream_id.hex()
@@ -43,7 +46,7 @@ class StreamSession:
         self.status = StreamStatus(clock)
         self.peer = ""
         self.meters = SessionMeters(hello, clock, process)
-        self._codec, self._sinks = codec, sinks
+        self._codec, self._sinks, self._codes = codec, sinks, codes
         self._clock, self._events = clock, events
         self._decoder = ChunkDecoder(codec, self.plan)
         self._pipeline = Pipeline(f"receiver-{self.stream_id[:4]}", clock)
@@ -142,16 +145,29 @@ class StreamSession:
             status=self.status,
             peer=self.peer,
             queues=(self._to_decode.stats(), self._to_save.stats()),
-            files=tuple(str(sink.path) for sink in self._sinks),
+            files=tuple(map(str, self._paths())),
         )
+
+    def _paths(self) -> list[Path]:
+        paths = [sink.path for sink in self._sinks]
+        return [*paths, self._codes.path] if self._codes else paths
 
     # Stages: each method below runs in a thread of its own.
 
     def _decode_chunks(self) -> None:
+        try:
+            self._decode_all()
+        finally:
+            if self._codes:
+                self._codes.close(self._end)
+
+    def _decode_all(self) -> None:
         expected = 0
         for chunk in self._to_decode:
             expected = self._fill_gap(expected, chunk.index)
             contribution = self._decode(chunk)
+            if self._codes:
+                self._codes.add(chunk)
             self.meters.count_decoded(chunk)
             self._hand_on(contribution)
             expected += 1

@@ -59,6 +59,7 @@ class ReceiverSettings:
     port: int = DEFAULT_PORT
     save_path: Path = Path("output")
     save_chunks: bool = False
+    save_codes: bool = False
     max_connections: int = 8
     once: bool = False
     buffer_chunks: int = 20

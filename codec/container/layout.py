@@ -153,6 +153,11 @@ class Trailer:
     complete: bool = True
 
 
+def shortened_name(name: str) -> str:
+    """As much of a model's name as a header takes."""
+    return name.encode()[:MAX_MODEL_NAME_BYTES].decode(errors="ignore")
+
+
 def pack_header(header: EscHeader) -> bytes:
     """The header's bytes, at most 96."""
     name = header.model.encode()

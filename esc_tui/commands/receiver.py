@@ -14,6 +14,7 @@ from net.settings import ReceiverSettings
 @address_options
 @save_path_option
 @click.option("--save-chunks", is_flag=True, help="Save each chunk's part of the sound as a file of its own, too.")
+@click.option("--save-codes", is_flag=True, help="Save the codes as they arrive, as an .esc file, too.")
 @click.option("--max-connections", default=8, show_default=True, help="Streams that are served at once.")
 @click.option("--once", is_flag=True, help="End after the first stream.")
 @click.option("--buffer-size", default=20, show_default=True, help="Chunks that may wait between two stages.")
@@ -28,6 +29,7 @@ def command(
     port: int,
     save_path: Path,
     save_chunks: bool,
+    save_codes: bool,
     max_connections: int,
     once: bool,
     buffer_size: int,
@@ -48,6 +50,7 @@ def command(
         port=port,
         save_path=save_path,
         save_chunks=save_chunks,
+        save_codes=save_codes,
         max_connections=max_connections,
         once=once,
         buffer_chunks=buffer_size,

@@ -20,7 +20,9 @@ from net.settings import SenderSettings
 
 
 @click.command("sender")
-@click.option("--input", "input_path", type=PathType, required=True, metavar="FILE", help="The sound file to stream.")
+@click.option(
+    "--input", "input_path", type=PathType, required=True, metavar="FILE", help="The sound or .esc file to stream."
+)
 @address_options
 @num_streams_option
 @chunk_options
@@ -51,8 +53,8 @@ def command(
 ) -> ExitCode:
     """Stream a sound file to a receiver.
 
-    Any sampling rate, channel count and format that libsndfile reads; the sender waits for its receiver, and
-    resumes after a broken connection.
+    Any sampling rate, channel count and format that libsndfile reads, or an .esc file, whose codes are sent as they
+    are; the sender waits for its receiver, and resumes after a broken connection.
     """
     settings = SenderSettings(
         input=input_path,
