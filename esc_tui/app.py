@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.events import DeliveryComplete
 from textual.screen import Screen
 
+from codec.errors import UsageError
 from esc_tui.messages import EnginesEnded, StartFailed
 from esc_tui.screens.console import ConsoleScreen
 from esc_tui.screens.quit import Answer, QuitScreen
@@ -46,7 +47,8 @@ class ConsoleApp(App[None]):
         """Show `engines`, at most two, left to right.
 
         `roles` says what each is while it has no stream; without it, an engine with a snapshot is what that says and
-        one with none is a receiver. `theme` is one of Textual's themes' names.
+        one with none is a receiver. `theme` is the name of one of Textual's themes, or `esc-dark`, `esc-light`;
+        raises `UsageError` for another.
         """
         super().__init__()
         known = list(roles) or [_role(engine) for engine in engines]
@@ -61,6 +63,8 @@ class ConsoleApp(App[None]):
         self._is_stopping = False
         for own in THEMES:
             self.register_theme(own)
+        if theme is not None and theme not in self.available_themes:
+            raise UsageError(f"there is no theme '{theme}': choose one of {', '.join(sorted(self.available_themes))}")
         self.theme = theme or DARK.name
 
     def get_default_screen(self) -> Screen[None]:

@@ -18,6 +18,15 @@ def clip(text: str, cells: int) -> str:
     return set_cell_size(text, cells - 1) + ELLIPSIS if cells > 0 else ""
 
 
+def clip_start(text: str, cells: int) -> str:
+    """Shorten `text` to `cells` terminal cells from its start: of a path, the end matters."""
+    if cell_len(text) <= cells:
+        return text
+    while cell_len(text) > cells - 1:
+        text = text[1:]
+    return ELLIPSIS + text
+
+
 class Line:
     """A line of styled text that grows to the right."""
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from textwrap import wrap
 
 from rich.style import Style
 
@@ -12,7 +13,7 @@ from esc_tui.drawing.gauge import gauge, queue_style
 from esc_tui.drawing.ink import Ink
 from esc_tui.drawing.line import Grid, Line
 from esc_tui.drawing.numbers import byte_count, clock, fixed, milliseconds
-from net.stats import DurationStats, QueueStats, ReceiverChunks, SenderChunks, StreamStats
+from net.stats import DurationStats, LinkState, QueueStats, ReceiverChunks, SenderChunks, StreamStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,9 @@ def link_lines(stats: StreamStats, page: Page) -> list[Line]:
         rows += [("model", identity), ("chunk", plan)]
     lines = [_labelled(page, label, text) for label, text in rows]
     if stats.reason:
-        lines.append(_labelled(page, "reason", stats.reason, page.ink.warn))
+        style = page.ink.bad if stats.state is LinkState.FAILED else page.ink.warn
+        text_lines = wrap(stats.reason, max(20, page.width - page.grid.label_cells))
+        lines += [_labelled(page, "" if number else "reason", text, style) for number, text in enumerate(text_lines)]
     return [*lines, progress_line(stats, page)]
 
 
@@ -215,10 +218,14 @@ def player_lines(stats: StreamStats, page: Page) -> list[Line]:
     history = History(player.buffer_history_ms, top, ink.latency, ink.latency_fill, int(stats.epoch_s))
     lines += _row(page, "buffer", (milliseconds(player.buffer_ms), milliseconds(player.target_ms)), history)
     sound = "muted" if player.muted else f"volume {player.volume * 100:.0f} %"
-    line = Line().left("device", page.grid.label_cells, ink.label).add(f"{sound}, ", ink.value)
-    line.add(f"{player.underruns} underruns", ink.warn if player.underruns else ink.value)
-    rest = f", drift {fixed(player.drift_ppm, 1, plus=True)} ppm, {player.device}"
-    return [*lines, line.left(rest, page.width - line.cells, ink.value)]
+    figures = Line().add(f"{sound}, {fixed(player.drift_ppm, 1, plus=True)} ppm, ", ink.value)
+    figures.add(f"{player.underruns} underruns", ink.warn if player.underruns else ink.value)
+    cells = page.grid.label_cells
+    device = Line().left("device", cells, ink.label)
+    if cells + figures.cells + len(player.device) + 2 <= page.width:
+        return [*lines, device.add(f"{player.device}, ", ink.value).extend(figures)]
+    device.left(player.device, page.width - cells, ink.value)
+    return [*lines, device, Line().left("", cells, ink.label).extend(figures)]
 
 
 def _row(page: Page, label: str, numbers: Sequence[str], history: History | None = None) -> list[Line]:

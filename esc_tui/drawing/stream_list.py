@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 
+from esc_tui.drawing.gauge import gauge
 from esc_tui.drawing.ink import Ink
 from esc_tui.drawing.line import Line
-from esc_tui.drawing.numbers import clock, fixed
+from esc_tui.drawing.numbers import clock, fixed, milliseconds
 from esc_tui.drawing.state import state_style, state_text
-from net.stats import StreamStats
+from net.stats import ReceiverChunks, StreamStats
 
 MOST_LINES = 8
-STATE_CELLS, KBPS_CELLS, CLOCK_CELLS = 15, 7, 9
+STATE_CELLS, KBPS_CELLS, LATENCY_CELLS, LOST_CELLS, CLOCK_CELLS, GAUGE_CELLS = 15, 7, 9, 6, 9, 20
+WIDE_CELLS = 96
+"""From here on there is room for latency, lost chunks and progress."""
 
 
 def first_shown(count: int, chosen: int) -> int:
@@ -18,19 +21,39 @@ def first_shown(count: int, chosen: int) -> int:
 
 
 def stream_lines(streams: Sequence[StreamStats], chosen: int, width: int, ink: Ink) -> list[Line]:
-    """A heading and one line a stream: state, source, bitrate now, sound that has passed."""
-    name_cells = max(8, width - STATE_CELLS - KBPS_CELLS - CLOCK_CELLS - 2)
-    heading = Line().left("  STREAMS", STATE_CELLS + 2, ink.heading).left(f"{len(streams)}", name_cells, ink.muted)
-    heading.right("kbps", KBPS_CELLS, ink.muted).right("sound", CLOCK_CELLS, ink.muted)
-    lines = [heading]
+    """A heading and one line a stream: state, source and peer, bitrate now, sound that has passed, and more."""
     first = first_shown(len(streams), chosen)
-    for index, stats in enumerate(streams[first : first + MOST_LINES], first):
-        is_chosen = index == chosen
-        text = ink.strong if is_chosen else ink.value
-        line = Line().add("▸ " if is_chosen else "  ", ink.heading)
-        line.left(state_text(stats.state), STATE_CELLS, state_style(stats.state, ink))
-        line.left(f"{stats.source}  {stats.peer}", name_cells, text)
-        line.right(fixed(stats.payload.now_kbps, 2), KBPS_CELLS, text)
-        line.right(clock(stats.audio_s), CLOCK_CELLS, text)
-        lines.append(line)
-    return lines
+    shown = enumerate(streams[first : first + MOST_LINES], first)
+    return [_heading(len(streams), width, ink), *(_stream_line(s, i == chosen, width, ink) for i, s in shown)]
+
+
+def _name_cells(width: int) -> int:
+    rest = STATE_CELLS + KBPS_CELLS + CLOCK_CELLS + 2
+    if width >= WIDE_CELLS:
+        rest += LATENCY_CELLS + LOST_CELLS + GAUGE_CELLS + 2
+    return max(8, width - rest)
+
+
+def _heading(count: int, width: int, ink: Ink) -> Line:
+    line = Line().left("  STREAMS", STATE_CELLS + 2, ink.heading).left(str(count), _name_cells(width), ink.muted)
+    line.right("kbps", KBPS_CELLS, ink.muted)
+    if width >= WIDE_CELLS:
+        line.right("p50 ms", LATENCY_CELLS, ink.muted).right("lost", LOST_CELLS, ink.muted)
+    return line.right("sound", CLOCK_CELLS, ink.muted)
+
+
+def _stream_line(stats: StreamStats, is_chosen: bool, width: int, ink: Ink) -> Line:
+    text = ink.strong if is_chosen else ink.value
+    line = Line().add("▸ " if is_chosen else "  ", ink.heading)
+    line.left(state_text(stats.state), STATE_CELLS, state_style(stats.state, ink))
+    line.left(f"{stats.source}  {stats.peer}", _name_cells(width), text)
+    line.right(fixed(stats.payload.now_kbps, 2), KBPS_CELLS, text)
+    if width >= WIDE_CELLS:
+        decoded = next((latency.p50_ms for latency in stats.latencies if latency.name == "decoded"), None)
+        lost = stats.chunks.lost if isinstance(stats.chunks, ReceiverChunks) else 0
+        line.right(milliseconds(decoded), LATENCY_CELLS, text)
+        line.right(str(lost), LOST_CELLS, ink.warn if lost else text)
+    line.right(clock(stats.audio_s), CLOCK_CELLS, text)
+    if width >= WIDE_CELLS and stats.progress is not None:
+        line.space(2).extend(gauge(stats.progress, GAUGE_CELLS, ink.payload, ink))
+    return line

@@ -1,7 +1,7 @@
 """What remains of a stream once it has ended: totals, times, sizes, efficiency, files."""
 
-from esc_tui.drawing.line import Line
-from esc_tui.drawing.numbers import byte_count, clock, fixed, milliseconds
+from esc_tui.drawing.line import Line, clip_start
+from esc_tui.drawing.numbers import byte_count, fixed, milliseconds
 from esc_tui.drawing.sections import Page, heading
 from net.stats import DurationStats, SenderChunks, StreamStats
 
@@ -13,23 +13,22 @@ def summary_lines(stats: StreamStats, page: Page) -> list[Line]:
     if not stats.state.is_final:
         return []
     lines = [heading(page, "SUMMARY", "ms", ("average", "least", "most"), "total")]
-    durations = (stats.codec.duration, stats.send, *stats.latencies)
-    names = (stats.codec.duration.name, stats.send.name, *(f"→ {latency.name}" for latency in stats.latencies))
-    for name, duration in zip(names, durations, strict=True):
-        lines.append(_duration_line(name, duration, page, has_total=duration in durations[:2]))
+    lines += [_duration_line(duration, page) for duration in (stats.codec.duration, stats.send)]
     lines += [_size_line("payload", stats.payload.total_bytes, stats, page)]
     lines += [_size_line("wire", stats.wire.total_bytes, stats, page)]
     lines.append(_text_line("efficiency", _efficiency(stats), page))
-    lines += [_text_line("saved as" if not n else "", file, page) for n, file in enumerate(stats.files)]
+    room = page.width - page.grid.label_cells
+    for number, file in enumerate(stats.files):
+        lines.append(_text_line("" if number else "saved as", clip_start(file, room), page))
     return lines
 
 
-def _duration_line(name: str, duration: DurationStats, page: Page, *, has_total: bool) -> Line:
+def _duration_line(duration: DurationStats, page: Page) -> Line:
     grid, ink = page.grid, page.ink
-    line = Line().left(name, grid.label_cells, ink.label)
+    line = Line().left(duration.name, grid.label_cells, ink.label)
     for value_ms in (duration.average_ms, duration.minimum_ms, duration.maximum_ms):
         line.right(milliseconds(value_ms), grid.number_cells, ink.value)
-    if has_total and grid.chart_cells:
+    if grid.chart_cells:
         line.to(grid.chart_start).add(fixed(duration.total_s, 2), ink.value).add(" s", ink.muted)
     return line
 
@@ -51,8 +50,7 @@ def _efficiency(stats: StreamStats) -> str:
     if not payload or not wire:
         return "nothing was sent"
     pcm_bytes = stats.audio_s * stats.sample_rate * PCM_BITS_PER_SAMPLE / 8
-    share = f"{payload / wire * 100:.1f} % of the wire is payload"
-    return f"{share}, {pcm_bytes / wire:.0f}× smaller than PCM, {clock(stats.audio_s)} of sound"
+    return f"{payload / wire * 100:.1f} % payload, {pcm_bytes / wire:.0f}× smaller than PCM"
 
 
 def _text_line(label: str, text: str, page: Page) -> Line:

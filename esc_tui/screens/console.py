@@ -105,7 +105,6 @@ class ConsoleScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Show one page at a time where there is no room for all."""
-        self.query_one(EventsPane).styles.height = max(LEAST_EVENTS_LINES, self.size.height // EVENTS_SHARE)
         self._show_page()
 
     def on_published(self, message: Published) -> None:
@@ -260,6 +259,7 @@ class ConsoleScreen(Screen[None]):
         is_cramped = self.size.width < LEAST_PANE_CELLS * len(self.readers) or self.size.height < LEAST_LINES
         is_single = self.is_zoomed or is_cramped
         self.set_class(is_single, "-single")
+        self.events.styles.height = "1fr" if is_single else max(LEAST_EVENTS_LINES, self.size.height // EVENTS_SHARE)
         self.query_one("#panes").set_class(self.page == len(self.readers), "-off-page")
         for index, pane in enumerate(self._pages):
             pane.set_class(index != self.page, "-off-page")

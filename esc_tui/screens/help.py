@@ -1,20 +1,41 @@
 """The help screen: what every number means, and the keys."""
 
-from functools import cache
-from importlib import resources
+from collections.abc import Sequence
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Markdown
+
+from esc_tui.drawing.ink import Ink
+from esc_tui.drawing.line import Line
+from esc_tui.screens.help_text import SECTIONS
+from esc_tui.widgets.canvas import Canvas
+
+TERM_CELLS = 18
 
 
-@cache
-def help_text() -> str:
-    """The help as Markdown."""
-    return resources.files("esc_tui.screens").joinpath("help.md").read_text(encoding="utf-8")
+def help_lines(width: int, ink: Ink) -> list[Line]:
+    """The help as lines of at most `width` cells."""
+    lines = []
+    for section in SECTIONS:
+        lines.append(Line().add(section.name, ink.heading))
+        for term, meaning in section.terms:
+            for number, text in enumerate(wrap(meaning, max(20, width - TERM_CELLS))):
+                lines.append(Line().left("" if number else term, TERM_CELLS, ink.strong).add(text, ink.value))
+        lines += [Line().add(text, ink.muted) for text in wrap(section.note, max(20, width))]
+        lines.append(Line())
+    return lines
+
+
+class HelpText(Canvas):
+    """The help."""
+
+    def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - the height follows from the lines
+        """All of it; its scroll container shows a part."""
+        return help_lines(width, self.ink)
 
 
 class HelpScreen(ModalScreen[None]):
@@ -24,5 +45,7 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """The text, scrolling."""
-        with VerticalScroll(id="help"):
-            yield Markdown(help_text())
+        with VerticalScroll(id="help") as scroll:
+            scroll.border_title = "What every number means"
+            scroll.border_subtitle = "↑ ↓ scroll, esc close"
+            yield HelpText()

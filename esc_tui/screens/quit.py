@@ -4,43 +4,40 @@ from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, Static
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
 
 Answer = Literal["finish", "now", "stay"]
+ANSWERS: tuple[tuple[Answer, str], ...] = (
+    ("finish", "f    finish: send, decode and save what has been read"),
+    ("now", "q    quit now: what has been decoded is saved"),
+    ("stay", "esc  stay"),
+)
 
 
 class QuitScreen(ModalScreen[Answer]):
     """Returns what to do with the streams that run: finish them, end them now, or stay."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f,enter", "answer('finish')", "Finish"),
+        Binding("f", "answer('finish')", "Finish"),
         Binding("q,ctrl+c,ctrl+q", "answer('now')", "Quit now"),
-        Binding("escape,n", "answer('stay')", "Stay"),
+        Binding("escape", "answer('stay')", "Stay"),
     ]
 
-    def __init__(self, running: int) -> None:
+    def __init__(self, streams: int) -> None:
         super().__init__()
-        self._streams = running
+        self._streams = streams
 
     def compose(self) -> ComposeResult:
         """The question and its three answers."""
-        streams = "A stream is" if self._streams == 1 else f"{self._streams} streams are"
-        with Vertical(id="dialog"):
-            yield Static(f"{streams} running.", classes="question")
-            yield Static(
-                "Finish sends, decodes and saves what has been read.\nNow ends at once; what was decoded is saved."
-            )
-            with Horizontal():
-                yield Button("Finish (f)", id="finish", variant="primary", compact=True)
-                yield Button("Quit now (q)", id="now", variant="error", compact=True)
-                yield Button("Stay (esc)", id="stay", compact=True)
+        answers = OptionList(*(Option(text, id=answer) for answer, text in ANSWERS), id="answers")
+        answers.border_title = "A stream is running" if self._streams == 1 else f"{self._streams} streams are running"
+        yield answers
 
-    def on_button_pressed(self, message: Button.Pressed) -> None:
-        """Answer by mouse."""
-        answers: dict[str | None, Answer] = {"finish": "finish", "now": "now", "stay": "stay"}
-        self.dismiss(answers[message.button.id])
+    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+        """Answer by enter or mouse."""
+        self.dismiss(ANSWERS[message.option_index][0])
 
     def action_answer(self, answer: Answer) -> None:
         """Answer by key."""

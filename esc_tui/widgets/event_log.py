@@ -32,7 +32,7 @@ class EventLog(Inked, ScrollView, can_focus=True):
     """Keeps the last 10,000 events, shows those of at least a severity that contain a text, follows the newest."""
 
     DEFAULT_CSS = """
-    EventLog { height: 1fr; scrollbar-size-vertical: 1; }
+    EventLog { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
     """
 
     lowest: var[Severity] = var(Severity.INFO)
@@ -44,16 +44,16 @@ class EventLog(Inked, ScrollView, can_focus=True):
         super().__init__(id=id)
         self._kept: deque[LoggedEvent] = deque(maxlen=KEPT)
         self._shown: deque[LoggedEvent] = deque(maxlen=KEPT)
+        self._follows = True
 
     def append(self, events: Iterable[LoggedEvent]) -> None:
         """Add events, and scroll to them where the end was in sight."""
         new = list(events)
         if not new:
             return
-        follows = self.scroll_offset.y >= self.max_scroll_y
         self._kept.extend(new)
         self._shown.extend(filter(self._is_wanted, new))
-        self._resize(follows)
+        self._resize()
 
     @property
     def text(self) -> str:
@@ -93,7 +93,7 @@ class EventLog(Inked, ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Fit the lines to the new width."""
-        self._resize(self.scroll_offset.y >= self.max_scroll_y)
+        self._resize()
 
     def render_line(self, y: int) -> Strip:
         """The event at line `y` of the window."""
@@ -124,10 +124,19 @@ class EventLog(Inked, ScrollView, can_focus=True):
 
     def _filter(self) -> None:
         self._shown = deque(filter(self._is_wanted, self._kept), KEPT)
-        self._resize(follows=True)
+        self._follows = True
+        self._resize()
 
-    def _resize(self, follows: bool) -> None:
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Follow the newest event while the end is in sight."""
+        super().watch_scroll_y(old_value, new_value)
+        if round(new_value) >= self.max_scroll_y:
+            self._follows = True
+        elif new_value < old_value:
+            self._follows = False
+
+    def _resize(self) -> None:
         self.virtual_size = Size(self.size.width, len(self._shown))
-        if follows:
+        if self._follows:
             self.scroll_end(animate=False, immediate=True)
         self.refresh()

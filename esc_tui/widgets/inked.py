@@ -1,37 +1,67 @@
-"""Gives a widget the console's palette of meaning, as its theme colours it."""
+"""Gives a widget the console's palette of meaning, as the theme colours it."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from functools import lru_cache
 
 from rich.style import Style
+from textual.color import Color
 from textual.widget import Widget
 
-from esc_tui.drawing.ink import INK_NAMES, Ink
+from esc_tui.drawing.ink import Ink
+
+COLOR_VARIABLES = ("foreground", "background", "primary", "secondary", "accent", "success", "warning", "error")
+
+
+@lru_cache(maxsize=8)
+def ink_of(
+    *,
+    foreground: str,
+    background: str,
+    primary: str,
+    secondary: str,
+    accent: str,
+    success: str,
+    warning: str,
+    error: str,
+) -> Ink:
+    """The palette of a theme with these colours."""
+    ground, text = Color.parse(background), Color.parse(foreground)
+
+    def style(color: str | Color, share: float = 1.0, *, bold: bool = False) -> Style:
+        """`color`, mixed into the background so that `share` of it is left."""
+        return Style(color=ground.blend(Color.parse(color), share, 1.0).rich_color, bold=bold)
+
+    chosen = Style(color=text.rich_color, bgcolor=ground.blend(Color.parse(primary), 0.35, 1.0).rich_color, bold=True)
+    return Ink(
+        heading=style(primary, bold=True),
+        label=style(text, 0.8),
+        muted=style(text, 0.6),
+        faint=style(text, 0.25),
+        value=style(text),
+        strong=style(text, bold=True),
+        good=style(success),
+        warn=style(warning, bold=True),
+        bad=style(error, bold=True),
+        payload=style(primary),
+        wire=style(secondary),
+        latency=style(accent),
+        payload_fill=style(primary, 0.45),
+        wire_fill=style(secondary, 0.45),
+        latency_fill=style(accent, 0.45),
+        chosen=chosen,
+    )
+
+
+def theme_ink(variables: Mapping[str, str]) -> Ink:
+    """The palette for a theme's variables."""
+    return ink_of(**{name: variables[name] for name in COLOR_VARIABLES})
 
 
 class Inked(Widget):
-    """A widget with `ink`: rich styles by meaning, taken from the component classes `ink--NAME`."""
+    """A widget with `ink`: rich styles by meaning.
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{name}" for name in INK_NAMES}
-
-    DEFAULT_CSS = """
-    Inked {
-        & > .ink--heading { color: $primary; text-style: bold; }
-        & > .ink--label { color: $foreground 80%; }
-        & > .ink--muted { color: $foreground 60%; }
-        & > .ink--faint { color: $foreground 25%; }
-        & > .ink--value { color: $foreground; }
-        & > .ink--strong { color: $foreground; text-style: bold; }
-        & > .ink--good { color: $success; }
-        & > .ink--warn { color: $warning; text-style: bold; }
-        & > .ink--bad { color: $error; text-style: bold; }
-        & > .ink--payload { color: $primary; }
-        & > .ink--wire { color: $secondary; }
-        & > .ink--latency { color: $accent; }
-        & > .ink--payload_fill { color: $primary 45%; }
-        & > .ink--wire_fill { color: $secondary 45%; }
-        & > .ink--latency_fill { color: $accent 45%; }
-        & > .ink--chosen { color: $foreground; background: $primary 25%; text-style: bold; }
-    }
+    They come from the theme's variables and not from component classes, which Textual would match anew for each
+    widget at each change of a class: with some thirty instruments, a fifth of a second.
     """
 
     _ink: Ink | None = None
@@ -41,7 +71,7 @@ class Inked(Widget):
     def ink(self) -> Ink:
         """The theme's styles, by meaning."""
         if self._ink is None:
-            self._ink = Ink(**{name: self._component_ink(f"ink--{name}") for name in INK_NAMES})
+            self._ink = theme_ink(self.app.theme_variables)
         return self._ink
 
     @property
@@ -55,10 +85,3 @@ class Inked(Widget):
         """Take the new theme's styles."""
         super().notify_style_update()
         self._ink = self._ground = None
-
-    def _component_ink(self, component: str) -> Style:
-        style = self.get_component_rich_style(component)
-        if self.get_component_styles(component).has_rule("background"):
-            return style
-        # Without a background of its own, text stands on its widget's, whatever that becomes.
-        return Style(color=style.color, bold=style.bold)

@@ -37,6 +37,7 @@ class StreamList(Canvas):
 
     def watch_stats(self) -> None:
         """Show the streams' newest figures."""
+        self.display = len(self._streams) > 1
         self.redraw()
 
     def on_click(self, event: Click) -> None:

@@ -2,12 +2,13 @@
 
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from net.clock import SYSTEM_CLOCK
+from net.errors import StageFailed
 from net.stats import (
     CodecStats,
     DurationStats,
@@ -127,6 +128,10 @@ class FakeEngine:
         self.start_error: Exception | None = None
         self.error: BaseException | None = None
         self.survivors: tuple[str, ...] = ()
+        self.muted = False
+        self.reason = ""
+        self.is_slow_to_finish = False
+        self.on_request_stop: Callable[[Role], object] = lambda _role: None
         self._ended = threading.Event()
 
     @property
@@ -152,7 +157,9 @@ class FakeEngine:
 
     def request_stop(self) -> None:
         self.intents.append(("request_stop", None))
-        self.end(LinkState.DONE)
+        self.on_request_stop(self.role)
+        if not self.is_slow_to_finish:
+            self.end(LinkState.DONE)
 
     def stop(self, timeout_s: float = 5.0) -> tuple[str, ...]:
         self.intents.append(("stop", timeout_s))
@@ -167,11 +174,17 @@ class FakeEngine:
         self.state = state
         self._ended.set()
 
+    def fail(self, reason: str) -> None:
+        """End the stream with an error."""
+        self.reason = reason
+        self.error = StageFailed(reason)
+        self.end(LinkState.FAILED)
+
     def snapshots(self) -> tuple[StreamStats, ...]:
         if self.streams is not None:
             return self.streams
         stats = sender_stats(self.t_s) if self.role is Role.SENDER else receiver_stats(self.t_s)
-        return (replace(stats, state=self.state),)
+        return (replace(stats, state=self.state, muted=self.muted, reason=self.reason),)
 
     def say(self, text: str, severity: Severity = Severity.INFO) -> None:
         """Log an event at the engine's time."""
@@ -186,6 +199,7 @@ class FakeEngine:
 
     def set_muted(self, muted: bool) -> None:
         self.intents.append(("muted", muted))
+        self.muted = muted
 
     def set_volume(self, volume: float) -> None:
         self.intents.append(("volume", volume))

@@ -1,0 +1,31 @@
+"""Waiting for what a console under test will come to show."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from textual.pilot import Pilot
+
+from esc_tui.app import ConsoleApp
+from esc_tui.panes.stream import StreamPane
+from tests.tui.fake_engine import FakeEngine
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], bool], within_s: float = 10.0) -> None:
+    """Let the app run until `holds`, at most `within_s`."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to hold in time"
+        await pilot.pause(0.01)
+
+
+@asynccontextmanager
+async def running(
+    engines: Sequence[FakeEngine], size: tuple[int, int] = (120, 40), **options: object
+) -> AsyncIterator[tuple[ConsoleApp, Pilot[None]]]:
+    """A console over `engines`, once it shows their first view."""
+    app = ConsoleApp(engines, refresh_hz=10, **options)  # type: ignore[arg-type]
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: all(pane.engine is not None for pane in app.screen.query(StreamPane)))
+        await pilot.pause()
+        yield app, pilot
