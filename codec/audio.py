@@ -1,6 +1,5 @@
-"""Reading and writing sound files, block by block, so that hours of sound pass in constant memory."""
+"""Reading sound files, block by block, so that hours of sound pass in constant memory."""
 
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -14,17 +13,10 @@ from codec.chunks import Audio
 from codec.errors import AudioFileError
 from codec.resampling import Resampler, resampled_length
 
-Pcm16 = npt.NDArray[np.int16]
 ChannelAudio = npt.NDArray[np.float32]
 """Sound of one or more channels, float32 `[channel, samples]`, full scale at ±1."""
 
 BLOCK_SECONDS = 1
-
-
-def to_pcm16(audio: Audio) -> Pcm16:
-    """Round float sound at ±1 full scale to 16-bit samples, clipping what is beyond."""
-    pcm: Pcm16 = np.clip(np.rint(audio * np.float32(32767)), -32768, 32767).astype(np.int16)
-    return pcm
 
 
 class AudioReader:
@@ -104,54 +96,3 @@ class AudioReader:
             self.non_finite_samples += int(bad.sum())
             audio = np.where(bad, np.float32(0), audio)
         return audio
-
-
-class WavWriter:
-    """A 16-bit PCM WAV file, mono unless told otherwise, that is valid after every write.
-
-    The header tells the true length whenever `write` returns, so a killed process leaves a readable file.
-    Raises `AudioFileError`, naming the file, where it cannot be written.
-    """
-
-    def __init__(self, path: Path, rate: int = 16000, channels: int = 1) -> None:
-        self.path = path
-        self.samples = 0
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("w+b")
-        except OSError as error:
-            raise self._error(error) from error
-        self._wave = wave.open(self._file, "wb")  # noqa: SIM115 - open as long as the writer
-        self._wave.setnchannels(channels)
-        self._wave.setsampwidth(2)
-        self._wave.setframerate(rate)
-        self._channels = channels
-        self.write(np.zeros(0, np.float32))
-
-    def write(self, audio: Audio) -> None:
-        """Append float sound `[samples]` or `[samples, channels]` and bring the header up to date."""
-        try:
-            self._wave.writeframes(to_pcm16(audio).tobytes())
-            self._file.flush()
-        except (OSError, ValueError) as error:
-            raise self._error(error) from error
-        self.samples += len(audio)
-
-    def close(self) -> None:
-        """Close the file; calling it twice does nothing."""
-        try:
-            self._wave.close()
-            self._file.close()
-        except (OSError, ValueError) as error:
-            raise self._error(error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _error(self, error: Exception) -> AudioFileError:
-        return AudioFileError(f"cannot write {str(self.path)!r}: {error}")

@@ -7,10 +7,11 @@ from typing import Self
 import numpy as np
 import soundfile
 
-from codec.audio import ChannelAudio, to_pcm16
+from codec.audio import ChannelAudio
 from codec.errors import AudioFileError
 from codec.part_file import PartFile
 from codec.sound_formats import SoundFormat
+from codec.wav import to_pcm16
 
 SUBTYPES = {SoundFormat.WAV: "PCM_16", SoundFormat.FLAC: "PCM_16", SoundFormat.OGG: "VORBIS"}
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from codec.audio import WavWriter
 from codec.chunks import Audio
 from codec.errors import AudioFileError
 from codec.resampling import Resampler
+from codec.wav import WavWriter
 from net.clock import Clock
 from net.devices import AudioDevice, AudioSystem, DeviceStream, Frames
 from net.errors import AudioDeviceError

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from codec.audio import AudioReader, WavWriter, to_pcm16
+from codec.audio import AudioReader
 from codec.chunks import Audio
 from codec.errors import EscError, UsageError
 from codec.resampling import Resampler
+from codec.wav import WavWriter, to_pcm16
 
 RATE = 16000
 TELEPHONE_RATE = 8000

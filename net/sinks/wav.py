@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Protocol
 
-from codec.audio import WavWriter
 from codec.streaming import Contribution
+from codec.wav import WavWriter
 
 
 class Sink(Protocol):
@@ -50,8 +50,8 @@ class ChunkFilesSink:
         """Begin a chunk's file, or go on with it: the last chunk's end comes apart."""
         if self._writer is None or contribution.index != self._index:
             self.close()
+            self._writer = WavWriter(self.path / f"chunk_{contribution.index:06d}.wav", self._rate)
             self._index = contribution.index
-            self._writer = WavWriter(self.path / f"chunk_{self._index:06d}.wav", self._rate)
         self._writer.write(contribution.audio)
 
     def close(self) -> None:

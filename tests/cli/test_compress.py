@@ -11,10 +11,10 @@ import soundfile
 import torch
 
 from codec import compress, decompress
-from codec.audio import to_pcm16
 from codec.chunks import ChunkPlan
 from codec.container import EscReader
 from codec.inference import Codec
+from codec.wav import to_pcm16
 from esc_tui.cli import run
 from esc_tui.commands import batch_options
 from esc_tui.errors import ExitCode

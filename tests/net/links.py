@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from codec.audio import AudioReader, to_pcm16
+from codec.audio import AudioReader
 from codec.chunks import Audio, Chunker, ChunkPlan
 from codec.inference import Codec
 from codec.streaming import ChunkDecoder, encode_chunk
+from codec.wav import to_pcm16
 from net.engine import Engine
 from net.receiver import Receiver
 from net.sender import Sender

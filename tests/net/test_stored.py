@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from codec import compress
-from codec.audio import to_pcm16
 from codec.container import EscReader
 from codec.errors import ContainerError, UsageError
 from codec.files import decompress
 from codec.inference import Codec
+from codec.wav import to_pcm16
 from net.sender import Sender
 from net.settings import SenderSettings
 from net.stats import LinkState
