@@ -16,6 +16,7 @@ from esc_tui.screens.quit import Answer, QuitScreen
 from esc_tui.supervisor import Supervisor
 from esc_tui.theme import DARK, THEMES
 from esc_tui.view import EngineReader
+from net.clock import SYSTEM_CLOCK, Clock
 from net.engine import Engine
 from net.stats import Role
 
@@ -43,6 +44,7 @@ class ConsoleApp(App[None]):
         roles: Sequence[Role] = (),
         refresh_hz: float = DEFAULT_REFRESH_HZ,
         theme: str | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """Show `engines`, at most two, left to right.
 
@@ -59,7 +61,8 @@ class ConsoleApp(App[None]):
         self._refresh_hz = refresh_hz
         self.survivors: tuple[str, ...] = ()
         """Names of threads that outlived the stop, for the caller to report."""
-        self._supervisor = Supervisor(engines, self._post_to_console)
+        self._clock = clock
+        self._supervisor = Supervisor(engines, self._post_to_console, clock)
         self._is_stopping = False
         for own in THEMES:
             self.register_theme(own)
@@ -69,7 +72,7 @@ class ConsoleApp(App[None]):
 
     def get_default_screen(self) -> Screen[None]:
         """The console itself."""
-        self._console = ConsoleScreen(self._readers, self._console_title, self._refresh_hz)
+        self._console = ConsoleScreen(self._readers, self._console_title, self._refresh_hz, self._clock)
         return self._console
 
     def on_mount(self) -> None:

@@ -9,6 +9,7 @@ import click
 
 from codec.errors import EscError
 from esc_tui.errors import ExitCode, exit_code, tell
+from esc_tui.tty import in_terminal
 
 COMMANDS = {
     "sender": "Stream a sound file to a receiver.",
@@ -71,6 +72,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         result = cli.main(arguments, prog_name="esc-tui", standalone_mode=False)
         return int(result or ExitCode.DONE)
     except click.exceptions.NoArgsIsHelpError as error:
+        if error.ctx.command is cli and in_terminal():
+            return _run_launched()
         click.echo(error.ctx.get_help())
         return ExitCode.DONE
     except click.ClickException as error:
@@ -81,3 +84,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return exit_code(error)
     except (KeyboardInterrupt, click.Abort):
         return ExitCode.INTERRUPTED
+
+
+def _run_launched() -> int:
+    from esc_tui.screens.launcher import run_launcher  # noqa: PLC0415 - importing Textual takes time
+
+    chosen = run_launcher()
+    return ExitCode.DONE if chosen is None else run(chosen)

@@ -1,11 +1,11 @@
 """Runs engines, with the console in a terminal and without it elsewhere."""
 
-import sys
 from collections.abc import Sequence
 
 from codec.errors import UsageError
 from esc_tui.commands.options import Display
 from esc_tui.errors import ExitCode, exit_code, tell
+from esc_tui.tty import in_terminal
 from net.engine import Engine
 
 
@@ -13,7 +13,7 @@ def run_engines(engines: Sequence[Engine], display: Display, title: str) -> Exit
     """Run engines to their end and return the exit code; the console is for terminals that nobody told otherwise."""
     if not 1 <= display.refresh_hz <= 30:
         raise UsageError(f"--refresh-hz must be 1 to 30, not {display.refresh_hz:g}")
-    if display.headless or display.json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if display.headless or display.json or not in_terminal():
         from esc_tui.headless import run_headless  # noqa: PLC0415 - the console needs none of it
 
         return run_headless(engines, display)

@@ -56,12 +56,11 @@ def heading(page: Page, name: str, unit: str, columns: Sequence[str], right: str
 def link_lines(stats: StreamStats, page: Page) -> list[Line]:
     """What is streamed, where to, how it is coded, how far it has come."""
     arrow = "→" if isinstance(stats.chunks, SenderChunks) else "←"
-    plain = "encrypted" if stats.secure else "not encrypted"
     fingerprint = f"{stats.fingerprint[:4]}·{stats.fingerprint[4:8]}" if stats.fingerprint else ""
     model = f"{stats.model} {fingerprint}" if stats.model else "loading"
     identity = f"{model}, {stats.num_streams} of {stats.max_streams} streams"
     plan = f"{stats.chunk_ms:.0f} ms, overlap {stats.overlap_ms:.0f} ms, {stats.stitching}"
-    rows = [("stream", f"{stats.source or 'unnamed'} {arrow} {stats.peer or '…'}, {plain}")]
+    rows = [("stream", f"{stats.source or 'unnamed'} {arrow} {stats.peer or '…'}")]
     if page.grid.label_cells + len(identity) + len(plan) + 12 <= page.width:
         rows.append(("model", f"{identity}, chunks of {plan}"))
     else:

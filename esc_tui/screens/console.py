@@ -22,11 +22,12 @@ from esc_tui.terminal import trim_output
 from esc_tui.view import EngineReader, LoggedEvent, View
 from esc_tui.widgets.key_bar import KeyBar
 from esc_tui.widgets.title_bar import TitleBar
+from net.clock import Clock
 from net.engine import Engine
 from net.stats import LinkState, SenderChunks, StreamStats
 
 WINDOWS_S = (60, 120, 300)
-LEAST_PANE_CELLS = 49
+LEAST_PANE_CELLS = 56
 LEAST_LINES = 30
 EVENTS_SHARE = 7
 LEAST_EVENTS_LINES = 5
@@ -73,14 +74,14 @@ class ConsoleScreen(Screen[None]):
     notice: var[str] = var("")
     """What the console is about to do."""
 
-    def __init__(self, readers: Sequence[EngineReader], title: str, refresh_hz: float) -> None:
+    def __init__(self, readers: Sequence[EngineReader], title: str, refresh_hz: float, clock: Clock) -> None:
         super().__init__()
         trim_output(self)
         self.readers = tuple(readers)
         self._purpose = title
         self._next_sequences = (0,) * len(self.readers)
         self._offered: tuple[object, ...] = ()
-        self.publisher = Publisher(self.readers, self.post_message, refresh_hz=refresh_hz)
+        self.publisher = Publisher(self.readers, self.post_message, refresh_hz=refresh_hz, clock=clock)
 
     def compose(self) -> ComposeResult:
         """Title, panes, event log, keys."""

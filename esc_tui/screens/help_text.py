@@ -22,7 +22,7 @@ SECTIONS = (
                 "under way), ✓ done, ✗ failed",
             ),
             ("on air", "time since the stream began"),
-            ("stream", "what is streamed, the other end, and whether the link is encrypted"),
+            ("stream", "what is streamed, and the other end; whether the link is encrypted stands above"),
             (
                 "model",
                 "the codec model's name and fingerprint, which are equal at both ends; streams in use, of how many: "

@@ -29,6 +29,7 @@ class PaneTitle(Canvas):
         line = Line().add(self._role.value.upper(), self.ink.strong).space(2)
         if self.stats is not None:
             line.add(state_text(self.stats.state), state_style(self.stats.state, self.ink))
+            line.space(2).add("encrypted" if self.stats.secure else "not encrypted", self.ink.muted)
             if self.stats.muted:
                 line.space(2).add("muted", self.ink.warn)
             on_air = clock(self.stats.on_air_s)

@@ -8,7 +8,8 @@ from textual.pilot import Pilot
 
 from esc_tui.app import ConsoleApp
 from esc_tui.panes.stream import StreamPane
-from tests.tui.fake_engine import FakeEngine
+from net.clock import SystemClock
+from tests.tui.fake_engine import EPOCH_S, FakeEngine
 
 
 async def until(pilot: Pilot[None], holds: Callable[[], bool], within_s: float = 10.0) -> None:
@@ -19,6 +20,19 @@ async def until(pilot: Pilot[None], holds: Callable[[], bool], within_s: float =
         await pilot.pause(0.01)
 
 
+async def shown(app: ConsoleApp, pilot: Pilot[None]) -> None:
+    """Wait until `app` shows its first view."""
+    await until(pilot, lambda: all(pane.engine is not None for pane in app.screen.query(StreamPane)))
+    await pilot.pause()
+
+
+class StillClock(SystemClock):
+    """It is always the same time of day; waiting takes its time."""
+
+    def epoch_s(self) -> float:
+        return EPOCH_S
+
+
 @asynccontextmanager
 async def running(
     engines: Sequence[FakeEngine], size: tuple[int, int] = (120, 40), **options: object
@@ -26,6 +40,5 @@ async def running(
     """A console over `engines`, once it shows their first view."""
     app = ConsoleApp(engines, refresh_hz=10, **options)  # type: ignore[arg-type]
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: all(pane.engine is not None for pane in app.screen.query(StreamPane)))
-        await pilot.pause()
+        await shown(app, pilot)
         yield app, pilot

@@ -1,0 +1,36 @@
+"""The settings of the last launch, in the user's configuration folder."""
+
+from pathlib import Path
+
+import msgspec
+from platformdirs import user_config_path
+
+
+class LastLaunch(msgspec.Struct, frozen=True):
+    """The command that was started last, and what was filled in for each command."""
+
+    command: str = "demo"
+    values: dict[str, dict[str, str | bool]] = {}
+
+
+def launch_file() -> Path:
+    """Where the last settings are kept."""
+    return user_config_path("esc-tui") / "launcher.json"
+
+
+def load_last_launch(path: Path) -> LastLaunch:
+    """The last settings; the defaults where there are none, or the file is of another kind."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=LastLaunch)
+    except (OSError, msgspec.DecodeError):
+        return LastLaunch()
+
+
+def save_last_launch(path: Path, launch: LastLaunch) -> bool:
+    """Keep the settings; tell whether that worked, since a launch need not fail for a read-only home."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(launch), indent=2))
+    except OSError:
+        return False
+    return True

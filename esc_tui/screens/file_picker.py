@@ -1,0 +1,66 @@
+"""Chooses a file or folder by walking the tree."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.widgets import DirectoryTree
+
+SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".esc"}
+
+
+class SoundTree(DirectoryTree):
+    """Folders, and the files that hold sound."""
+
+    ICON_NODE = "▸ "
+    ICON_NODE_EXPANDED = "▾ "
+    ICON_FILE = "  "
+
+    def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
+        """Leave out hidden entries and what is no sound."""
+        return [
+            path
+            for path in paths
+            if not path.name.startswith(".") and (path.is_dir() or path.suffix.lower() in SOUND_SUFFIXES)
+        ]
+
+
+class FilePicker(ModalScreen[Path | None]):
+    """Returns the chosen path, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Cancel"),
+        Binding("backspace", "up", "Parent folder"),
+    ]
+
+    def __init__(self, start: Path, *, picks_folder: bool) -> None:
+        super().__init__()
+        self._start = (start if start.is_dir() else Path.cwd()).absolute()
+        self._picks_folder = picks_folder
+
+    def compose(self) -> ComposeResult:
+        """The tree."""
+        tree = SoundTree(self._start, id="tree")
+        tree.border_title = "Choose a folder" if self._picks_folder else "Choose a sound file"
+        chosen = "space choose" if self._picks_folder else "enter choose"
+        tree.border_subtitle = f"{chosen}, backspace parent folder, esc cancel"
+        yield tree
+
+    def on_directory_tree_file_selected(self, message: DirectoryTree.FileSelected) -> None:
+        """Take the file."""
+        if not self._picks_folder:
+            self.dismiss(message.path)
+
+    def key_space(self) -> None:
+        """Take the folder under the cursor."""
+        tree = self.query_one(SoundTree)
+        if self._picks_folder and tree.cursor_node is not None and tree.cursor_node.data is not None:
+            self.dismiss(tree.cursor_node.data.path)
+
+    def action_up(self) -> None:
+        """Go to the parent folder."""
+        tree = self.query_one(SoundTree)
+        tree.path = Path(tree.path).absolute().parent
