@@ -4,6 +4,7 @@ Constants (position biases, shift masks, normalised codebooks, gathers) are buil
 (`codec.grids`); residuals are added by the matrix products; the last two convolutions are one (`codec.folding`).
 """
 
+import copy
 from collections.abc import Iterator
 from typing import cast
 
@@ -33,7 +34,7 @@ class FastAttention:
         self.rows = min(freq, self.window)
         width = attention.proj.weight.shape[0]
         self.head_width = padded_head_width(self.heads, width // self.heads)
-        scale = torch.tensor([attention.scale, 1.0, 1.0], device=attention.qkv.bias.device)[:, None, None]
+        scale = attention.qkv.bias.new_tensor([attention.scale, 1.0, 1.0])[:, None, None]
         self.qkv_weight = self._pad_heads(attention.qkv.weight, scale).t().contiguous()
         self.qkv_bias = self._pad_heads(attention.qkv.bias[:, None], scale).flatten()
         heads = attention.proj.weight.view(width, self.heads, -1)
@@ -169,8 +170,8 @@ class FastLayer:
     def _run(self, block: FastBlock, tokens: Tensor, places: Layout, gather: Tensor | None) -> Tensor:
         mapped = torch.empty_like(tokens)
 
-        def work(start: int, stop: int) -> None:
-            tile = places.tile(block.shifted, start, stop)
+        def work(start: int, _stop: int) -> None:
+            tile = places.tile(block.shifted, start)
             taken = tokens[tile.tokens] if gather is None else tokens.index_select(0, gather[tile.tokens])
             block(taken, tile, mapped[tile.tokens])
 
@@ -236,8 +237,8 @@ class FastQuantizer:
     def __init__(self, quantizer: ProductQuantizer, window: int) -> None:
         self.freq, self.overlap, self.window = quantizer.freq, quantizer.overlap, window
         self.l2norm = quantizer.books[0].l2norm
-        down = torch.block_diag(*(cast("Tensor", proj.weight) for proj in quantizer.down_projs))
-        up = torch.block_diag(*(cast("Tensor", proj.weight) for proj in quantizer.up_projs))
+        down = block_diagonal([cast("Tensor", proj.weight) for proj in quantizer.down_projs])
+        up = block_diagonal([cast("Tensor", proj.weight) for proj in quantizer.up_projs])
         self.down = self._by_patch(down).t().contiguous()
         self.up = self._by_patch(up.t()).contiguous()
         self.vectors = torch.stack([book.embedding.weight for book in quantizer.books])
@@ -273,9 +274,12 @@ class FastQuantizer:
 class FastESC:
     """The whole codec, computed fast. Sound is `[batch, samples]`, codes int64 `[batch, stream, group, frame]`."""
 
-    def __init__(self, network: ESC, threads: int = 1) -> None:
+    def __init__(self, network: ESC, threads: int = 1, precision: torch.dtype = torch.float32) -> None:
         config = self.config = network.config
         self.spectrum = network.spectrum
+        self.precision = precision
+        if precision != torch.float32:
+            network = copy.deepcopy(network).to(precision)
         self.embed = FastEmbed(network.encoder.patch_embed, config)
         freqs = [config.freq_patches >> scale for scale in range(config.max_streams)]
         self.pre_layer = FastLayer(network.encoder.pre_nn, freqs[0], threads)
@@ -287,7 +291,7 @@ class FastESC:
 
     def encode(self, audio: Tensor, num_streams: int) -> Tensor:
         """Codes of the first `num_streams` streams; runs only the decoder layers that they need."""
-        spectrum = self.spectrum.analyse(audio)
+        spectrum = self.spectrum.analyse(audio).to(self.precision)
         batch, time = len(audio), spectrum.shape[-1] // self.config.patch_size[1]
         latents = [self.pre_layer(self.embed(spectrum), batch, time)]
         for layer in self.encoder_layers:
@@ -304,6 +308,10 @@ class FastESC:
 
     def decode(self, codes: Tensor) -> Tensor:
         """Sound `[batch, (hops − 1) · hop]` of codes of any number of streams."""
+        return self.spectrum.synthesise(self.decode_spectrum(codes))
+
+    def decode_spectrum(self, codes: Tensor) -> Tensor:
+        """Spectrum `[batch, 2, frequency, hop]` of codes of any number of streams."""
         batch, num_streams, groups, frames = codes.shape
         time = frames * self.config.overlap
         streams = codes.permute(1, 0, 3, 2).reshape(num_streams, batch * frames, groups)
@@ -312,7 +320,7 @@ class FastESC:
             if index + 1 < num_streams:
                 latent = self.quantizers[index + 1].decode(streams[index + 1], batch, time).add_(latent)
             latent = layer(latent, batch, time)
-        return self.spectrum.synthesise(self._finish(latent, batch, time))
+        return self._finish(latent, batch, time).float()
 
     def _finish(self, tokens: Tensor, batch: int, time: int) -> Tensor:
         layer = self.post_layer
@@ -320,6 +328,12 @@ class FastESC:
         tokens = layer.blocks_only(tokens, places)
         patches = tokens.index_select(0, places.to_patches(layer.ends_shifted))
         return self.de_embed(patches.view(batch, layer.freq, time, -1))
+
+
+def block_diagonal(blocks: list[Tensor]) -> Tensor:
+    """One matrix with these along its diagonal and zeros elsewhere."""
+    joined: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
+    return joined
 
 
 def fast_layers(layers: nn.ModuleList, freqs: list[int], threads: int) -> Iterator[FastLayer]:

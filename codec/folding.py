@@ -8,6 +8,7 @@ their own, folded from a 3×3 convolution without the rows or columns that reach
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -51,7 +52,7 @@ class FoldedDeEmbed:
 
     def __call__(self, latent: Tensor) -> Tensor:
         """Spectrum of a latent."""
-        batch, freq, time, width = latent.shape
+        batch, freq, time, _ = latent.shape
         padded = functional.pad(latent, (0, 0, REACH, REACH, REACH, REACH))
         bins = latent.new_empty(batch, freq, time, 2 * self.patch[0] * self.patch[1])
 
@@ -81,8 +82,7 @@ class FoldedDeEmbed:
 def spans(start: int, stop: int, length: int) -> list[Span]:
     """Cut the patches from `start` to `stop`, of `length` along an axis, into first, inner and last ones."""
     cuts = sorted({start, stop, min(max(1, start), stop), max(start, min(length - 1, stop))})
-    pairs = zip(cuts[:-1], cuts[1:], strict=True)
-    return [Span(first, last, Edges(first == 0, last == length)) for first, last in pairs]
+    return [Span(first, last, Edges(first == 0, last == length)) for first, last in pairwise(cuts)]
 
 
 def fold(de_embed: PatchDeEmbed, rows: Edges, columns: Edges) -> tuple[Tensor, Tensor]:
@@ -117,4 +117,4 @@ def taps(bin_in_patch: int, patch: int, edges: Edges) -> list[tuple[int, int, in
     Taps that reach beyond an edge of the spectrum are left out.
     """
     found = [((bin_in_patch + tap - 1) // patch, tap, (bin_in_patch + tap - 1) % patch) for tap in range(3)]
-    return [(away, *rest) for away, *rest in found if not (away < 0 and edges.first) and not (away > 0 and edges.last)]
+    return [tap for tap in found if not (tap[0] < 0 and edges.first) and not (tap[0] > 0 and edges.last)]

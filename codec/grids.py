@@ -157,7 +157,7 @@ class Layout:
             return [(0, batch * along_time)]
         return cut(batch * along_time, max(1, TILE_TOKENS // column_tokens))
 
-    def tile(self, shifted: bool, start: int, stop: int) -> Tile:
+    def tile(self, shifted: bool, start: int) -> Tile:
         """The tile of `tiles` that begins with column `start`, for blocks that are shifted or not."""
         return self._tiles[shifted][start]
 

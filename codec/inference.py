@@ -1,7 +1,8 @@
 """`Codec`: a loaded model that encodes sound to codes and decodes codes to sound."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import overload
+from typing import Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,11 @@ from codec.checkpoint import Checkpoint, load_checkpoint
 from codec.chunks import Audio
 from codec.config import ModelConfig
 from codec.errors import UsageError
+from codec.fast import FastESC
+from codec.tiles import own_thread_only
+
+Precision = Literal["float32", "bfloat16", "float16"]
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class Codec:
@@ -23,19 +29,38 @@ class Codec:
     Any thread may call `encode` and `decode`, and several at once.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "cpu") -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, device: str = "cpu", precision: Precision = "float32", threads: int | None = None
+    ) -> None:
         self._checkpoint = checkpoint
         self._device = torch.device(device)
-        self._network = checkpoint.network.to(self._device).requires_grad_(False)
+        network = checkpoint.network.to(self._device).requires_grad_(False)
+        self._network = FastESC(network, threads or torch.get_num_threads(), PRECISIONS[precision])
 
     @classmethod
-    def load(cls, folder: Path | str | None = None, device: str = "cpu") -> "Codec":
+    def load(
+        cls,
+        folder: Path | str | None = None,
+        device: str = "cpu",
+        precision: Precision = "float32",
+        threads: int | None = None,
+    ) -> "Codec":
         """Load a model folder, or the bundled model, onto `device` (cpu, cuda, cuda:1, mps).
 
+        On a CPU `threads` threads work on each call (default: as many as PyTorch would use); results do not depend on
+        their number. Precisions below float32 give other codes: both ends of a link must choose the same.
         Raises `ModelError` where the folder does not hold an ESC model, `UsageError` for a device that is not there.
         """
         check_device(device)
-        return cls(load_checkpoint(folder), device)
+        if precision not in PRECISIONS:
+            raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}, not '{precision}'")
+        if threads is not None and threads < 1:
+            raise UsageError(f"the number of threads must be 1 or more, not {threads}")
+        return cls(load_checkpoint(folder), device, precision, threads)
+
+    def warm_up(self, samples: int = 16000) -> None:
+        """Code silence once, so that the first sound of about this length is not late."""
+        self.decode(self.encode(np.zeros(samples, np.float32)))
 
     @property
     def config(self) -> ModelConfig:
@@ -105,7 +130,7 @@ class Codec:
         streams = self.max_streams if num_streams is None else num_streams
         if not 1 <= streams <= self.max_streams:
             raise UsageError(f"the number of streams must be 1 to {self.max_streams}, not {streams}")
-        with torch.inference_mode():
+        with torch.inference_mode(), self._threads():
             codes = self._network.encode(sound if sound.dim() == 2 else sound[None], streams)
         codes = codes if sound.dim() == 2 else codes[0]
         return codes if isinstance(audio, Tensor) else codes.cpu().numpy().astype(np.uint16)
@@ -126,10 +151,13 @@ class Codec:
         available = self.config.samples(whole.shape[-1])
         if samples is not None and not 0 <= samples <= available:
             raise UsageError(f"{whole.shape[-1]} code frames hold 0 to {available} samples, not {samples}")
-        with torch.inference_mode():
+        with torch.inference_mode(), self._threads():
             sound = self._network.decode(whole if whole.dim() == 4 else whole[None])[:, :samples]
         sound = sound if whole.dim() == 4 else sound[0]
         return sound if isinstance(codes, Tensor) else sound.cpu().numpy()
+
+    def _threads(self) -> AbstractContextManager[None]:
+        return own_thread_only() if self._device.type == "cpu" else nullcontext()
 
     def _check_sound(self, sound: Tensor) -> None:
         if sound.dim() not in (1, 2):

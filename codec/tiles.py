@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from itertools import pairwise
 
 import torch
 
@@ -75,12 +76,12 @@ def cut(length: int, most: int) -> list[tuple[int, int]]:
     """Cut `length` positions into an even number of nearly equal tiles of at most `most` (or into one of one)."""
     count = min(length, 2 * -(-length // (2 * most)))
     edges = [length * index // count for index in range(count + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 @contextmanager
 def own_thread_only() -> Iterator[None]:
-    """Let the calling thread run each operation by itself: waiting threads of PyTorch would keep helpers from theirs."""
+    """Let the calling thread run operations alone: PyTorch's own threads, as they wait, would slow the helpers."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -45,10 +45,10 @@ def wait_until() -> WaitUntil:
 
 @pytest.fixture(autouse=True)
 def no_thread_survives() -> Iterator[None]:
-    """Every test leaves as many threads as it found."""
+    """Every test leaves as many threads as it found; those that share the codec's work last as long as the process."""
     before = set(threading.enumerate())
     yield
     for thread in set(threading.enumerate()) - before:
-        if not thread.name.startswith(("asyncio_", "ThreadPoolExecutor")):
+        if not thread.name.startswith(("asyncio_", "ThreadPoolExecutor", "codec_")):
             thread.join(DEADLINE_S)
             assert not thread.is_alive(), f"the thread {thread.name} survived the test"
