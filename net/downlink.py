@@ -78,6 +78,8 @@ class Downlink:
             self._detach(str(error))
         except PipelineStopped:
             self._refuse_failed()
+        except LocalProtocolError:
+            self._detach("the receiver was stopped")  # `finish` was faster than the answer to HELLO
         finally:
             self._ended.set()
             self._link.close()
@@ -102,7 +104,7 @@ class Downlink:
         hello = self._await_hello()
         session = self._open_session(hello, self)
         self._session = session
-        accept = Accept(session.next_index, self._receiver_name, self._window_chunks)
+        accept = Accept(session.resume_index, self._receiver_name, self._window_chunks)
         self._link.send(lambda: self._protocol.accept(accept))
         session.begin()
         reporter = threading.Thread(target=self._report, args=(session,), name=f"receiver-report-{self.peer}")

@@ -2,12 +2,9 @@
 
 import contextlib
 import errno
-import secrets
 import selectors
 import socket
 import threading
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codec.chunks import ChunkPlan
@@ -21,10 +18,10 @@ from net.meters import ProcessMeter
 from net.models import shared_codec
 from net.pipeline import Pipeline
 from net.session import StreamSession
+from net.session_meters import HISTORY_CHUNKS
 from net.settings import ReceiverSettings
-from net.sinks.wav import ChunkFilesSink, Sink, WavSink
 from net.stats import Event, LinkState, StreamStats
-from net.stored import CodesSink
+from net.stream_files import FileChoices, StreamFiles
 
 if TYPE_CHECKING:
     from codec import Codec
@@ -65,7 +62,8 @@ class Receiver:
         """The first error of the receiver, or with `once` of its stream."""
         if self._pipeline.error is not None or not self._settings.once or self._stop_requested.is_set():
             return self._pipeline.error
-        return next((session.error for session in self._all_sessions() if session.error), None)
+        faults = (session.error or session.loss for session in self._all_sessions())
+        return next(filter(None, faults), None)
 
     def listen(self) -> None:
         """Bind the port, which `start` does otherwise. Raises `ConnectError` where it cannot be had."""
@@ -173,7 +171,7 @@ class Receiver:
             clock=self._clock,
             events=self._events,
             receiver_name=socket.gethostname(),
-            window_chunks=self._settings.buffer_chunks,
+            window_chunks=self._settings.buffer_chunks + HISTORY_CHUNKS,
             open_session=self._open_session,
         )
         thread = threading.Thread(target=downlink.run, name=f"receiver-{downlink.peer}")
@@ -224,17 +222,15 @@ class Receiver:
         _check_hello(hello, codec)
         with self._lock:
             session = self._sessions.get(hello.stream_id)
-            if session is None:
+            if session is None or (session.ended and not session.complete):
                 session = self._make_session(hello, codec)
-            elif session.ended and not session.complete:
-                raise Refusal("policy", "this stream has ended here: start a new one")
             previous = self._links.get(session)
             self._links[session] = downlink
         if previous is not None:
             previous.close()
         session.peer = downlink.peer
         self._events.info(
-            f"{hello.name} from {downlink.peer}: {hello.num_streams} streams, from chunk {session.next_index} on",
+            f"{hello.name} from {downlink.peer}: {hello.num_streams} streams, from chunk {session.resume_index} on",
             session.stream_id,
         )
         return session
@@ -243,16 +239,14 @@ class Receiver:
         active = sum(not session.ended for session in self._sessions.values())
         if active >= self._settings.max_connections:
             raise Refusal("busy", f"all {self._settings.max_connections} places are taken: try again later")
-        sinks, codes = self._make_sinks(hello, codec)
         session = StreamSession(
             hello,
             codec,
-            sinks,
+            self._open_files(hello, codec),
             clock=self._clock,
             events=self._events,
             process=self._process,
-            window_chunks=self._settings.buffer_chunks,
-            codes=codes,
+            window_chunks=self._settings.buffer_chunks + HISTORY_CHUNKS,
         )
         self._sessions[hello.stream_id] = session
         ended = [stream_id for stream_id, kept in self._sessions.items() if kept.ended]
@@ -261,25 +255,22 @@ class Receiver:
         session.start()
         return session
 
-    def _make_sinks(self, hello: Hello, codec: "Codec") -> tuple[list[Sink], CodesSink | None]:
-        stem = self._file_stem(codec.kbps(hello.num_streams))
+    def _open_files(self, hello: Hello, codec: "Codec") -> StreamFiles:
+        settings = self._settings
+        choices = FileChoices(
+            folder=settings.save_path, save_chunks=settings.save_chunks, save_codes=settings.save_codes
+        )
         try:
-            sinks: list[Sink] = [WavSink(stem.with_name(f"{stem.name}.wav"), hello.sample_rate)]
-            if self._settings.save_chunks:
-                sinks.append(ChunkFilesSink(stem.with_name(f"{stem.name}_chunks"), hello.sample_rate))
-            codes_path = stem.with_name(f"{stem.name}.esc")
-            codes = CodesSink(codes_path, hello, codec.frame_samples) if self._settings.save_codes else None
+            return StreamFiles(
+                choices,
+                hello,
+                kbps=codec.kbps(hello.num_streams),
+                frame_samples=codec.frame_samples,
+                clock=self._clock,
+                events=self._events,
+            )
         except (AudioFileError, ContainerError) as error:
             raise Refusal("storage", str(error)) from error
-        return sinks, codes
-
-    def _file_stem(self, kbps: float) -> Path:
-        """A name that nothing from the wire has a part in, and that no file has yet."""
-        now = datetime.fromtimestamp(self._clock.epoch_s())
-        stem = self._settings.save_path / f"received_{kbps:.1f}kbps_{now:%Y%m%d_%H%M%S}"
-        while stem.with_name(f"{stem.name}.wav").exists():
-            stem = stem.with_name(f"{stem.name}_{secrets.token_hex(2)}")
-        return stem
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:

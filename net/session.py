@@ -1,13 +1,11 @@
 """One received stream: decoded, stitched and saved. It outlives the connections that bring it."""
 
 import threading
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codec.bitstream import unpack_codes
 from codec.chunks import ChunkPlan
-from codec.errors import EscError
+from codec.errors import AudioFileError
 from codec.streaming import ChunkDecoder, CodedChunk, Contribution, code_frames
 from net.clock import Clock
 from net.errors import ConnectionLost, RemoteProtocolError
@@ -15,11 +13,10 @@ from net.events import EventLog
 from net.messages import Chunk, End, Feedback, Hello, Ping, Pong
 from net.meters import ProcessMeter
 from net.pipeline import Pipeline, StageQueue
-from net.session_meters import SessionMeters
-from net.sinks.wav import Sink
+from net.session_meters import HISTORY_CHUNKS, SessionMeters
 from net.stats import LinkState, StreamStats
 from net.status import StreamStatus
-from net.stored import CodesSink
+from net.stream_files import StreamFiles
 
 if TYPE_CHECKING:
     from codec import Codec
@@ -32,13 +29,12 @@ class StreamSession:
         self,
         hello: Hello,
         codec: "Codec",
-        sinks: Sequence[Sink],
+        files: StreamFiles,
         *,
         clock: Clock,
         events: EventLog,
         process: ProcessMeter,
         window_chunks: int,
-        codes: CodesSink | None = None,
     ) -> None:
         self.hello = hello
         self.stream_id = hello.stream_id.hex()
@@ -46,7 +42,7 @@ class StreamSession:
         self.status = StreamStatus(clock)
         self.peer = ""
         self.meters = SessionMeters(hello, clock, process)
-        self._codec, self._sinks, self._codes = codec, sinks, codes
+        self._codec, self._files = codec, files
         self._clock, self._events = clock, events
         self._decoder = ChunkDecoder(codec, self.plan)
         self._pipeline = Pipeline(f"receiver-{self.stream_id[:4]}", clock)
@@ -57,8 +53,9 @@ class StreamSession:
         self._lock = threading.Lock()
         self._end: End | None = None
         self._gave_up: ConnectionLost | None = None
-        self.next_index = 0
+        self.next_index = max(0, files.start.chunks - HISTORY_CHUNKS)
         """The chunk that is expected next."""
+        self.meters.go_on(files.start.chunks, files.start.samples)
 
     def start(self) -> None:
         """Start decoding and saving."""
@@ -80,9 +77,19 @@ class StreamSession:
         return self._pipeline.error or self._gave_up
 
     @property
+    def loss(self) -> AudioFileError | None:
+        """What no disk took of a stream that came whole."""
+        return self._files.loss
+
+    @property
     def complete(self) -> bool:
         """Whether the sender's END came and everything before it is saved."""
         return self.ended and self.error is None and self._end is not None and not self._pipeline.stopping.is_set()
+
+    @property
+    def resume_index(self) -> int:
+        """The chunk from which a sender has to go on: everything below is acknowledged."""
+        return self.meters.acknowledged
 
     @property
     def end_taken(self) -> bool:
@@ -90,7 +97,13 @@ class StreamSession:
         return self._end is not None
 
     def take_chunk(self, chunk: Chunk) -> None:
-        """Take the next chunk; waits while the decoder is behind. Raises `PipelineStopped`."""
+        """Take the next chunk; waits while the decoder is behind. Raises `PipelineStopped`.
+
+        After a reconnection chunks come again that were not yet acknowledged: those that are here are passed over.
+        """
+        if chunk.index < self.next_index:
+            self.meters.count_refused()
+            return
         self.meters.count_received(chunk)
         self._to_decode.put(chunk)
         with self._lock:
@@ -145,12 +158,8 @@ class StreamSession:
             status=self.status,
             peer=self.peer,
             queues=(self._to_decode.stats(), self._to_save.stats()),
-            files=tuple(map(str, self._paths())),
+            files=tuple(map(str, self._files.paths)),
         )
-
-    def _paths(self) -> list[Path]:
-        paths = [sink.path for sink in self._sinks]
-        return [*paths, self._codes.path] if self._codes else paths
 
     # Stages: each method below runs in a thread of its own.
 
@@ -158,18 +167,21 @@ class StreamSession:
         try:
             self._decode_all()
         finally:
-            if self._codes:
-                self._codes.close(self._end)
+            if self._files.codes:
+                self._files.codes.close(self._end)
 
     def _decode_all(self) -> None:
-        expected = 0
+        kept, expected = self._files.start.chunks, self.next_index
         for chunk in self._to_decode:
+            if self.hello.resume and not kept and self.meters.nothing_decoded:
+                expected = chunk.index  # another receiver has what comes before
             expected = self._fill_gap(expected, chunk.index)
             contribution = self._decode(chunk)
-            if self._codes:
-                self._codes.add(chunk)
+            if self._files.codes:
+                self._files.codes.add(chunk)
             self.meters.count_decoded(chunk)
-            self._hand_on(contribution)
+            if contribution.index >= kept:
+                self._hand_on(contribution)
             expected += 1
         if self._end is not None:
             self._fill_gap(expected, self._end.chunks)
@@ -209,19 +221,12 @@ class StreamSession:
     def _save_contributions(self) -> None:
         try:
             for contribution in self._to_save:
-                for sink in self._sinks:
-                    sink.write(contribution)
+                self._files.write(contribution)
                 self.meters.count_saved(contribution)
         finally:
-            self._close_sinks()
+            complete = self._end is not None and not self._pipeline.stopping.is_set()
+            self._files.close(complete=complete)
             self._end_status()
-
-    def _close_sinks(self) -> None:
-        for sink in self._sinks:
-            try:
-                sink.close()
-            except EscError as error:
-                self._pipeline.fail(error)
 
     def _end_status(self) -> None:
         self.meters.end()
@@ -232,4 +237,4 @@ class StreamSession:
         elif self._end is not None and not self._end.complete:
             self.status.set(LinkState.DONE, "the sender stopped early")
         else:
-            self.status.set(LinkState.DONE)
+            self.status.set(LinkState.DONE, str(self.loss or ""))

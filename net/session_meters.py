@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from codec import Codec
 
 
+HISTORY_CHUNKS = 1
+"""Chunks before the next one that a decoder which has lost its state needs again: the one that is overlapped."""
+
+
 class SessionMeters:
     """Counters, rates, durations and the sound of one incoming stream. Any thread may call any method."""
 
     def __init__(self, hello: Hello, clock: Clock, process: ProcessMeter) -> None:
         self._hello, self._clock, self._process = hello, clock, process
         self._lock = threading.Lock()
-        self._received = self._decoded = self._stitched = self._saved = self._lost = self._silent = 0
+        self._received = self._decoded = self._stitched = self._saved = self._lost = self._refused = self._silent = 0
         self._saved_samples = self._reported_decoded = 0
         self._num_streams = hello.num_streams
         self._latencies = {name: DurationMeter(name, clock) for name in ("received", "decoded")}
@@ -42,6 +46,28 @@ class SessionMeters:
         """End the time that averages cover."""
         self.wire.stop()
         self.payload.stop()
+
+    def go_on(self, chunks: int, samples: int) -> None:
+        """Take that so much was saved before, by another process."""
+        with self._lock:
+            self._saved, self._saved_samples = chunks, samples
+
+    @property
+    def nothing_decoded(self) -> bool:
+        """Whether no chunk was decoded yet."""
+        with self._lock:
+            return not self._decoded
+
+    @property
+    def acknowledged(self) -> int:
+        """Chunks that are saved, and that no later decoder of this stream would need again."""
+        with self._lock:
+            return max(0, self._saved - HISTORY_CHUNKS)
+
+    def count_refused(self) -> None:
+        """Count a chunk that had come before."""
+        with self._lock:
+            self._refused += 1
 
     def count_received(self, chunk: Chunk) -> None:
         """Count a chunk that came over the wire."""
@@ -85,12 +111,12 @@ class SessionMeters:
         with self._lock:
             fresh = self._decoded > self._reported_decoded
             self._reported_decoded = self._decoded
-            received, decoded, saved, lost = self._received, self._decoded, self._saved, self._lost
+            received, decoded, lost, saved = self._received, self._decoded, self._lost, self._saved
         return Feedback(
             received=received,
             decoded=decoded,
             played=0,
-            acknowledged=saved,
+            acknowledged=saved if finished else self.acknowledged,
             lost=lost,
             queue_depth=decode_queue.depth,
             queue_capacity=decode_queue.capacity,
@@ -163,6 +189,7 @@ class SessionMeters:
                 stitched=self._stitched,
                 saved=self._saved,
                 lost=self._lost,
+                refused=self._refused,
                 silent=self._silent,
             )
 

@@ -38,6 +38,11 @@ class KeeperSink:
         """Where the sound goes."""
         return self._sink.path
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether sound waits for the disk."""
+        return bool(self._waiting or self._given_up)
+
     def write(self, contribution: Contribution) -> None:
         """Write the contribution, or keep it until the disk takes it."""
         self._waiting.append(contribution)

@@ -10,7 +10,10 @@ from codec.wav import WavWriter
 class Sink(Protocol):
     """Takes the stitched sound, contribution by contribution, in order."""
 
-    path: Path
+    @property
+    def path(self) -> Path:
+        """Where the sound goes."""
+        ...
 
     def write(self, contribution: Contribution) -> None:
         """Take the next stretch of sound."""
@@ -22,11 +25,11 @@ class Sink(Protocol):
 
 
 class WavSink:
-    """The whole stream as one 16-bit WAV, valid after every write."""
+    """The whole stream as one 16-bit WAV, valid after every write; with `keep_samples` going on with one."""
 
-    def __init__(self, path: Path, sample_rate: int) -> None:
+    def __init__(self, path: Path, sample_rate: int, *, keep_samples: int = 0) -> None:
         self.path = path
-        self._writer = WavWriter(path, sample_rate)
+        self._writer = WavWriter(path, sample_rate, keep_samples=keep_samples)
 
     def write(self, contribution: Contribution) -> None:
         """Append the contribution."""

@@ -1,0 +1,109 @@
+"""The files of one received stream: its sound, its chunks, its codes, and the journal that tells how far they are."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from codec.errors import AudioFileError
+from codec.streaming import Contribution
+from net.clock import Clock
+from net.events import EventLog
+from net.journal import Journal, Position
+from net.messages import Hello
+from net.sinks.keeper import KeeperSink
+from net.sinks.wav import ChunkFilesSink, Sink, WavSink
+from net.stored import CodesSink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChoices:
+    """Which files a receiver keeps, and where."""
+
+    folder: Path
+    save_chunks: bool = False
+    save_codes: bool = False
+
+
+class StreamFiles:
+    """Opens and writes the files of one stream, going on with those of an earlier process where a journal tells of it.
+
+    Nothing but the constructor raises: what happens to the disk is an event. The constructor raises `AudioFileError`
+    or `ContainerError` where a file cannot be created.
+    """
+
+    def __init__(
+        self,
+        choices: FileChoices,
+        hello: Hello,
+        *,
+        kbps: float,
+        frame_samples: int,
+        clock: Clock,
+        events: EventLog,
+    ) -> None:
+        self._events, self._stream_id = events, hello.stream_id.hex()
+        self.loss: AudioFileError | None = None
+        """What no disk took, once the files are closed."""
+        self._journal = Journal(choices.folder, hello.stream_id)
+        found = self._journal.read() if hello.resume else None
+        self.start = (
+            found if found is not None and found.fits(hello) else _beginning(choices.folder, hello, kbps, clock)
+        )
+        """Where the files stood when they were opened."""
+        self._position, self._samples = self.start, self.start.samples
+        wav = choices.folder / self.start.wav
+        sinks: list[Sink] = [WavSink(wav, hello.sample_rate, keep_samples=self.start.samples)]
+        if choices.save_chunks:
+            sinks.append(ChunkFilesSink(wav.with_name(f"{wav.stem}_chunks"), hello.sample_rate))
+        self._keepers = [KeeperSink(sink, hello.sample_rate, clock, self._report) for sink in sinks]
+        self.codes = CodesSink(_unused(wav, ".esc"), hello, frame_samples) if choices.save_codes else None
+        """Takes the codes as they arrive, where they are kept, too."""
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Where everything goes."""
+        codes = (self.codes.path,) if self.codes else ()
+        return (*(keeper.path for keeper in self._keepers), *codes)
+
+    def write(self, contribution: Contribution) -> None:
+        """Write a stretch of sound, and then the journal."""
+        for keeper in self._keepers:
+            keeper.write(contribution)
+        self._samples += len(contribution.audio)
+        if contribution.index >= self._position.chunks and not self._keepers[0].is_behind:
+            self._position = msgspec.structs.replace(
+                self._position, chunks=contribution.index + 1, samples=self._samples
+            )
+            self._journal.write(self._position)
+
+    def close(self, *, complete: bool) -> None:
+        """Finish the files; the journal of a stream that may still be gone on with stays."""
+        for keeper in self._keepers:
+            keeper.close()
+        if complete:
+            self._journal.remove()
+
+    def _report(self, text: str, is_loss: bool) -> None:
+        if is_loss:
+            self.loss = AudioFileError(text)
+            self._events.error(text, self._stream_id)
+        else:
+            self._events.warning(text, self._stream_id)
+
+
+def _beginning(folder: Path, hello: Hello, kbps: float, clock: Clock) -> Position:
+    """A new file, named by nothing from the wire."""
+    now = datetime.fromtimestamp(clock.epoch_s())
+    wav = _unused(folder / f"received_{kbps:.1f}kbps_{now:%Y%m%d_%H%M%S}.wav", ".wav")
+    return Position(hello.fingerprint, hello.chunk_samples, hello.overlap_samples, hello.stitching, wav.name)
+
+
+def _unused(path: Path, suffix: str) -> Path:
+    """`path` with this suffix, or with some more letters where such a file is there already."""
+    wanted = path.with_name(f"{path.stem}{suffix}")
+    while wanted.exists():
+        wanted = wanted.with_name(f"{path.stem}_{secrets.token_hex(2)}{suffix}")
+    return wanted
