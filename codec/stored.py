@@ -12,6 +12,7 @@ from codec.container import EscHeader, Stitching, StoredChunk
 from codec.container.layout import shortened_name
 from codec.errors import ModelError, UsageError
 from codec.streaming import ChunkDecoder, CodedChunk, Contribution, encode_chunk
+from codec.whole import WholeDecoder, WholeEncoder
 
 if TYPE_CHECKING:
     from codec.inference import Codec
@@ -86,7 +87,7 @@ class SoundEncoder:
 
     def __init__(self, codec: "Codec", header: EscHeader) -> None:
         self._header = header
-        make = _WholeEncoder if header.stitching is Stitching.SEAMLESS else _ChunkEncoder
+        make = WholeEncoder if header.stitching is Stitching.SEAMLESS else _ChunkEncoder
         self._encoders: list[_Encoder] = [make(codec, header) for _ in range(header.channels)]
 
     def push(self, block: ChannelAudio) -> list[StoredChunk]:
@@ -130,7 +131,7 @@ class SoundDecoder:
         self._header = header
         self._num_streams = num_streams or header.num_streams
         self._decoders: list[_Decoder] = [
-            ChunkDecoder(codec, header.plan) if header.stitching is Stitching.CROSSFADE else _WholeDecoder(codec)
+            ChunkDecoder(codec, header.plan) if header.stitching is Stitching.CROSSFADE else WholeDecoder(codec, header)
             for _ in range(header.channels)
         ]
 
@@ -164,64 +165,3 @@ class _ChunkEncoder:
 
     def finish(self) -> list[CodedChunk]:
         return [encode_chunk(self._codec, chunk, self._num_streams) for chunk in self._chunker.finish()]
-
-
-class _WholeEncoder:
-    """Codes the sound as a whole and cuts the codes into chunks."""
-
-    def __init__(self, codec: "Codec", header: EscHeader) -> None:
-        self._codec, self._header = codec, header
-        self._blocks: list[Audio] = []
-
-    def push(self, block: Audio) -> list[CodedChunk]:
-        self._blocks.append(block)
-        return []
-
-    def finish(self) -> list[CodedChunk]:
-        audio = np.concatenate([np.zeros(0, np.float32), *self._blocks])
-        count = self._header.plan.chunk_count(len(audio))
-        if not count:
-            return []
-        frame = self._header.frame_samples
-        codes = self._codec.encode(np.pad(audio, (0, -len(audio) % frame)), self._header.num_streams)
-        coded = []
-        for index in range(count):
-            samples, tail = self._header.samples_of(index, len(audio)), index == count - 1
-            first = self._header.plan.start(index) // frame
-            frames = self._header.frames(samples, tail=tail)
-            coded.append(CodedChunk(index, samples, codes[:, :, first : first + frames], tail))
-        return coded
-
-
-class _WholeDecoder:
-    """Decodes joined codes as a whole."""
-
-    def __init__(self, codec: "Codec") -> None:
-        self._codec = codec
-        self._run: list[CodedChunk] = []
-        self._done: list[Audio] = []
-        self._last_index = -1
-
-    def push(self, chunk: CodedChunk) -> Contribution:
-        self._run.append(chunk)
-        self._last_index = chunk.index
-        return Contribution(chunk.index, np.zeros(0, np.float32))
-
-    def push_silence(self, index: int, samples: int) -> Contribution:
-        self._end_run()
-        self._done.append(np.zeros(samples, np.float32))
-        self._last_index = index
-        return Contribution(index, np.zeros(0, np.float32))
-
-    def finish(self) -> Contribution:
-        self._end_run()
-        return Contribution(self._last_index, np.concatenate([np.zeros(0, np.float32), *self._done]))
-
-    def _end_run(self) -> None:
-        run, self._run = self._run, []
-        if not run:
-            return
-        streams = min(chunk.num_streams for chunk in run)
-        codes = np.concatenate([chunk.codes[:streams] for chunk in run], axis=2)
-        codes = codes if run[-1].tail else np.concatenate([codes, codes[:, :, -1:]], axis=2)
-        self._done.append(self._codec.decode(codes, samples=sum(chunk.samples for chunk in run)))

@@ -130,8 +130,9 @@ def test_damage_is_named_or_concealed(plan):
     silent = slice(start + header.overlap_samples, start + header.plan.hop_samples)
     assert len(back) == len(sound)
     assert not back[silent].any()
-    np.testing.assert_allclose(back[:start], sound[:start], atol=2e-3)
-    np.testing.assert_allclose(back[start + header.chunk_samples :], sound[start + header.chunk_samples :], atol=2e-3)
+    before, after = slice(0, start - 80), slice(start + header.chunk_samples + 80, None)
+    np.testing.assert_allclose(back[before], sound[before], atol=2e-3)
+    np.testing.assert_allclose(back[after], sound[after], atol=2e-3)
 
 
 @pytest.mark.parametrize("plan", [None, ChunkPlan(8000, 320)])
