@@ -1,9 +1,6 @@
 """Streams end to end, over loopback, with a small model."""
 
-import contextlib
 import socket
-import struct
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +12,7 @@ from net.errors import ConnectError, StreamRefused
 from net.receiver import Receiver
 from net.stats import LinkState, ReceiverChunks, SenderChunks
 from tests.conftest import WaitUntil
+from tests.net.cutter import Cutter
 from tests.net.links import (
     DEADLINE_S,
     PLAN,
@@ -316,53 +314,46 @@ def test_a_sender_that_never_returns_leaves_a_whole_file(
     assert np.array_equal(received[:2880], locally_coded(speech, tiny_codec)[:2880])
 
 
-class Cutter:
-    """A proxy on loopback whose connections can be cut."""
+def test_a_restarted_receiver_goes_on_with_its_file(tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil) -> None:
+    """A receiver that was stopped dead and started again appends to what it had: the file is as if nothing had been."""
+    speech = write_speech(tmp_path / "in.wav", 32000)
+    first = make_receiver(tmp_path / "out", tiny_codec)
+    with Cutter(first.port) as network:
+        sender = make_sender(speech, network.port, tiny_codec, realtime=True)
+        with running(sender):
+            with running(first):
+                wait_until(lambda: first.snapshots() and first.snapshots()[0].chunks.saved >= 3)
+                network.target_port = None
+                network.cut()
+            second = make_receiver(tmp_path / "out", tiny_codec, once=True)
+            network.target_port = second.port
+            with running(second):
+                assert sender.wait(DEADLINE_S)
+                assert second.wait(DEADLINE_S)
+    assert sender.error is None
+    assert only_file(second) == only_file(first)
+    assert np.array_equal(read_pcm16(only_file(second)), locally_coded(speech, tiny_codec))
+    assert not list((tmp_path / "out").glob(".*.json"))
 
-    def __init__(self, target_port: int) -> None:
-        self._target_port = target_port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._sockets: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept, name="cutter")]
 
-    def __enter__(self) -> "Cutter":
-        self._threads[0].start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self.cut()
-        for thread in self._threads:
-            thread.join(DEADLINE_S)
-
-    def cut(self) -> None:
-        """Reset all connections."""
-        for end in self._sockets:
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-        self._sockets.clear()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            far = socket.create_connection(("127.0.0.1", self._target_port))
-            self._sockets += [near, far]
-            for source, sink in ((near, far), (far, near)):
-                thread = threading.Thread(target=self._pump, args=(source, sink), name="cutter-pump")
-                self._threads.append(thread)
-                thread.start()
-
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(4096):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
+def test_a_receiver_that_knows_nothing_of_a_stream_begins_a_new_file(
+    tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil
+) -> None:
+    """Elsewhere the stream goes on in a file of its own, which begins where the sender still has sound."""
+    speech = write_speech(tmp_path / "in.wav", 32000)
+    first = make_receiver(tmp_path / "out", tiny_codec)
+    with Cutter(first.port) as network:
+        sender = make_sender(speech, network.port, tiny_codec, realtime=True)
+        with running(sender):
+            with running(first):
+                wait_until(lambda: sender.snapshots()[0].chunks.acknowledged >= 3)
+                network.target_port = None
+                network.cut()
+            second = make_receiver(tmp_path / "elsewhere", tiny_codec, once=True)
+            network.target_port = second.port
+            with running(second):
+                assert sender.wait(DEADLINE_S)
+                assert second.wait(DEADLINE_S)
+    received, whole = read_pcm16(only_file(second)), locally_coded(speech, tiny_codec)
+    assert PLAN.hop_samples <= len(received) <= len(whole) - 3 * PLAN.hop_samples
+    assert np.array_equal(received[PLAN.overlap_samples :], whole[len(whole) - len(received) + PLAN.overlap_samples :])
