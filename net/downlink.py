@@ -18,8 +18,8 @@ from net.pipeline import PipelineStopped
 from net.protocol import ReceiverProtocol
 from net.session import StreamSession
 from net.stats import LinkState
+from net.wire import TcpSocket
 
-HANDSHAKE_TIMEOUT_S = 10.0
 FEEDBACK_INTERVAL_S = 0.2
 PING_INTERVAL_S = 5.0
 FIRST_PINGS_S = (0.0, 0.5, 1.5)
@@ -55,7 +55,7 @@ class Downlink:
         self._protocol = ReceiverProtocol()
         self._wire = RateMeter("wire", clock)
         self._link: Link[Received] = Link(
-            connection, self._protocol, clock=clock, sent=RateMeter("sent", clock), received=self._wire
+            TcpSocket(connection), self._protocol, clock=clock, sent=RateMeter("sent", clock), received=self._wire
         )
         self.peer = self._link.peer
         self._session: StreamSession | None = None
@@ -82,13 +82,14 @@ class Downlink:
             self._detach("the receiver was stopped")  # `finish` was faster than the answer to HELLO
         finally:
             self._ended.set()
-            self._link.close()
+            self._link.hang_up()
 
     def refuse(self, code: RefuseCode, reason: str) -> None:
         """End the connection with a reason, if it can still carry one."""
         with contextlib.suppress(ConnectionLost, LocalProtocolError):  # the peer is gone, or was told already
             self._link.send(lambda: self._protocol.refuse(Refuse(code, reason)))
         self._ended.set()
+        self._link.finish_writing()
 
     def finish(self, reason: str) -> None:
         """Have the sender stop, unless its stream is at its end anyway."""
@@ -116,7 +117,7 @@ class Downlink:
             reporter.join(LINGER_S)
 
     def _await_hello(self) -> Hello:
-        (hello, *_) = self._link.receive(HANDSHAKE_TIMEOUT_S)
+        (hello, *_) = self._link.receive(self._handshake_s, self._deadline_s)
         assert isinstance(hello, Hello)
         return hello
 
@@ -124,6 +125,8 @@ class Downlink:
         counted_bytes = 0
         while True:
             messages = self._link.receive()
+            if not messages:
+                return  # it was refused
             counted_bytes = self._count_wire(session, counted_bytes)
             for message in messages:
                 self._take(message, session)

@@ -1,7 +1,5 @@
 """A socket run by a protocol: one thread receives, any thread may send, closing wakes both."""
 
-import contextlib
-import socket
 import threading
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
@@ -10,11 +8,15 @@ from net.clock import Clock
 from net.errors import ConnectionLost, RemoteProtocolError
 from net.meters import RateMeter
 from net.pacing import TokenBucket
+from net.wire import Wire
 
 RECEIVE_BYTES = 65536
 IDLE_TIMEOUT_S = 15.0
 """A peer that is alive is heard at least this often: receivers ping, senders answer."""
 SEND_TIMEOUT_S = 15.0
+DRAIN_S = 1.0
+DRAIN_BYTES = 4 << 20
+"""What is read of a peer that was told to go, so that what it was told is not lost by a reset."""
 
 MessageT = TypeVar("MessageT")
 
@@ -33,7 +35,7 @@ class Link(Generic[MessageT]):
 
     def __init__(
         self,
-        connection: socket.socket,
+        wire: Wire,
         protocol: SansIOProtocol[MessageT],
         *,
         clock: Clock,
@@ -41,7 +43,7 @@ class Link(Generic[MessageT]):
         received: RateMeter,
         rate_limit_bps: int | None = None,
     ) -> None:
-        self._socket = connection
+        self._wire = wire
         self._protocol = protocol
         self._clock = clock
         self._sent, self._received = sent, received
@@ -50,24 +52,28 @@ class Link(Generic[MessageT]):
         self._writing = threading.Lock()
         self._unsent = bytearray()
         self._fault: RemoteProtocolError | ConnectionLost | None = None
+        self._finished = threading.Event()
         self.closed = threading.Event()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     @property
     def peer(self) -> str:
         """The other end's address, for people."""
         try:
-            host, port = self._socket.getpeername()[:2]
+            host, port = self._wire.getpeername()
         except OSError:
             return "a closed connection"
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
-    def receive(self, timeout_s: float = IDLE_TIMEOUT_S) -> list[MessageT]:
-        """Wait for messages and return them; an error after good messages is raised by the next call."""
-        while True:
+    def receive(self, timeout_s: float = IDLE_TIMEOUT_S, deadline_s: float | None = None) -> list[MessageT]:
+        """Wait for messages and return them; an error after good messages is raised by the next call.
+
+        The peer may be silent for `timeout_s`; with `deadline_s` (of the clock), a whole message must come before it.
+        Returns none once `finish_writing` was called.
+        """
+        while not self._finished.is_set():
             if self._fault is not None:
                 raise self._fault
-            data = self._receive_bytes(timeout_s)
+            data = self._receive_bytes(timeout_s, deadline_s)
             with self._state_lock:
                 try:
                     if data:
@@ -80,6 +86,7 @@ class Link(Generic[MessageT]):
                 messages = self._protocol.events()
             if messages:
                 return messages
+        return []
 
     def send(self, action: Callable[[], None]) -> None:
         """Run `action`, which has the protocol queue messages, and write them.
@@ -99,12 +106,27 @@ class Link(Generic[MessageT]):
             finally:
                 self._writing.release()
 
+    def finish_writing(self) -> None:
+        """Say that nothing more will be sent, and receive no more messages."""
+        self._finished.set()
+        self._wire.finish_writing()
+
+    def hang_up(self) -> None:
+        """Finish writing, give the peer a moment to read what it was told, and close; for the receiving thread."""
+        self.finish_writing()
+        deadline_s, left_bytes = self._clock.monotonic_s() + DRAIN_S, DRAIN_BYTES
+        try:
+            while left_bytes > 0 and not self.closed.is_set() and (data := self._receive_bytes(DRAIN_S, deadline_s)):
+                left_bytes -= len(data)
+        except ConnectionLost:
+            pass  # it is gone, or had its time
+        finally:
+            self.close()
+
     def close(self) -> None:
         """Close the connection and wake its threads; calling it twice does nothing."""
         self.closed.set()
-        with contextlib.suppress(OSError):  # the peer was faster
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
+        self._wire.close()
 
     def _write_all(self) -> None:
         while True:
@@ -120,20 +142,23 @@ class Link(Generic[MessageT]):
 
     def _write(self, data: bytes) -> None:
         try:
-            self._socket.settimeout(SEND_TIMEOUT_S)
-            self._socket.sendall(data)
+            self._wire.sendall(data, SEND_TIMEOUT_S)
         except TimeoutError as error:
             raise ConnectionLost(f"the peer took nothing for {SEND_TIMEOUT_S:.0f} s") from error
         except OSError as error:
             raise ConnectionLost(f"the connection broke: {error.strerror or error}") from error
         self._sent.add(len(data))
 
-    def _receive_bytes(self, timeout_s: float) -> bytes:
+    def _receive_bytes(self, timeout_s: float, deadline_s: float | None) -> bytes:
+        left_s = timeout_s if deadline_s is None else deadline_s - self._clock.monotonic_s()
         try:
-            self._socket.settimeout(timeout_s)
-            data = self._socket.recv(RECEIVE_BYTES)
+            if left_s <= 0:
+                raise TimeoutError
+            data = self._wire.recv(RECEIVE_BYTES, min(timeout_s, left_s))
         except TimeoutError as error:
-            raise ConnectionLost(f"nothing was heard from the peer for {timeout_s:.0f} s") from error
+            late = deadline_s is not None and self._clock.monotonic_s() >= deadline_s
+            why = "no whole message came in time" if late else f"nothing was heard from the peer for {timeout_s:.0f} s"
+            raise ConnectionLost(why) from error
         except OSError as error:
             raise ConnectionLost(f"the connection broke: {error.strerror or error}") from error
         self._received.add(len(data))

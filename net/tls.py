@@ -7,7 +7,6 @@ under a lock, and the socket is never waited for with that lock held.
 """
 
 import contextlib
-import socket
 import threading
 from typing import Final
 
@@ -19,6 +18,7 @@ from net.clock import SYSTEM_CLOCK, Clock
 from net.errors import ConnectionLost, HandshakeFailed
 from net.identity import Identity, fingerprint_of
 from net.text import printable
+from net.wire import Wire
 
 RECORD_BYTES: Final = 16384
 GOODBYE_TIMEOUT_S: Final = 0.2
@@ -37,44 +37,42 @@ def tls_context(identity: Identity) -> SSL.Context:
     return context
 
 
-def connect_tls(
-    connection: socket.socket, context: SSL.Context, timeout_s: float, clock: Clock = SYSTEM_CLOCK
-) -> "TlsSocket":
+def connect_tls(wire: Wire, context: SSL.Context, timeout_s: float, clock: Clock = SYSTEM_CLOCK) -> "TlsSocket":
     """Begin TLS as the side that connected. Raises `HandshakeFailed` or `ConnectionLost`; closes nothing."""
     engine = SSL.Connection(context, None)
     engine.set_connect_state()
-    return TlsSocket(connection, engine, timeout_s, clock)
+    return TlsSocket(wire, engine, timeout_s, clock)
 
 
-def accept_tls(
-    connection: socket.socket, context: SSL.Context, timeout_s: float, clock: Clock = SYSTEM_CLOCK
-) -> "TlsSocket":
+def accept_tls(wire: Wire, context: SSL.Context, timeout_s: float, clock: Clock = SYSTEM_CLOCK) -> "TlsSocket":
     """Begin TLS as the side that listened. Raises `HandshakeFailed` or `ConnectionLost`; closes nothing."""
     engine = SSL.Connection(context, None)
     engine.set_accept_state()
-    return TlsSocket(connection, engine, timeout_s, clock)
+    return TlsSocket(wire, engine, timeout_s, clock)
 
 
 class TlsSocket:
-    """A socket under TLS: the part of `socket.socket` that a link needs, for one receiving and any sending threads.
+    """A `Wire` under TLS, on another one, for one receiving and any sending threads.
 
     The handshake takes at most `timeout_s` in all, however slowly the peer's bytes trickle in.
     """
 
-    def __init__(self, connection: socket.socket, engine: SSL.Connection, timeout_s: float, clock: Clock) -> None:
-        self._socket = connection
+    def __init__(self, wire: Wire, engine: SSL.Connection, timeout_s: float, clock: Clock) -> None:
+        self._wire = wire
         self._engine = engine
+        self._clock = clock
         self._engine_lock = threading.Lock()
         self._writing = threading.Lock()
-        self._shake_hands(clock, clock.monotonic_s() + timeout_s)
+        self._shake_hands(clock.monotonic_s() + timeout_s)
         certificate = self._peer_certificate()
         self.peer_fingerprint = fingerprint_of(certificate)
         """The fingerprint that the peer has proved; whether it may be trusted is for `net.trust.judge_peer`."""
         self.peer_name = _name_of(certificate)
         """The name in the peer's certificate, for people; anybody can claim any."""
 
-    def recv(self, size: int) -> bytes:
-        """Receive up to `size` bytes; empty when the peer has closed. Raises `OSError` like a socket."""
+    def recv(self, size: int, timeout_s: float) -> bytes:
+        """Receive like `Wire.recv`: a record that trickles in does not get more time."""
+        deadline_s = self._clock.monotonic_s() + timeout_s
         while True:
             with self._engine_lock:
                 try:
@@ -85,14 +83,18 @@ class TlsSocket:
                     return b""
                 except SSL.Error as error:
                     raise ConnectionError(f"TLS broke: {_reason(error)}") from error
-            data = self._socket.recv(RECORD_BYTES)
+            left_s = deadline_s - self._clock.monotonic_s()
+            if left_s <= 0:
+                raise TimeoutError("no whole record came in time")
+            data = self._wire.recv(RECORD_BYTES, left_s)
             if not data:
                 return b""
             with self._engine_lock:
                 self._engine.bio_write(data)
 
-    def sendall(self, data: bytes) -> None:
-        """Send all of `data`. Raises `OSError` like a socket."""
+    def sendall(self, data: bytes, timeout_s: float) -> None:
+        """Send like `Wire.sendall`."""
+        deadline_s = self._clock.monotonic_s() + timeout_s
         for start in range(0, len(data), RECORD_BYTES):
             with self._writing:
                 with self._engine_lock:
@@ -101,41 +103,31 @@ class TlsSocket:
                     except SSL.Error as error:
                         raise ConnectionError(f"TLS broke: {_reason(error)}") from error
                     record = self._made()
-                self._socket.sendall(record)
+                self._wire.sendall(record, deadline_s - self._clock.monotonic_s())
 
-    def settimeout(self, timeout_s: float | None) -> None:
-        """Limit how long each wait for the socket takes."""
-        self._socket.settimeout(timeout_s)
-
-    def setsockopt(self, level: int, option: int, value: int) -> None:
-        """Set an option of the socket below."""
-        self._socket.setsockopt(level, option, value)
-
-    def getpeername(self) -> tuple[str, int]:
-        """The peer's host and port."""
-        host, port = self._socket.getpeername()[:2]
-        return str(host), int(port)
-
-    def shutdown(self, how: int) -> None:
-        """Say goodbye, if nobody is in the middle of a write, and shut the socket down."""
+    def finish_writing(self) -> None:
+        """Say goodbye, if nobody is in the middle of a write, and shut down the writing half."""
         if self._writing.acquire(blocking=False):
             try:
                 self._say_goodbye()
             finally:
                 self._writing.release()
-        self._socket.shutdown(how)
+        self._wire.finish_writing()
 
     def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
+        """Say goodbye, and close the connection."""
+        self.finish_writing()
+        self._wire.close()
+
+    def getpeername(self) -> tuple[str, int]:
+        """The peer's host and port."""
+        return self._wire.getpeername()
 
     def _say_goodbye(self) -> None:
         with self._engine_lock, contextlib.suppress(SSL.Error):  # broken already
             self._engine.shutdown()
-            record = self._made()
         with contextlib.suppress(OSError):  # the peer was faster, or does not read
-            self._socket.settimeout(GOODBYE_TIMEOUT_S)
-            self._socket.sendall(record)
+            self._wire.sendall(self._made(), GOODBYE_TIMEOUT_S)
 
     def _made(self) -> bytes:
         """Take what the engine wants to have written."""
@@ -145,14 +137,13 @@ class TlsSocket:
                 made += self._engine.bio_read(RECORD_BYTES)
         return bytes(made)
 
-    def _shake_hands(self, clock: Clock, deadline_s: float) -> None:
-        while not self._handshake_step():
-            left_s = deadline_s - clock.monotonic_s()
+    def _shake_hands(self, deadline_s: float) -> None:
+        while not self._handshake_step(deadline_s):
+            left_s = deadline_s - self._clock.monotonic_s()
             if left_s <= 0:
                 raise HandshakeFailed("the peer did not finish the TLS handshake in time")
             try:
-                self._socket.settimeout(left_s)
-                data = self._socket.recv(RECORD_BYTES)
+                data = self._wire.recv(RECORD_BYTES, left_s)
             except TimeoutError as error:
                 raise HandshakeFailed("the peer did not finish the TLS handshake in time") from error
             except OSError as error:
@@ -161,7 +152,7 @@ class TlsSocket:
                 raise ConnectionLost("the peer closed the connection during the TLS handshake")
             self._engine.bio_write(data)
 
-    def _handshake_step(self) -> bool:
+    def _handshake_step(self, deadline_s: float) -> bool:
         """Go on as far as possible; tell whether the handshake is done."""
         done, fault = False, None
         try:
@@ -173,7 +164,7 @@ class TlsSocket:
             fault = HandshakeFailed(_advice(_reason(error)))
             fault.__cause__ = error
         try:
-            self._socket.sendall(self._made())
+            self._wire.sendall(self._made(), deadline_s - self._clock.monotonic_s())
         except OSError as error:
             if fault is None:
                 raise ConnectionLost(f"the connection broke: {error.strerror or error}") from error

@@ -19,6 +19,7 @@ from net.protocol import SenderProtocol
 from net.stats import LinkState
 from net.status import StreamStatus
 from net.window import SendWindow
+from net.wire import TcpSocket
 
 FIRST_BACKOFF_S = 0.1
 LONGEST_BACKOFF_S = 3.0
@@ -121,7 +122,7 @@ class Uplink:
         connection = socket.create_connection(address, timeout=ATTEMPT_TIMEOUT_S)
         protocol = SenderProtocol(_resuming(hello) if resume else hello)
         link: Link[Received] = Link(
-            connection,
+            TcpSocket(connection),
             protocol,
             clock=self._clock,
             sent=self.wire,

@@ -15,12 +15,15 @@ from net.frames import PREAMBLE
 from net.identity import Identity, make_identity
 from net.protocol import ReceiverProtocol
 from net.tls import TlsSocket, accept_tls, connect_tls, tls_context
+from net.wire import TcpSocket
 from tests.clock import FakeClock
 
 TIMEOUT_S = 10.0
 T = TypeVar("T")
 U = TypeVar("U")
 Pair = tuple[TlsSocket, TlsSocket]
+Wires = tuple[socket.socket, socket.socket]
+Ends = tuple[TcpSocket, TcpSocket]
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +37,22 @@ def bob(tmp_path_factory: pytest.TempPathFactory) -> Identity:
 
 
 @pytest.fixture
-def wires() -> Iterator[tuple[socket.socket, socket.socket]]:
+def wires() -> Iterator[Wires]:
     """Two ends of a connection."""
     left, right = socket.socketpair()
     with left, right:
         left.settimeout(TIMEOUT_S)
         right.settimeout(TIMEOUT_S)
         yield left, right
+
+
+@pytest.fixture
+def ends(wires: Wires) -> Iterator[Ends]:
+    """The same ends, as TLS takes them."""
+    left, right = (TcpSocket(wire) for wire in wires)
+    yield left, right
+    left.close()
+    right.close()
 
 
 def at_once(first: Callable[[], T], second: Callable[[], U]) -> tuple[T, U]:
@@ -50,18 +62,18 @@ def at_once(first: Callable[[], T], second: Callable[[], U]) -> tuple[T, U]:
 
 
 @pytest.fixture
-def secured(wires: tuple[socket.socket, socket.socket], alice: Identity, bob: Identity) -> Pair:
+def secured(ends: Ends, alice: Identity, bob: Identity) -> Pair:
     """Alice, who connected, and Bob, who listened."""
     return at_once(
-        lambda: connect_tls(wires[0], tls_context(alice), TIMEOUT_S),
-        lambda: accept_tls(wires[1], tls_context(bob), TIMEOUT_S),
+        lambda: connect_tls(ends[0], tls_context(alice), TIMEOUT_S),
+        lambda: accept_tls(ends[1], tls_context(bob), TIMEOUT_S),
     )
 
 
 def received(side: TlsSocket, size: int) -> bytes:
     data = b""
     while len(data) < size:
-        part = side.recv(65536)
+        part = side.recv(65536, TIMEOUT_S)
         assert part, "the connection ended early"
         data += part
     return data
@@ -76,12 +88,12 @@ def test_each_side_knows_the_others_fingerprint(secured: Pair, alice: Identity, 
 
 def test_bytes_pass_both_ways_and_end(secured: Pair) -> None:
     """What is sent arrives, a goodbye is an end of file, and closing twice does nothing."""
-    secured[0].sendall(b"from alice")
-    secured[1].sendall(b"from bob")
+    secured[0].sendall(b"from alice", TIMEOUT_S)
+    secured[1].sendall(b"from bob", TIMEOUT_S)
     assert received(secured[1], 10) == b"from alice"
     assert received(secured[0], 8) == b"from bob"
-    secured[0].shutdown(socket.SHUT_RDWR)
-    assert secured[1].recv(10) == b""
+    secured[0].finish_writing()
+    assert secured[1].recv(10, TIMEOUT_S) == b""
     secured[0].close()
     secured[0].close()
 
@@ -91,27 +103,25 @@ def test_two_threads_send_and_receive_at_once(secured: Pair) -> None:
     data = bytes(range(256)) * 8192
     alice, bob = secured
     with ThreadPoolExecutor() as pool:
-        sending = [pool.submit(side.sendall, data) for side in secured]
+        sending = [pool.submit(side.sendall, data, TIMEOUT_S) for side in secured]
         receiving = [pool.submit(received, side, len(data)) for side in secured]
         assert all(future.result(TIMEOUT_S) is None for future in sending)
         assert [future.result(TIMEOUT_S) for future in receiving] == [data, data]
-    alice.sendall(b"more")
-    assert bob.recv(1) == b"m"
+    alice.sendall(b"more", TIMEOUT_S)
+    assert bob.recv(1, TIMEOUT_S) == b"m"
     assert received(bob, 3) == b"ore"
 
 
-def test_nothing_is_sent_in_the_clear(wires: tuple[socket.socket, socket.socket], alice: Identity) -> None:
+def test_nothing_is_sent_in_the_clear(wires: Wires, ends: Ends, alice: Identity) -> None:
     """The first bytes are a TLS 1.3 handshake, whatever follows."""
     with contextlib.suppress(LinkError):
-        connect_tls(wires[0], tls_context(alice), 0.0)
+        connect_tls(ends[0], tls_context(alice), 0.0)
     hello = wires[1].recv(4096)
     assert hello[:1] == b"\x16"
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_others_are_told_what_is_missing(
-    wires: tuple[socket.socket, socket.socket], bob: Identity, version: ssl.TLSVersion
-) -> None:
+def test_others_are_told_what_is_missing(wires: Wires, ends: Ends, bob: Identity, version: ssl.TLSVersion) -> None:
     """TLS 1.2, and a client without a certificate, fail the handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -123,26 +133,26 @@ def test_others_are_told_what_is_missing(
             secured.recv(10)
 
     with pytest.raises(HandshakeFailed, match=r"unsupported protocol|certificate"):
-        at_once(stranger, lambda: accept_tls(wires[1], tls_context(bob), TIMEOUT_S))
+        at_once(stranger, lambda: accept_tls(ends[1], tls_context(bob), TIMEOUT_S))
 
 
-def test_a_clear_sender_is_told_apart(wires: tuple[socket.socket, socket.socket], bob: Identity) -> None:
+def test_a_clear_sender_is_told_apart(wires: Wires, ends: Ends, bob: Identity) -> None:
     """A sender without --tls is named as such."""
     wires[0].sendall(PREAMBLE)
     with pytest.raises(HandshakeFailed, match="start both sides with --tls"):
-        accept_tls(wires[1], tls_context(bob), TIMEOUT_S)
+        accept_tls(ends[1], tls_context(bob), TIMEOUT_S)
 
 
-def test_a_clear_receiver_is_told_apart(wires: tuple[socket.socket, socket.socket], alice: Identity) -> None:
+def test_a_clear_receiver_is_told_apart(wires: Wires, ends: Ends, alice: Identity) -> None:
     """A receiver without --tls is named as such, by both sides."""
     wires[1].sendall(PREAMBLE)
     with pytest.raises(HandshakeFailed, match="start both sides with --tls"):
-        connect_tls(wires[0], tls_context(alice), TIMEOUT_S)
+        connect_tls(ends[0], tls_context(alice), TIMEOUT_S)
     with pytest.raises(RemoteProtocolError, match="--tls"):
         ReceiverProtocol().receive_data(wires[1].recv(4096))
 
 
-def test_a_slow_handshake_ends_in_time(wires: tuple[socket.socket, socket.socket], bob: Identity) -> None:
+def test_a_slow_handshake_ends_in_time(wires: Wires, ends: Ends, bob: Identity) -> None:
     """A peer that trickles bytes does not get more time with each: the whole handshake has one deadline."""
 
     class Ticking(FakeClock):
@@ -162,37 +172,36 @@ def test_a_slow_handshake_ends_in_time(wires: tuple[socket.socket, socket.socket
     feeder.start()
     try:
         with pytest.raises(HandshakeFailed, match="in time"):
-            accept_tls(wires[1], tls_context(bob), 5.0, Ticking())
+            accept_tls(ends[1], tls_context(bob), 5.0, Ticking())
     finally:
         feeding.set()
         feeder.join()
 
 
-def test_a_silent_peer_ends_in_time(wires: tuple[socket.socket, socket.socket], bob: Identity) -> None:
+def test_a_silent_peer_ends_in_time(ends: Ends, bob: Identity) -> None:
     """A connection that says nothing ends after the handshake's time."""
     with pytest.raises(HandshakeFailed, match="in time"):
-        accept_tls(wires[1], tls_context(bob), 0.01, SYSTEM_CLOCK)
+        accept_tls(ends[1], tls_context(bob), 0.01, SYSTEM_CLOCK)
 
 
-def test_a_peer_that_leaves_is_lost(wires: tuple[socket.socket, socket.socket], bob: Identity) -> None:
+def test_a_peer_that_leaves_is_lost(ends: Ends, bob: Identity) -> None:
     """A connection that closes during the handshake is a lost one."""
-    wires[0].close()
+    ends[0].close()
     with pytest.raises(ConnectionLost):
-        accept_tls(wires[1], tls_context(bob), TIMEOUT_S)
+        accept_tls(ends[1], tls_context(bob), TIMEOUT_S)
 
 
-def test_flipped_bytes_break_the_connection(secured: Pair, wires: tuple[socket.socket, socket.socket]) -> None:
+def test_flipped_bytes_break_the_connection(secured: Pair, wires: Wires) -> None:
     """What was changed on the way is never delivered."""
     wires[0].sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
     with pytest.raises(OSError, match="TLS broke"):
-        secured[1].recv(10)
+        secured[1].recv(10, TIMEOUT_S)
 
 
 def test_timeouts_are_the_sockets(secured: Pair) -> None:
     """Waiting ends as with any socket."""
-    secured[0].settimeout(0.01)
     with pytest.raises(TimeoutError):
-        secured[0].recv(1)
+        secured[0].recv(1, 0.01)
 
 
 def test_a_context_offers_nothing_older(alice: Identity) -> None:

@@ -1,0 +1,72 @@
+"""Where a receiver listens: addresses, whether they are this machine's own, and the listening sockets."""
+
+import errno
+import ipaddress
+import socket
+
+from net.errors import ConnectError
+
+LISTEN_BACKLOG = 256
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Listen on every address that `host` stands for, all on one port. Raises `ConnectError` where that fails."""
+    listeners: list[socket.socket] = []
+    refused: OSError | None = None
+    for family, address in resolve(host, port):
+        bound = listeners[0].getsockname()[1] if listeners else port
+        try:
+            listeners.append(_listen_on(family, (address, bound)))
+        except OSError as error:
+            refused = error
+    in_use = refused is not None and refused.errno in (errno.EADDRINUSE, errno.EACCES)
+    if in_use or not listeners:
+        for listener in listeners:
+            listener.close()
+        raise _cannot_listen(host, port, refused)
+    return listeners
+
+
+def resolve(host: str, port: int) -> list[tuple[int, str]]:
+    """The families and addresses that `host` stands for. Raises `ConnectError` where there are none."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise ConnectError(f"there is no host {host!r} ({error.strerror}): check --host") from error
+    except UnicodeError as error:
+        raise ConnectError(f"{host!r} cannot be the name of a host: check --host") from error
+    return list(dict.fromkeys((int(family), str(address[0])) for family, _, _, _, address in found))
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine reaches `address`, which is a number, not a name; the empty one is everywhere."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return (mapped or parsed).is_loopback
+
+
+def only_loopback(host: str) -> bool:
+    """Whether every address that `host` stands for is this machine's own. Raises `ConnectError`."""
+    return all(is_loopback(address) for _, address in resolve(host, 0))
+
+
+def _cannot_listen(host: str, port: int, error: OSError | None) -> ConnectError:
+    reason = error.strerror if error is not None else "it stands for no address"
+    return ConnectError(f"cannot listen on {host}:{port} ({reason}): choose another --host or --port")
+
+
+def _listen_on(family: int, address: tuple[str, int]) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        listener.listen(LISTEN_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener

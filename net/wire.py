@@ -1,0 +1,68 @@
+"""What a link needs of a connection, and plain TCP as such: limits for reading and for writing that do not mix."""
+
+import contextlib
+import socket
+from typing import Final, Protocol
+
+SHORTEST_WAIT_S: Final = 0.001
+"""A timeout of zero would mean something else to a socket."""
+
+
+class Wire(Protocol):
+    """A connection's bytes. One thread receives, one at a time sends, any may close; all raise `OSError`."""
+
+    def recv(self, size: int, timeout_s: float) -> bytes:
+        """Receive 1 to `size` bytes within `timeout_s` in all (`TimeoutError`); empty when the peer has closed."""
+        ...
+
+    def sendall(self, data: bytes, timeout_s: float) -> None:
+        """Send all of `data` within `timeout_s` in all (`TimeoutError`)."""
+        ...
+
+    def finish_writing(self) -> None:
+        """Tell the peer that nothing more will be sent."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection and wake whoever waits for it; calling it twice does nothing."""
+        ...
+
+    def getpeername(self) -> tuple[str, int]:
+        """The peer's host and port."""
+        ...
+
+
+class TcpSocket:
+    """A connected socket. Python keeps one timeout a socket object: so reading and writing have an object each."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._reader, self._writer = connection, connection.dup()
+        with contextlib.suppress(OSError):  # no TCP socket
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def recv(self, size: int, timeout_s: float) -> bytes:
+        """Receive like `Wire.recv`."""
+        self._reader.settimeout(max(timeout_s, SHORTEST_WAIT_S))
+        return self._reader.recv(size)
+
+    def sendall(self, data: bytes, timeout_s: float) -> None:
+        """Send like `Wire.sendall`."""
+        self._writer.settimeout(max(timeout_s, SHORTEST_WAIT_S))
+        self._writer.sendall(data)
+
+    def finish_writing(self) -> None:
+        """Shut down the writing half."""
+        with contextlib.suppress(OSError):  # the peer was faster
+            self._writer.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Shut down both halves, which wakes their threads, and close."""
+        with contextlib.suppress(OSError):  # the peer was faster
+            self._reader.shutdown(socket.SHUT_RDWR)
+        self._reader.close()
+        self._writer.close()
+
+    def getpeername(self) -> tuple[str, int]:
+        """The peer's host and port."""
+        host, port = self._reader.getpeername()[:2]
+        return str(host), int(port)
