@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from net.clock import SYSTEM_CLOCK, Clock
+from net.listening import is_loopback
 
 IPV6_NETWORK_BITS: Final = 64
 
@@ -22,7 +23,7 @@ class AdmissionLimits:
     """What a receiver lets in, streaming or not. An address that broke the rules waits longer each time."""
 
     max_connections: int = 64
-    max_per_address: int = 16
+    max_per_address: int = 32
     handshake_s: float = 10.0
     """From the connection to a whole HELLO, TLS included."""
     faults_forgiven: int = 8
@@ -39,6 +40,8 @@ class Rejection:
 
     reason: str
     retry_after_s: float
+    crowded: bool = True
+    """Whether there would be room if another connection left."""
 
 
 @dataclass(slots=True)
@@ -53,20 +56,20 @@ class Visit:
     """One connection that was let in; a context manager that counts it out."""
 
     def __init__(self, admission: "Admission", address: str) -> None:
-        self._admission, self._address = admission, address
+        self._admission, self.address = admission, address
         self._lock = threading.Lock()
         self._over = False
 
     def report_fault(self) -> None:
         """Count a broken protocol, a failed handshake or a handshake out of time against the address."""
-        self._admission.count_fault(self._address)
+        self._admission.count_fault(self.address)
 
     def leave(self) -> None:
         """Count the connection out; doing it twice does nothing."""
         with self._lock:
             left, self._over = self._over, True
         if not left:
-            self._admission.count_out(self._address)
+            self._admission.count_out(self.address)
 
     def __enter__(self) -> Self:
         return self
@@ -107,8 +110,17 @@ class Admission:
             self._keep(key, address, now_s)
         return Visit(self, key)
 
+    def counts_as(self, host: str) -> str:
+        """The address that `host` is counted under."""
+        return _key(host)
+
     def count_fault(self, key: str) -> None:
-        """Count a fault against an address; beyond those forgiven, each doubles the time for which it must wait."""
+        """Count a fault against an address; beyond those forgiven, each doubles the time for which it must wait.
+
+        This machine's own address never waits: all that runs on it, tunnels included, would wait for one's faults.
+        """
+        if is_loopback(key):
+            return
         with self._lock:
             now_s = self._clock.monotonic_s()
             address = self._addresses.get(key) or _Address()
@@ -132,7 +144,9 @@ class Admission:
     def _rejection(self, address: _Address, now_s: float) -> Rejection | None:
         wait_s = address.closed_until_s - now_s
         if wait_s > 0:
-            return Rejection(f"too many broken connections came from this address: wait {wait_s:.1f} s", wait_s)
+            return Rejection(
+                f"too many broken connections came from this address: wait {wait_s:.1f} s", wait_s, crowded=False
+            )
         if address.connections >= self.limits.max_per_address:
             return Rejection(f"this address has {address.connections} connections, the most that it may have", 1.0)
         if self._connections >= self.limits.max_connections:

@@ -10,6 +10,7 @@ codec.errors.EscError
     │   └── RemoteProtocolError the peer sent what its state or a limit forbids
     │       └── limits.LimitExceeded
     ├── HandshakeFailed         TLS could not be begun with the peer
+    │   └── HandshakeLate       it was not done in time
     ├── IdentityError           the own key, or the list of known peers, cannot be used
     ├── PeerNotTrusted          the peer's fingerprint is unknown, changed or not allowed
     ├── StageFailed             a pipeline's stage raised; the cause is attached
@@ -53,6 +54,10 @@ class RemoteProtocolError(ProtocolError):
 
 class HandshakeFailed(LinkError):
     """TLS could not be begun with the peer."""
+
+
+class HandshakeLate(HandshakeFailed):
+    """The peer did not finish the TLS handshake in time."""
 
 
 class IdentityError(LinkError):

@@ -48,8 +48,6 @@ class Guard:
         self._questions.stop()
 
     def _judge(self, peer: str, wire: TlsSocket) -> None:
-        if wire.peer_fingerprint == self.identity.fingerprint:
-            return  # both ends have the same key: the same person's
         judge_peer(
             peer,
             wire.peer_fingerprint,
@@ -65,4 +63,3 @@ def known_as(wire: Wire, address: str) -> str:
     if not isinstance(wire, TlsSocket):
         return address
     return f"{wire.peer_name} {wire.peer_fingerprint[:SHOWN_DIGITS]}… at {address}".lstrip()
-

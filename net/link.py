@@ -8,7 +8,7 @@ from net.clock import Clock
 from net.errors import ConnectionLost, RemoteProtocolError
 from net.meters import RateMeter
 from net.pacing import TokenBucket
-from net.wire import Wire
+from net.wire import Wire, shown_address
 
 RECEIVE_BYTES = 65536
 IDLE_TIMEOUT_S = 15.0
@@ -58,11 +58,7 @@ class Link(Generic[MessageT]):
     @property
     def peer(self) -> str:
         """The other end's address, for people."""
-        try:
-            host, port = self._wire.getpeername()
-        except OSError:
-            return "a closed connection"
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return shown_address(self._wire)
 
     def receive(self, timeout_s: float = IDLE_TIMEOUT_S, deadline_s: float | None = None) -> list[MessageT]:
         """Wait for messages and return them; an error after good messages is raised by the next call.

@@ -3,17 +3,22 @@
 import errno
 import ipaddress
 import socket
+from collections.abc import Sequence
 
 from net.errors import ConnectError
 
 LISTEN_BACKLOG = 256
 
 
-def listen(host: str, port: int) -> list[socket.socket]:
-    """Listen on every address that `host` stands for, all on one port. Raises `ConnectError` where that fails."""
+Address = tuple[int, str]
+"""A family of addresses, and one of it."""
+
+
+def listen(host: str, port: int, addresses: Sequence[Address]) -> list[socket.socket]:
+    """Listen on the addresses that `host` stands for, all on one port. Raises `ConnectError` where that fails."""
     listeners: list[socket.socket] = []
     refused: OSError | None = None
-    for family, address in resolve(host, port):
+    for family, address in addresses:
         bound = listeners[0].getsockname()[1] if listeners else port
         try:
             listeners.append(_listen_on(family, (address, bound)))
@@ -27,7 +32,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
     return listeners
 
 
-def resolve(host: str, port: int) -> list[tuple[int, str]]:
+def resolve(host: str, port: int) -> list[Address]:
     """The families and addresses that `host` stands for. Raises `ConnectError` where there are none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -48,9 +53,9 @@ def is_loopback(address: str) -> bool:
     return (mapped or parsed).is_loopback
 
 
-def only_loopback(host: str) -> bool:
-    """Whether every address that `host` stands for is this machine's own. Raises `ConnectError`."""
-    return all(is_loopback(address) for _, address in resolve(host, 0))
+def only_loopback(addresses: Sequence[Address]) -> bool:
+    """Whether only this machine reaches any of the addresses."""
+    return all(is_loopback(address) for _, address in addresses)
 
 
 def _cannot_listen(host: str, port: int, error: OSError | None) -> ConnectError:

@@ -1,7 +1,6 @@
 """The receiver engine: listens, serves many streams one after another and at once, and keeps what they bring."""
 
 import contextlib
-import errno
 import selectors
 import socket
 import threading
@@ -9,14 +8,20 @@ from typing import TYPE_CHECKING
 
 from codec.chunks import ChunkPlan
 from codec.errors import AudioFileError, ContainerError, UsageError
+from net.admission import AdmissionLimits, Visit
 from net.clock import SYSTEM_CLOCK, Clock
-from net.downlink import Downlink, Refusal
-from net.errors import ConnectError
+from net.doorway import Doorway
+from net.downlink import Downlink
 from net.events import EventLog
+from net.guard import Guard
+from net.intake import Intake
+from net.listening import listen, only_loopback, resolve
 from net.messages import Hello
 from net.meters import ProcessMeter
 from net.models import shared_codec
 from net.pipeline import Pipeline
+from net.questions import Questions
+from net.refusal import Refusal
 from net.session import StreamSession
 from net.session_meters import HISTORY_CHUNKS
 from net.settings import ReceiverSettings
@@ -35,7 +40,12 @@ class Receiver:
     """Serves senders until it is stopped, or with `once` until one stream has ended. An `Engine`."""
 
     def __init__(
-        self, settings: ReceiverSettings, *, clock: Clock = SYSTEM_CLOCK, codec: "Codec | None" = None
+        self,
+        settings: ReceiverSettings,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        codec: "Codec | None" = None,
+        questions: Questions | None = None,
     ) -> None:
         self._settings, self._clock, self._codec = settings, clock, codec
         self._events = EventLog(clock)
@@ -46,7 +56,15 @@ class Receiver:
         self._sessions: dict[bytes, StreamSession] = {}
         self._links: dict[StreamSession, Downlink] = {}
         self._detached_s: dict[StreamSession, float] = {}
-        self._downlinks: dict[threading.Thread, Downlink] = {}
+        self._questions = questions or Questions()
+        self._guard: Guard | None = None
+        self._intake = Intake(
+            settings.intake,
+            settings.save_path,
+            files_a_stream=2 + settings.save_chunks + settings.save_codes,
+            chunk_files=settings.save_chunks,
+            clock=clock,
+        )
         self._stop_requested = threading.Event()
         self._wake_ends: tuple[socket.socket, socket.socket] | None = None
         self.port = settings.port
@@ -66,15 +84,30 @@ class Receiver:
         return next(filter(None, faults), None)
 
     def listen(self) -> None:
-        """Bind the port, which `start` does otherwise. Raises `ConnectError` where it cannot be had."""
-        self._listeners = _listen(self._settings.host, self._settings.port)
+        """Bind the port, which `start` does otherwise.
+
+        Raises `UsageError` where others could listen in, `IdentityError` for a key that cannot be used, and
+        `ConnectError` where the port cannot be had.
+        """
+        settings = self._settings
+        addresses = resolve(settings.host, settings.port)
+        if settings.tls:
+            self._guard = Guard(settings.tls, self._questions, self._clock)
+            self._events.info(f"this receiver's fingerprint is {self._guard.identity.fingerprint}")
+        elif not settings.insecure and not only_loopback(addresses):
+            raise UsageError(
+                f"--host {settings.host} can be reached from other machines, and anybody could listen in or send: "
+                "add --tls on both sides, or --insecure if that is meant"
+            )
+        self._listeners = listen(settings.host, settings.port, addresses)
         self.port = self._listeners[0].getsockname()[1]
         self._wake_ends = socket.socketpair()
         self._pipeline.on_abort(self._wake)
-        self._events.info(f"listening on {self._settings.host}:{self.port}")
+        self._pipeline.on_abort(self._questions.stop)
+        self._events.info(f"listening on {settings.host}:{self.port}")
 
     def start(self) -> None:
-        """Serve. Raises `ConnectError` where the address or the port cannot be had."""
+        """Serve. Raises what `listen` raises."""
         if not self._listeners:
             self.listen()
         self._pipeline.add_stage("accept", self._serve)
@@ -85,6 +118,7 @@ class Receiver:
         if not self._stop_requested.is_set():
             self._events.info("stopping: what has come is still saved")
         self._stop_requested.set()
+        self._questions.stop()
         self._wake()
 
     def stop(self, timeout_s: float = 5.0) -> tuple[str, ...]:
@@ -141,11 +175,16 @@ class Receiver:
             with selectors.DefaultSelector() as selector:
                 for ready in self._readable_sockets():
                     selector.register(ready, selectors.EVENT_READ)
-                while not self._over():
-                    for key, _ in selector.select(TICK_S):
-                        self._take_readable(key.fileobj)
-                    self._tend_sessions()
-            self._wind_up()
+                door = self._make_door(selector)
+                try:
+                    while not self._over():
+                        for key, _ in selector.select(TICK_S):
+                            self._take_readable(key.fileobj, door)
+                        door.tend()
+                        self._tend_sessions()
+                    self._wind_up(door)
+                finally:
+                    door.close()
         finally:
             self._close_sockets()
 
@@ -153,30 +192,35 @@ class Receiver:
         assert self._wake_ends is not None
         return [*self._listeners, self._wake_ends[0]]
 
-    def _take_readable(self, ready: object) -> None:
+    def _take_readable(self, ready: object, door: Doorway) -> None:
         assert isinstance(ready, socket.socket)
-        if ready not in self._listeners:
+        if self._wake_ends is not None and ready is self._wake_ends[0]:
             ready.recv(4096)  # somebody woke us
-            return
-        try:
-            connection, _ = ready.accept()
-        except OSError as error:
-            self._events.warning(f"a connection could not be taken: {error}")
-            return
-        self._start_downlink(connection)
+        else:
+            door.take(ready)
 
-    def _start_downlink(self, connection: socket.socket) -> None:
-        downlink = Downlink(
-            connection,
-            clock=self._clock,
-            events=self._events,
-            receiver_name=socket.gethostname(),
-            window_chunks=self._settings.buffer_chunks + HISTORY_CHUNKS,
-            open_session=self._open_session,
+    def _make_door(self, selector: selectors.BaseSelector) -> Doorway:
+        twice = 2 * self._settings.max_connections
+        limits = self._settings.admission or AdmissionLimits(
+            max_connections=max(64, twice), max_per_address=max(32, twice)
         )
-        thread = threading.Thread(target=downlink.run, name=f"receiver-{downlink.peer}")
-        self._downlinks[thread] = downlink
-        thread.start()
+
+        def make_downlink(connection: socket.socket, visit: Visit) -> Downlink:
+            return Downlink(
+                connection,
+                visit,
+                clock=self._clock,
+                events=self._events,
+                receiver_name=socket.gethostname(),
+                window_chunks=self._settings.buffer_chunks + HISTORY_CHUNKS,
+                handshake_s=limits.handshake_s,
+                guard=self._guard,
+                open_session=self._open_session,
+            )
+
+        return Doorway(
+            selector, limits, make_downlink, clock=self._clock, events=self._events, in_words=self._guard is None
+        )
 
     def _over(self) -> bool:
         if self._pipeline.stopping.is_set() or self._stop_requested.is_set():
@@ -185,8 +229,7 @@ class Receiver:
         return self._settings.once and bool(sessions) and all(session.ended for session in sessions)
 
     def _tend_sessions(self) -> None:
-        """Forget threads that have ended, and end sessions whose sender stays away."""
-        self._downlinks = {thread: link for thread, link in self._downlinks.items() if thread.is_alive()}
+        """End sessions whose sender stays away."""
         now_s = self._clock.monotonic_s()
         for session in self._all_sessions():
             if session.status.state is not LinkState.RECONNECTING:
@@ -194,20 +237,15 @@ class Receiver:
             elif now_s - self._detached_s.setdefault(session, now_s) >= self._settings.grace_s:
                 session.close_early(f"the sender did not come back in {self._settings.grace_s:g} s")
 
-    def _wind_up(self) -> None:
-        """Tell the senders, save what has come, and end all connections."""
-        for downlink in list(self._downlinks.values()):
-            downlink.finish("the receiver was stopped")
+    def _wind_up(self, door: Doorway) -> None:
+        """Tell the senders, and save what has come."""
+        door.finish("the receiver was stopped")
         for session in self._all_sessions():
             session.close_early("the receiver was stopped")
         for session in self._all_sessions():
             while not session.wait(TICK_S):
                 if self._pipeline.stopping.is_set():
                     session.abort()
-        for thread, downlink in self._downlinks.items():
-            thread.join(TICK_S * 10)
-            downlink.close()
-            thread.join()
 
     def _close_sockets(self) -> None:
         for each in (*self._listeners, *(self._wake_ends or ())):
@@ -222,32 +260,38 @@ class Receiver:
         _check_hello(hello, codec)
         with self._lock:
             session = self._sessions.get(hello.stream_id)
+            if session is not None:
+                _check_return(hello, session, downlink)
             if session is None or (session.ended and not session.complete):
-                session = self._make_session(hello, codec)
+                session = self._make_session(hello, codec, downlink)
             previous = self._links.get(session)
             self._links[session] = downlink
         if previous is not None:
             previous.close()
-        session.peer = downlink.peer
+        session.peer, session.secure = downlink.peer, downlink.fingerprint is not None
         self._events.info(
             f"{hello.name} from {downlink.peer}: {hello.num_streams} streams, from chunk {session.resume_index} on",
             session.stream_id,
         )
         return session
 
-    def _make_session(self, hello: Hello, codec: "Codec") -> StreamSession:
+    def _make_session(self, hello: Hello, codec: "Codec", downlink: Downlink) -> StreamSession:
         active = sum(not session.ended for session in self._sessions.values())
         if active >= self._settings.max_connections:
             raise Refusal("busy", f"all {self._settings.max_connections} places are taken: try again later")
+        intake = self._intake.open(hello, downlink.fingerprint or downlink.visit.address)
+        files = self._open_files(hello, codec)
+        intake.skip(files.start.samples)
         session = StreamSession(
             hello,
             codec,
-            self._open_files(hello, codec),
+            files,
             clock=self._clock,
             events=self._events,
             process=self._process,
             window_chunks=self._settings.buffer_chunks + HISTORY_CHUNKS,
         )
+        session.intake, session.sender_fingerprint = intake, downlink.fingerprint
         self._sessions[hello.stream_id] = session
         ended = [stream_id for stream_id, kept in self._sessions.items() if kept.ended]
         for stream_id in ended[: max(0, len(self._sessions) - KEPT_SESSIONS)]:
@@ -273,51 +317,6 @@ class Receiver:
             raise Refusal("storage", str(error)) from error
 
 
-def _listen(host: str, port: int) -> list[socket.socket]:
-    """Listen on every address that `host` stands for, all on one port."""
-    listeners: list[socket.socket] = []
-    refused: OSError | None = None
-    for family, address in _addresses(host, port):
-        bound = listeners[0].getsockname()[1] if listeners else port
-        try:
-            listeners.append(_listen_on(family, (address, bound)))
-        except OSError as error:
-            refused = error
-    in_use = refused is not None and refused.errno in (errno.EADDRINUSE, errno.EACCES)
-    if in_use or not listeners:
-        for listener in listeners:
-            listener.close()
-        raise _cannot_listen(host, port, refused)
-    return listeners
-
-
-def _addresses(host: str, port: int) -> list[tuple[int, str]]:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise ConnectError(f"there is no host {host!r} ({error.strerror}): check --host") from error
-    return list(dict.fromkeys((int(family), str(address[0])) for family, _, _, _, address in found))
-
-
-def _cannot_listen(host: str, port: int, error: OSError | None) -> ConnectError:
-    reason = error.strerror if error is not None else "it stands for no address"
-    return ConnectError(f"cannot listen on {host}:{port} ({reason}): choose another --host or --port")
-
-
-def _listen_on(family: int, address: tuple[str, int]) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind(address)
-        listener.listen()
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
 def _check_hello(hello: Hello, codec: "Codec") -> None:
     """Refuse a stream that this model cannot decode."""
     if hello.fingerprint != codec.fingerprint:
@@ -335,3 +334,19 @@ def _check_hello(hello: Hello, codec: "Codec") -> None:
         ChunkPlan(hello.chunk_samples, hello.overlap_samples)
     except UsageError as error:
         raise Refusal("format", str(error)) from error
+
+
+def _check_return(hello: Hello, session: StreamSession, downlink: Downlink) -> None:
+    """Refuse one who claims a stream that is not theirs, or was another sound."""
+    if session.sender_fingerprint != downlink.fingerprint:
+        raise Refusal("policy", "this stream is another sender's")
+    if session.next_index and not hello.resume:
+        raise Refusal("protocol", "this stream has begun before: resume it, or start a new one")
+    if _format(hello) != _format(session.hello):
+        raise Refusal("format", "the stream had another format before: start a new one")
+
+
+def _format(hello: Hello) -> tuple[object, ...]:
+    """What may not change while a stream lasts."""
+    chunks = (hello.chunk_samples, hello.overlap_samples, hello.stitching)
+    return (hello.fingerprint, hello.sample_rate, hello.num_streams, hello.groups, hello.bits_per_code, *chunks)

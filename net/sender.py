@@ -13,9 +13,11 @@ from codec.streaming import encode_chunk
 from net import messages
 from net.clock import SYSTEM_CLOCK, Clock
 from net.events import EventLog
+from net.guard import Guard
 from net.messages import End, Hello
 from net.models import shared_codec
 from net.pipeline import Pipeline, PipelineStopped, StageQueue
+from net.questions import Questions
 from net.sender_meters import SenderMeters
 from net.settings import SenderSettings
 from net.sources import FileSource, Source, SourceBlock
@@ -53,6 +55,7 @@ class Sender:
         clock: Clock = SYSTEM_CLOCK,
         codec: "Codec | None" = None,
         source: Source | None = None,
+        questions: Questions | None = None,
     ) -> None:
         self._settings, self._clock = settings, clock
         self._codec, self._source = codec, source
@@ -69,6 +72,8 @@ class Sender:
         self._uplink = self._make_uplink()
         self._pipeline.on_abort(self._window.abort)
         self._pipeline.on_abort(self._uplink.close)
+        self._questions = questions or Questions()
+        self._pipeline.on_abort(self._questions.stop)
         self._num_streams = settings.num_streams
         self._running = threading.Event()
         self._running.set()
@@ -89,8 +94,14 @@ class Sender:
         return self._pipeline.error
 
     def start(self) -> None:
-        """Open the source and start. Raises `AudioFileError` or `ContainerError` where it cannot be opened."""
+        """Open the source and start.
+
+        Raises `AudioFileError` or `ContainerError` where it cannot be opened, `IdentityError` for an unusable key.
+        """
         settings = self._settings
+        if settings.tls:
+            self._uplink.guard = Guard(settings.tls, self._questions, self._clock)
+            self._events.info(f"this sender's fingerprint is {self._uplink.guard.identity.fingerprint}")
         if self._source is None and settings.input.suffix.lower() == ".esc":
             self._open_stored()
             self._pipeline.add_stage("read", self._read_codes)

@@ -112,6 +112,7 @@ class SenderMeters:
             epoch_s=self._clock.epoch_s(),
             source=source,
             peer=uplink.peer,
+            secure=uplink.secure,
             model=stream.model if stream else "",
             fingerprint=stream.fingerprint if stream else "",
             sample_rate=self._rate,

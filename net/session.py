@@ -10,6 +10,7 @@ from codec.streaming import ChunkDecoder, CodedChunk, Contribution, code_frames
 from net.clock import Clock
 from net.errors import ConnectionLost, RemoteProtocolError
 from net.events import EventLog
+from net.intake import StreamIntake
 from net.messages import Chunk, End, Feedback, Hello, Ping, Pong
 from net.meters import ProcessMeter
 from net.pipeline import Pipeline, StageQueue
@@ -40,7 +41,10 @@ class StreamSession:
         self.stream_id = hello.stream_id.hex()
         self.plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples)
         self.status = StreamStatus(clock)
-        self.peer = ""
+        self.peer, self.secure = "", False
+        self.intake: StreamIntake | None = None
+        self.sender_fingerprint: str | None = None
+        """What its sender proves over TLS: nobody else may resume the stream."""
         self.meters = SessionMeters(hello, clock, process)
         self._codec, self._files = codec, files
         self._clock, self._events = clock, events
@@ -157,6 +161,7 @@ class StreamSession:
             codec=self._codec,
             status=self.status,
             peer=self.peer,
+            secure=self.secure,
             queues=(self._to_decode.stats(), self._to_save.stats()),
             files=tuple(map(str, self._files.paths)),
         )

@@ -135,6 +135,7 @@ class SessionMeters:
         codec: "Codec",
         status: StreamStatus,
         peer: str,
+        secure: bool,
         queues: tuple[QueueStats, ...],
         files: tuple[str, ...],
     ) -> StreamStats:
@@ -150,6 +151,7 @@ class SessionMeters:
             epoch_s=self._clock.epoch_s(),
             source=hello.name,
             peer=peer,
+            secure=secure,
             model=codec.name,
             fingerprint=codec.fingerprint,
             sample_rate=hello.sample_rate,

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from codec.chunks import ChunkPlan
 from codec.errors import UsageError
+from net.admission import AdmissionLimits
+from net.intake import IntakeLimits
 
 DEFAULT_PORT = 8888
 MAX_STREAMS = 6
@@ -16,6 +18,18 @@ MAX_STREAMS = 6
 def _require(holds: bool, message: str) -> None:
     if not holds:
         raise UsageError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """Encrypt, with the identity in `folder`, and talk to trusted peers only.
+
+    `trusted` are fingerprints that may be met for the first time, or anew; with `allowed` only those listed are let in.
+    """
+
+    folder: Path
+    trusted: frozenset[str] = frozenset()
+    allowed: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +47,7 @@ class SenderSettings:
     connect_timeout_s: float = 10.0
     model_path: Path | None = None
     device: str = "cpu"
+    tls: TlsSettings | None = None
 
     def __post_init__(self) -> None:
         _require(0 < self.port < 65536, f"--port must be 1 to 65535, not {self.port}")
@@ -53,7 +68,10 @@ class SenderSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverSettings:
-    """What `esc-tui receiver` does. With port 0 the system picks a free one."""
+    """What `esc-tui receiver` does. With port 0 the system picks a free one.
+
+    Beyond this machine it listens only with `tls`, or where `insecure` says that it may be without.
+    """
 
     host: str = "localhost"
     port: int = DEFAULT_PORT
@@ -66,6 +84,11 @@ class ReceiverSettings:
     grace_s: float = 30.0
     model_path: Path | None = None
     device: str = "cpu"
+    tls: TlsSettings | None = None
+    insecure: bool = False
+    intake: IntakeLimits = field(default_factory=IntakeLimits)
+    admission: AdmissionLimits | None = None
+    """None: what fits `max_connections`."""
 
     def __post_init__(self) -> None:
         _require(0 <= self.port < 65536, f"--port must be 0 to 65535, not {self.port}")

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
 from net.clock import SYSTEM_CLOCK, Clock
-from net.errors import ConnectionLost, HandshakeFailed
+from net.errors import ConnectionLost, HandshakeFailed, HandshakeLate
 from net.identity import Identity, fingerprint_of
 from net.text import printable
 from net.wire import Wire
@@ -141,11 +141,11 @@ class TlsSocket:
         while not self._handshake_step(deadline_s):
             left_s = deadline_s - self._clock.monotonic_s()
             if left_s <= 0:
-                raise HandshakeFailed("the peer did not finish the TLS handshake in time")
+                raise HandshakeLate("the peer did not finish the TLS handshake in time")
             try:
                 data = self._wire.recv(RECORD_BYTES, left_s)
             except TimeoutError as error:
-                raise HandshakeFailed("the peer did not finish the TLS handshake in time") from error
+                raise HandshakeLate("the peer did not finish the TLS handshake in time") from error
             except OSError as error:
                 raise ConnectionLost(f"the connection broke: {error.strerror or error}") from error
             if not data:

@@ -9,8 +9,9 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from net.clock import Clock
-from net.errors import ConnectError, ConnectionLost, ProtocolError, StreamRefused
+from net.errors import ConnectError, ConnectionLost, HandshakeLate, ProtocolError, StreamRefused
 from net.events import EventLog
+from net.guard import Guard, known_as
 from net.link import IDLE_TIMEOUT_S, Link
 from net.messages import Accept, End, Feedback, Hello, Ping, Pong, Refuse
 from net.meters import DurationMeter, RateMeter
@@ -19,11 +20,14 @@ from net.protocol import SenderProtocol
 from net.stats import LinkState
 from net.status import StreamStatus
 from net.window import SendWindow
-from net.wire import TcpSocket
+from net.wire import TcpSocket, Wire
 
 FIRST_BACKOFF_S = 0.1
 LONGEST_BACKOFF_S = 3.0
 ATTEMPT_TIMEOUT_S = 3.0
+HANDSHAKE_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 60.0
+"""Of a receiver over TLS, which may have to ask a person first."""
 
 Received: TypeAlias = Accept | Refuse | Feedback | Ping | Pong
 
@@ -63,7 +67,14 @@ class Uplink:
         self.send_durations = DurationMeter("send", clock)
         self.accepted = threading.Event()
         """Set when a receiver has accepted the stream for the first time."""
-        self.peer = f"{settings.host}:{settings.port}"
+        self.address = f"{settings.host}:{settings.port}"
+        self.peer = self.address
+        """Who the stream goes to, for people."""
+        self.secure = False
+        self.guard: Guard | None = None
+        """Makes the connections secure, where they should be."""
+        self._asked_s = 0.0
+        self._tcp: TcpSocket | None = None
         self._link: Link[Received] | None = None
         self._protocol: SenderProtocol | None = None
         self._lost: BaseException | None = None
@@ -87,9 +98,9 @@ class Uplink:
 
     def close(self) -> None:
         """Close the connection and wake whoever waits for it."""
-        link = self._link
-        if link is not None:
-            link.close()
+        for wire in (self._link, self._tcp):
+            if wire is not None:
+                wire.close()
         self._over.set()
 
     def _connect(self, hello: Hello) -> None:
@@ -97,13 +108,16 @@ class Uplink:
         timeout_s = self._settings.reconnect_timeout_s if again else self._settings.connect_timeout_s
         deadline_s = self._clock.monotonic_s() + timeout_s
         backoff_s = FIRST_BACKOFF_S
+        self._asked_s = 0.0
         while True:
             try:
                 self._open(hello, resume=again)
                 return
-            except (OSError, ConnectionLost) as error:
+            except (OSError, ConnectionLost, HandshakeLate, StreamRefused) as error:
                 self._check_stopped()
-                if self._clock.monotonic_s() + backoff_s > deadline_s:
+                if isinstance(error, StreamRefused) and not (again and error.code == "busy"):
+                    raise
+                if self._clock.monotonic_s() + backoff_s > deadline_s + self._asked_s:
                     raise self._gave_up(error, timeout_s, again) from error
             self._clock.wait(self._stopping, backoff_s)
             self._check_stopped()
@@ -112,42 +126,57 @@ class Uplink:
     def _gave_up(self, error: BaseException, timeout_s: float, again: bool) -> ConnectError | ConnectionLost:
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
         if again:
-            return ConnectionLost(f"the connection to {self.peer} was lost and did not come back in {timeout_s:g} s")
+            return ConnectionLost(f"the connection to {self.address} was lost and did not come back in {timeout_s:g} s")
         return ConnectError(
-            f"cannot connect to {self.peer} within {timeout_s:g} s ({reason}): is the receiver running there?"
+            f"cannot connect to {self.address} within {timeout_s:g} s ({reason}): is the receiver running there?"
         )
 
     def _open(self, hello: Hello, *, resume: bool) -> None:
         address = (self._settings.host, self._settings.port)
-        connection = socket.create_connection(address, timeout=ATTEMPT_TIMEOUT_S)
+        tcp = self._tcp = TcpSocket(socket.create_connection(address, timeout=ATTEMPT_TIMEOUT_S))
         protocol = SenderProtocol(_resuming(hello) if resume else hello)
-        link: Link[Received] = Link(
-            TcpSocket(connection),
-            protocol,
-            clock=self._clock,
-            sent=self.wire,
-            received=self.received,
-            rate_limit_bps=self._settings.rate_limit_bps,
-        )
-        self._link, self._protocol = link, protocol
+        wire: Wire = tcp
         try:
+            self._check_stopped()
+            if self.guard:
+                wire = self._secured(self.guard, tcp)
+            link: Link[Received] = Link(
+                wire,
+                protocol,
+                clock=self._clock,
+                sent=self.wire,
+                received=self.received,
+                rate_limit_bps=self._settings.rate_limit_bps,
+            )
+            self._link, self._protocol = link, protocol
             self._check_stopped()
             accept = self._handshake(link)
         except BaseException:
-            link.close()
+            wire.close()
             raise
-        self._begin(link, accept)
+        self.secure, self.peer = wire is not tcp, known_as(wire, link.peer)
+        self._begin(accept)
+
+    def _secured(self, guard: Guard, tcp: TcpSocket) -> Wire:
+        """Shake hands, and judge the receiver: the time that a person takes for that is not the receiver's."""
+        secured = guard.connect(tcp, HANDSHAKE_TIMEOUT_S)
+        asked_s = self._clock.monotonic_s()
+        guard.judge_receiver(secured, self.address)
+        self._asked_s += self._clock.monotonic_s() - asked_s
+        return secured
 
     def _handshake(self, link: Link[Received]) -> Accept:
         link.send(lambda: None)
-        answer, *self._early = link.receive(IDLE_TIMEOUT_S)
+        messages = link.receive(ANSWER_TIMEOUT_S if self.guard else IDLE_TIMEOUT_S)
+        if not messages:
+            raise ConnectionLost("the connection ended")
+        answer, *self._early = messages
         if isinstance(answer, Refuse):
             raise StreamRefused(answer.reason, answer.code)
         assert isinstance(answer, Accept)
         return answer
 
-    def _begin(self, link: Link[Received], accept: Accept) -> None:
-        self.peer = link.peer
+    def _begin(self, accept: Accept) -> None:
         self._lost, self._finished = None, False
         self._over.clear()
         self._window.in_flight_limit = accept.window_chunks

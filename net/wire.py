@@ -66,3 +66,12 @@ class TcpSocket:
         """The peer's host and port."""
         host, port = self._reader.getpeername()[:2]
         return str(host), int(port)
+
+
+def shown_address(wire: Wire) -> str:
+    """The peer's address, for people."""
+    try:
+        host, port = wire.getpeername()
+    except (OSError, ValueError):
+        return "a closed connection"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -145,3 +145,11 @@ def test_threads_do_not_lose_count() -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(visit_often, range(8)))
     assert admission.connections == 0
+
+
+def test_this_machine_never_waits(clock: FakeClock) -> None:
+    """A fault of one program here does not shut the door for the others."""
+    admission = Admission(AdmissionLimits(faults_forgiven=1), clock)
+    for _ in range(20):
+        let_in(admission, "127.0.0.1").report_fault()
+    let_in(admission, "127.0.0.1").leave()

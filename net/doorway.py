@@ -1,0 +1,106 @@
+"""The receiver's door: lets connections in, each with a downlink and its thread, or turns them away."""
+
+import selectors
+import socket
+import threading
+from collections.abc import Callable
+
+from net.admission import Admission, AdmissionLimits, Rejection, Visit
+from net.clock import Clock
+from net.dismissals import Dismissals
+from net.downlink import Downlink
+from net.events import EventLog
+
+CLOSE_DEADLINE_S = 2.0
+THREADS_A_CONNECTION = 2
+"""A connection that was dropped has its thread for a moment longer."""
+
+
+class Doorway:
+    """Used by the accepting thread alone. Connections that have said no HELLO yet make room for newer ones."""
+
+    def __init__(
+        self,
+        selector: selectors.BaseSelector,
+        limits: AdmissionLimits,
+        make_downlink: Callable[[socket.socket, Visit], Downlink],
+        *,
+        clock: Clock,
+        events: EventLog,
+        in_words: bool,
+    ) -> None:
+        self._admission = Admission(limits, clock)
+        self._make_downlink, self._events = make_downlink, events
+        self._in_words = in_words
+        self._dismissals = Dismissals(selector, clock, events)
+        self._downlinks: dict[threading.Thread, Downlink] = {}
+
+    def take(self, ready: socket.socket) -> None:
+        """Take a new connection from the listener that is ready, or read what somebody turned away says."""
+        if ready in self._dismissals:
+            self._dismissals.take_readable(ready)
+            return
+        try:
+            connection, address = ready.accept()
+        except OSError as error:
+            self._events.warning(f"a connection could not be taken: {error.strerror or error}")
+            return
+        self._admit(connection, str(address[0]))
+
+    def tend(self) -> None:
+        """Forget threads that have ended, and close what was turned away."""
+        self._forget_ended()
+        self._dismissals.tend()
+
+    def finish(self, reason: str) -> None:
+        """Have all senders stop."""
+        for downlink in self._downlinks.values():
+            downlink.finish(reason)
+
+    def close(self) -> None:
+        """Close all connections and wait for their threads."""
+        self._dismissals.close()
+        for thread, downlink in self._downlinks.items():
+            thread.join(CLOSE_DEADLINE_S)
+            downlink.close()
+            thread.join()
+        self._downlinks.clear()
+
+    def _admit(self, connection: socket.socket, host: str) -> None:
+        visit = self._admission.admit(host)
+        if isinstance(visit, Rejection) and visit.crowded and self._make_room(host):
+            visit = self._admission.admit(host)
+        self._forget_ended()
+        if isinstance(visit, Rejection):
+            self._dismissals.add(connection, visit.reason, in_words=self._in_words)
+        elif len(self._downlinks) >= THREADS_A_CONNECTION * self._admission.limits.max_connections:
+            visit.leave()
+            self._dismissals.add(connection, "too many connections come at once", in_words=self._in_words)
+        else:
+            self._start(connection, visit)
+
+    def _start(self, connection: socket.socket, visit: Visit) -> None:
+        try:
+            downlink = self._make_downlink(connection, visit)
+            thread = threading.Thread(target=downlink.run, name=f"receiver-{downlink.peer}")
+            thread.start()
+        except (OSError, RuntimeError) as error:  # no file descriptor, or no thread, is left
+            self._events.warning(f"a connection could not be served: {error}")
+            visit.leave()
+            connection.close()
+            return
+        self._downlinks[thread] = downlink
+
+    def _make_room(self, host: str) -> bool:
+        """Drop the oldest connection of the same address that has said no HELLO yet, or else any such."""
+        waiting = [each for each in self._downlinks.values() if each.waits_for_hello]
+        address = self._admission.counts_as(host)
+        same = [each for each in waiting if each.visit.address == address]
+        dropped = next(iter(same or waiting), None)
+        if dropped is not None:
+            dropped.close()
+            dropped.visit.leave()
+        return dropped is not None
+
+    def _forget_ended(self) -> None:
+        self._downlinks = {thread: each for thread, each in self._downlinks.items() if thread.is_alive()}
