@@ -61,9 +61,9 @@ class ChunkDecoder:
         audio = self._codec.decode(chunk.codes, samples=chunk.samples)
         return self._stitch(chunk.index, audio)
 
-    def push_silence(self, index: int, samples: int) -> Contribution:
-        """Put silence in place of a chunk that was lost or announced as silent."""
-        return self._stitch(index, np.zeros(samples, np.float32))
+    def push_silence(self, index: int, samples: int, noise: Audio | None = None) -> Contribution:
+        """Put silence, or `noise` of that length, in place of a chunk that was lost or announced as silent."""
+        return self._stitch(index, np.zeros(samples, np.float32) if noise is None else noise)
 
     def finish(self) -> Contribution:
         """Return the end of the last chunk, which belongs to that chunk's contribution."""

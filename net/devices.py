@@ -177,6 +177,10 @@ class AudioSystem:
             return self._module
 
 
+SYSTEM_AUDIO = AudioSystem()
+"""The machine's own; shared, so that nobody restarts PortAudio under another's open stream."""
+
+
 def _import_sounddevice() -> ModuleType:
     os.environ.setdefault("PULSE_LATENCY_MSEC", PULSE_LATENCY_MSEC)
     try:

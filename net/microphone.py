@@ -80,7 +80,6 @@ class MicrophoneSource:
         self._recorded_format = (0, 0)
         self._ring = FrameRing(1, 1)
         self._complained = ""
-        self._discard = False
         self._retry_s = self._delivered_s = 0.0
         self._frames_seen = self._reported_dropped = 0
         self._silence_s = self._latency_s = 0.0
@@ -102,9 +101,8 @@ class MicrophoneSource:
         while not stopping.is_set():
             yield from self._blocks_of_one_rate(stopping)
 
-    def delay(self, pause_s: float) -> None:  # noqa: ARG002 - a Source's signature
-        """Forget what was recorded during a pause."""
-        self._discard = True
+    def delay(self, pause_s: float) -> None:
+        """A microphone is read on during a pause: nothing is still to come."""
 
     def close(self) -> None:
         """Give the device back and close the recording; calling it twice does nothing."""
@@ -126,10 +124,6 @@ class MicrophoneSource:
                 return
             now_s = self._clock.epoch_s() - self._latency_s
             frames = self._take(clock, position, now_s, rate)
-            if self._discard:
-                self._discard, position, clock = False, 0, CaptureClock(rate)
-                resampler, given = Resampler(rate, self._model_rate), 0
-                continue
             if not len(frames):
                 continue
             self._record(frames)
@@ -147,8 +141,7 @@ class MicrophoneSource:
         if self._ring.dropped_frames > self._reported_dropped:
             lost = self._ring.dropped_frames - self._reported_dropped
             self._reported_dropped = self._ring.dropped_frames
-            if not self._discard:
-                self._events.warning(f"{lost * 1000 / rate:.0f} ms from the microphone were dropped: too busy to read")
+            self._events.warning(f"{lost * 1000 / rate:.0f} ms from the microphone were dropped: too busy to read")
         lag_s = clock.lag_s(position, now_s)
         if not len(frames) and lag_s > (SILENCE_LAG_S if self._silence_s else LAG_S):
             self._silence_s += lag_s

@@ -10,6 +10,7 @@ from codec.chunks import ChunkPlan
 from codec.errors import AudioFileError, ContainerError, UsageError
 from net.admission import AdmissionLimits, Visit
 from net.clock import SYSTEM_CLOCK, Clock
+from net.devices import SYSTEM_AUDIO, AudioSystem
 from net.doorway import Doorway
 from net.downlink import Downlink
 from net.events import EventLog
@@ -25,6 +26,7 @@ from net.refusal import Refusal
 from net.session import StreamSession
 from net.session_meters import HISTORY_CHUNKS
 from net.settings import ReceiverSettings
+from net.sinks.player import Player
 from net.stats import Event, LinkState, StreamStats
 from net.stream_files import FileChoices, StreamFiles
 
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 KEPT_SESSIONS = 32
 """Ended sessions that are still shown, and that a sender may still ask about."""
 TICK_S = 0.2
+JITTER_MS = 200.0
+LIVE_JITTER_MS = 80.0
+SHORT_CHUNK_S = 0.5
 
 
 class Receiver:
@@ -45,9 +50,13 @@ class Receiver:
         *,
         clock: Clock = SYSTEM_CLOCK,
         codec: "Codec | None" = None,
+        audio_system: AudioSystem = SYSTEM_AUDIO,
         questions: Questions | None = None,
     ) -> None:
         self._settings, self._clock, self._codec = settings, clock, codec
+        self._audio_system = audio_system
+        self._paused = self._muted = False
+        self._volume = 1.0
         self._events = EventLog(clock)
         self._pipeline = Pipeline("receiver", clock)
         self._process = ProcessMeter(clock)
@@ -107,7 +116,10 @@ class Receiver:
         self._events.info(f"listening on {settings.host}:{self.port}")
 
     def start(self) -> None:
-        """Serve. Raises what `listen` raises."""
+        """Serve. Raises what `listen` raises, and `AudioDeviceError` where there is no such output."""
+        playback = self._settings.playback
+        if playback is not None:
+            self._audio_system.find_output(playback.device)
         if not self._listeners:
             self.listen()
         self._pipeline.add_stage("accept", self._serve)
@@ -138,13 +150,22 @@ class Receiver:
         return self._pipeline.ended.wait(timeout_s)
 
     def set_paused(self, paused: bool) -> None:
-        """A receiver that plays nothing has nothing to pause."""
+        """Pause or resume playing; saving goes on. Live sound resumes with its newest."""
+        self._paused = paused
+        for session in self._all_sessions():
+            session.set_paused(paused)
 
     def set_muted(self, muted: bool) -> None:
-        """A receiver that plays nothing has nothing to mute."""
+        """Play silence, or sound again."""
+        self._muted = muted
+        for player in self._players():
+            player.set_muted(muted)
 
     def set_volume(self, volume: float) -> None:
-        """A receiver that plays nothing has no volume."""
+        """Set the playback volume, 0 to 2."""
+        self._volume = volume
+        for player in self._players():
+            player.set_volume(volume)
 
     def set_num_streams(self, num_streams: int) -> None:
         """The sender decides."""
@@ -156,6 +177,9 @@ class Receiver:
     def snapshots(self) -> tuple[StreamStats, ...]:
         """The streams that are served, and the last ones that have ended, oldest first."""
         return tuple(session.snapshot() for session in self._all_sessions())
+
+    def _players(self) -> list[Player]:
+        return [session.player for session in self._all_sessions() if session.player is not None]
 
     def _all_sessions(self) -> list[StreamSession]:
         with self._lock:
@@ -226,7 +250,9 @@ class Receiver:
         if self._pipeline.stopping.is_set() or self._stop_requested.is_set():
             return True
         sessions = self._all_sessions()
-        return self._settings.once and bool(sessions) and all(session.ended for session in sessions)
+        return (
+            self._settings.once and bool(sessions) and all(session.ended and session.played_out for session in sessions)
+        )
 
     def _tend_sessions(self) -> None:
         """End sessions whose sender stays away."""
@@ -246,6 +272,8 @@ class Receiver:
             while not session.wait(TICK_S):
                 if self._pipeline.stopping.is_set():
                     session.abort()
+        for player in self._players():
+            player.close()
 
     def _close_sockets(self) -> None:
         for each in (*self._listeners, *(self._wake_ends or ())):
@@ -290,6 +318,7 @@ class Receiver:
             events=self._events,
             process=self._process,
             window_chunks=self._settings.buffer_chunks + HISTORY_CHUNKS,
+            player=self._make_player(hello),
         )
         session.intake, session.sender_fingerprint = intake, downlink.fingerprint
         self._sessions[hello.stream_id] = session
@@ -298,6 +327,29 @@ class Receiver:
             self._links.pop(self._sessions.pop(stream_id), None)
         session.start()
         return session
+
+    def _make_player(self, hello: Hello) -> Player | None:
+        playback = self._settings.playback
+        if playback is None:
+            return None
+        target_ms = playback.jitter_ms
+        if target_ms is None:
+            short = hello.chunk_samples <= SHORT_CHUNK_S * hello.sample_rate
+            target_ms = LIVE_JITTER_MS if hello.live and short else JITTER_MS
+        player = Player(
+            self._audio_system,
+            playback.device,
+            hello.sample_rate,
+            live=hello.live,
+            target_ms=target_ms,
+            clock=self._clock,
+            events=self._events,
+            stream_id=hello.stream_id.hex(),
+        )
+        player.set_paused(self._paused)
+        player.set_muted(self._muted)
+        player.set_volume(self._volume)
+        return player
 
     def _open_files(self, hello: Hello, codec: "Codec") -> StreamFiles:
         settings = self._settings

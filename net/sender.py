@@ -3,6 +3,7 @@
 import secrets
 import socket
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codec.bitstream import pack_codes
@@ -11,10 +12,13 @@ from codec.container import EscHeader
 from codec.stored import header_for
 from codec.streaming import encode_chunk
 from net import messages
+from net.activity import ActivityDetector, noise_level_dbfs
 from net.clock import SYSTEM_CLOCK, Clock
+from net.devices import SYSTEM_AUDIO, AudioSystem
 from net.events import EventLog
 from net.guard import Guard
 from net.messages import End, Hello
+from net.microphone import MicrophoneSource
 from net.models import shared_codec
 from net.pipeline import Pipeline, PipelineStopped, StageQueue
 from net.questions import Questions
@@ -37,12 +41,12 @@ IN_FLIGHT_CHUNKS = 32
 
 
 class CapturedChunk:
-    """A chunk of sound and when its last sample was captured."""
+    """A chunk of sound, when its last sample was captured, and whether there is voice in it."""
 
-    __slots__ = ("captured_s", "chunk")
+    __slots__ = ("active", "captured_s", "chunk")
 
-    def __init__(self, chunk: Chunk, captured_s: float) -> None:
-        self.chunk, self.captured_s = chunk, captured_s
+    def __init__(self, chunk: Chunk, captured_s: float, *, active: bool) -> None:
+        self.chunk, self.captured_s, self.active = chunk, captured_s, active
 
 
 class Sender:
@@ -55,9 +59,11 @@ class Sender:
         clock: Clock = SYSTEM_CLOCK,
         codec: "Codec | None" = None,
         source: Source | None = None,
+        audio_system: AudioSystem = SYSTEM_AUDIO,
         questions: Questions | None = None,
     ) -> None:
         self._settings, self._clock = settings, clock
+        self._audio_system = audio_system
         self._codec, self._source = codec, source
         self._stored: StoredSource | None = None
         self._stream: EscHeader | None = None
@@ -67,8 +73,10 @@ class Sender:
         self._status = StreamStatus(clock)
         self._meters = SenderMeters(clock, SAMPLE_RATE, settings.plan)
         self._pipeline = Pipeline("sender", clock)
-        self._captured: StageQueue[CapturedChunk] = self._pipeline.add_queue("encode", settings.buffer_chunks)
-        self._window = SendWindow(settings.buffer_chunks, IN_FLIGHT_CHUNKS)
+        self._captured: StageQueue[CapturedChunk] = self._pipeline.add_queue(
+            "encode", settings.buffer_chunks, drop_oldest=settings.drop_when_behind
+        )
+        self._window = SendWindow(settings.buffer_chunks, IN_FLIGHT_CHUNKS, drop_oldest=settings.drop_when_behind)
         self._uplink = self._make_uplink()
         self._pipeline.on_abort(self._window.abort)
         self._pipeline.on_abort(self._uplink.close)
@@ -81,6 +89,8 @@ class Sender:
         for event in (self._running, self._stop_reading, self._uplink.accepted):
             self._pipeline.on_abort(event.set)
         self._muted = False
+        self._activity = ActivityDetector(SAMPLE_RATE)
+        self._active = False
         self._epoch_s = clock.epoch_s()
 
     @property
@@ -96,23 +106,40 @@ class Sender:
     def start(self) -> None:
         """Open the source and start.
 
-        Raises `AudioFileError` or `ContainerError` where it cannot be opened, `IdentityError` for an unusable key.
+        Raises `AudioFileError`, `ContainerError` or `AudioDeviceError` where it cannot be opened, `IdentityError` for an
+        unusable key.
         """
         settings = self._settings
         if settings.tls:
             self._uplink.guard = Guard(settings.tls, self._questions, self._clock)
             self._events.info(f"this sender's fingerprint is {self._uplink.guard.identity.fingerprint}")
-        if self._source is None and settings.input.suffix.lower() == ".esc":
-            self._open_stored()
+        if self._source is None and settings.input is not None and settings.input.suffix.lower() == ".esc":
+            self._open_stored(settings.input)
             self._pipeline.add_stage("read", self._read_codes)
         else:
             if self._source is None:
-                self._source = FileSource(settings.input, SAMPLE_RATE, self._clock, realtime=settings.realtime)
+                self._source = self._open_source()
             self._pipeline.add_stage("read", self._read_source)
             self._pipeline.add_stage("encode", self._encode_chunks)
         self._pipeline.add_stage("send", self._send_stream)
         self._events.info(f"connecting to {self._settings.host}:{self._settings.port}")
         self._pipeline.start()
+
+    def _open_source(self) -> Source:
+        settings = self._settings
+        if settings.input is not None:
+            return FileSource(settings.input, SAMPLE_RATE, self._clock, realtime=settings.realtime)
+        assert settings.microphone is not None
+        microphone = MicrophoneSource(
+            self._audio_system,
+            settings.microphone.device,
+            SAMPLE_RATE,
+            clock=self._clock,
+            events=self._events,
+            save_path=settings.microphone.save_path,
+        )
+        microphone.open()
+        return microphone
 
     def request_stop(self) -> None:
         """Stop reading; what was read is still sent."""
@@ -177,7 +204,7 @@ class Sender:
         return (
             self._meters.stats(
                 stream_id=self._stream_id.hex(),
-                source=source.name if source else self._settings.input.name,
+                source=source.name if source else "",
                 total_samples=source.total_samples if source else None,
                 stream=self._stream,
                 status=self._status,
@@ -231,9 +258,9 @@ class Sender:
         asked = self._settings.num_streams
         return min(asked, self._stream.num_streams) if self._stream else asked
 
-    def _open_stored(self) -> None:
+    def _open_stored(self, path: Path) -> None:
         settings = self._settings
-        self._stored = StoredSource(settings.input, self._clock, self._events, realtime=settings.realtime)
+        self._stored = StoredSource(path, self._clock, self._events, realtime=settings.realtime)
         self._stream = self._stored.header
         self._meters.plan = self._stream.plan
         self._num_streams = self._most_streams
@@ -263,14 +290,18 @@ class Sender:
     def _read_source(self) -> None:
         source = self._source
         assert source is not None
-        self._await_accept()
+        if not source.live:
+            self._await_accept()
         chunker = Chunker(self._settings.plan)
         captured_s = self._clock.epoch_s()
         try:
             for block in source.blocks(self._stop_reading):
+                if source.live and not self._is_wanted(block):
+                    continue
                 captured_s = block.captured_s
                 self._put_chunks(chunker.push(self._heard(block)), captured_s)
-                self._await_resume(source)
+                if not source.live:
+                    self._await_resume(source)
                 if self._stop_reading.is_set():
                     break
             self._put_chunks(chunker.finish(), captured_s)
@@ -305,6 +336,16 @@ class Sender:
             raise PipelineStopped
         self._meters.payload.start()
 
+    def _is_wanted(self, block: SourceBlock) -> bool:
+        """Live sound is measured, but not sent, while nobody listens yet or the sender pauses."""
+        if self._uplink.accepted.is_set():
+            self._meters.payload.start()
+            if self._running.is_set():
+                return True
+        self._meters.sound.push(block.audio)
+        self._meters.sound.speech = self._activity.push(block.audio)
+        return False
+
     def _await_resume(self, source: Source | StoredSource) -> None:
         if self._running.is_set():
             return
@@ -315,12 +356,18 @@ class Sender:
     def _heard(self, block: SourceBlock) -> Audio:
         audio = block.audio * 0 if self._muted else block.audio
         self._meters.count_sound(audio)
+        self._active |= self._activity.push(audio)
+        self._meters.sound.speech = self._activity.active
         return audio
 
     def _put_chunks(self, chunks: list[Chunk], captured_s: float) -> None:
+        """Queue chunks; `captured_s` is that of the newest sample, which may lie beyond a chunk's last."""
         for chunk in chunks:
             self._meters.count_read()
-            self._captured.put(CapturedChunk(chunk, captured_s))
+            beyond = self._meters.samples_read - self._settings.plan.start(chunk.index) - chunk.samples
+            self._captured.put(CapturedChunk(chunk, captured_s - beyond / SAMPLE_RATE, active=self._active))
+        if chunks:
+            self._active = self._activity.active
 
     def _encode_chunks(self) -> None:
         for captured in self._captured:
@@ -330,6 +377,8 @@ class Sender:
     def _encode(self, captured: CapturedChunk) -> messages.Chunk:
         codec = self._codec
         assert codec is not None
+        if self._settings.skip_silence and not captured.active:
+            return self._announce_silence(captured)
         with self._meters.encoding.time(captured.chunk.samples):
             coded = encode_chunk(codec, captured.chunk, self._num_streams)
         self._meters.count_encoded(captured.captured_s)
@@ -341,6 +390,18 @@ class Sender:
             silence_dbfs=None,
             capture_s=max(0.0, captured.captured_s - self._epoch_s),
             payload=pack_codes(coded.codes, codec.bits_per_code),
+        )
+
+    def _announce_silence(self, captured: CapturedChunk) -> messages.Chunk:
+        self._meters.count_encoded(captured.captured_s, silent=True)
+        return messages.Chunk(
+            index=captured.chunk.index,
+            samples=captured.chunk.samples,
+            num_streams=0,
+            tail=False,
+            silence_dbfs=noise_level_dbfs(captured.chunk.audio),
+            capture_s=max(0.0, captured.captured_s - self._epoch_s),
+            payload=b"",
         )
 
     def _send_stream(self) -> None:

@@ -7,6 +7,7 @@ from codec.bitstream import unpack_codes
 from codec.chunks import ChunkPlan
 from codec.errors import AudioFileError
 from codec.streaming import ChunkDecoder, CodedChunk, Contribution, code_frames
+from net.activity import comfort_noise
 from net.clock import Clock
 from net.errors import ConnectionLost, RemoteProtocolError
 from net.events import EventLog
@@ -15,6 +16,7 @@ from net.messages import Chunk, End, Feedback, Hello, Ping, Pong
 from net.meters import ProcessMeter
 from net.pipeline import Pipeline, StageQueue
 from net.session_meters import HISTORY_CHUNKS, SessionMeters
+from net.sinks.player import Player
 from net.stats import LinkState, StreamStats
 from net.status import StreamStatus
 from net.stream_files import StreamFiles
@@ -36,8 +38,10 @@ class StreamSession:
         events: EventLog,
         process: ProcessMeter,
         window_chunks: int,
+        player: Player | None = None,
     ) -> None:
         self.hello = hello
+        self.player = player
         self.stream_id = hello.stream_id.hex()
         self.plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples)
         self.status = StreamStatus(clock)
@@ -57,12 +61,16 @@ class StreamSession:
         self._lock = threading.Lock()
         self._end: End | None = None
         self._gave_up: ConnectionLost | None = None
+        self._last_chunk: Chunk | None = None
+        self._stitched_samples = files.start.samples
         self.next_index = max(0, files.start.chunks - HISTORY_CHUNKS)
         """The chunk that is expected next."""
         self.meters.go_on(files.start.chunks, files.start.samples)
 
     def start(self) -> None:
-        """Start decoding and saving."""
+        """Start decoding, saving and playing."""
+        if self.player is not None:
+            self.player.start()
         self._pipeline.start()
 
     def begin(self) -> None:
@@ -74,6 +82,11 @@ class StreamSession:
     def ended(self) -> bool:
         """Whether everything that came is decoded and saved, or the session failed."""
         return self._pipeline.ended.is_set()
+
+    @property
+    def played_out(self) -> bool:
+        """Whether nothing is left to play."""
+        return self.player is None or self.player.drained.is_set()
 
     @property
     def error(self) -> BaseException | None:
@@ -132,16 +145,28 @@ class StreamSession:
         self._to_decode.finish()
 
     def abort(self) -> None:
-        """End now, without decoding what waits."""
+        """End now, without decoding or playing what waits."""
         self._pipeline.abort()
+        if self.player is not None:
+            self.player.request_close()
 
     def join(self, timeout_s: float) -> tuple[str, ...]:
         """Wait for the stages; return the names of those still alive."""
-        return self._pipeline.join(timeout_s)
+        deadline_s = self._clock.monotonic_s() + timeout_s
+        alive = self._pipeline.join(timeout_s)
+        if self.player is not None:
+            alive += self.player.join(max(0.0, deadline_s - self._clock.monotonic_s()))
+        return alive
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until all is saved; tell whether it is."""
         return self._pipeline.ended.wait(timeout_s)
+
+    def set_paused(self, paused: bool) -> None:
+        """Pause or resume playing, where the stream is played."""
+        if self.player is not None:
+            self.player.set_paused(paused)
+            self.status.set_paused(paused)
 
     def take_pong(self, pong: Pong) -> None:
         """Take the answer to one of our pings."""
@@ -153,7 +178,7 @@ class StreamSession:
 
     def feedback(self) -> Feedback:
         """How this session stands, for its sender."""
-        return self.meters.feedback(self._to_decode.stats(), finished=self.complete)
+        return self.meters.feedback(self._to_decode.stats(), self.player, finished=self.complete)
 
     def snapshot(self) -> StreamStats:
         """The stream as of now."""
@@ -163,6 +188,7 @@ class StreamSession:
             peer=self.peer,
             secure=self.secure,
             queues=(self._to_decode.stats(), self._to_save.stats()),
+            player=self.player,
             files=tuple(map(str, self._files.paths)),
         )
 
@@ -180,8 +206,10 @@ class StreamSession:
         for chunk in self._to_decode:
             if self.hello.resume and not kept and self.meters.nothing_decoded:
                 expected = chunk.index  # another receiver has what comes before
+                self._stitched_samples = self.plan.start(chunk.index)
             expected = self._fill_gap(expected, chunk.index)
             contribution = self._decode(chunk)
+            self._last_chunk = chunk
             if self._files.codes:
                 self._files.codes.add(chunk)
             self.meters.count_decoded(chunk)
@@ -192,10 +220,13 @@ class StreamSession:
             self._fill_gap(expected, self._end.chunks)
         self._hand_on(self._decoder.finish())
         self._to_save.finish()
+        if self.player is not None:
+            self.player.finish()
 
     def _decode(self, chunk: Chunk) -> Contribution:
         if chunk.silence_dbfs is not None:
-            return self._decoder.push_silence(chunk.index, chunk.samples)
+            noise = comfort_noise(chunk.silence_dbfs, chunk.samples, seed=chunk.index)
+            return self._decoder.push_silence(chunk.index, chunk.samples, noise)
         codec = self._codec
         frames = code_frames(chunk.samples, chunk.tail)
         try:
@@ -221,7 +252,18 @@ class StreamSession:
 
     def _hand_on(self, contribution: Contribution) -> None:
         self.meters.count_stitched(contribution)
+        self._stitched_samples += len(contribution.audio)
+        if self.player is not None:
+            self.player.write(contribution.audio, contribution.index, self._captured_s())
         self._to_save.put(contribution)
+
+    def _captured_s(self) -> float | None:
+        """When the last stitched sample was captured, by this machine's clock; None until the clocks are compared."""
+        chunk, offset_s = self._last_chunk, self.meters.clock_offset_s
+        if chunk is None or offset_s is None:
+            return None
+        beyond = self.plan.start(chunk.index) + chunk.samples - self._stitched_samples
+        return self.hello.epoch_s + chunk.capture_s - offset_s - beyond / self.hello.sample_rate
 
     def _save_contributions(self) -> None:
         try:

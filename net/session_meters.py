@@ -8,8 +8,9 @@ from net.clock import Clock
 from net.clock_sync import ClockSync
 from net.messages import Chunk, Feedback, Hello, Pong
 from net.meters import CodecMeter, DurationMeter, ProcessMeter, RateMeter
+from net.sinks.player import Player
 from net.sound import SoundMeter
-from net.stats import QueueStats, ReceiverChunks, Role, StreamStats
+from net.stats import DurationStats, QueueStats, ReceiverChunks, Role, StreamStats
 from net.status import StreamStatus, eta_s
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class SessionMeters:
         self._hello, self._clock, self._process = hello, clock, process
         self._lock = threading.Lock()
         self._received = self._decoded = self._stitched = self._saved = self._lost = self._refused = self._silent = 0
-        self._saved_samples = self._reported_decoded = 0
+        self._saved_samples = self._reported_decoded = self._reported_heard = 0
         self._num_streams = hello.num_streams
         self._latencies = {name: DurationMeter(name, clock) for name in ("received", "decoded")}
         self._round_trip = DurationMeter("round trip", clock)
@@ -106,23 +107,26 @@ class SessionMeters:
         sample = self._clock_sync.add(pong, self._clock.epoch_s())
         self._round_trip.add(sample.round_trip_s)
 
-    def feedback(self, decode_queue: QueueStats, *, finished: bool) -> Feedback:
-        """How the stream stands, for its sender. Latencies are told once for each newly decoded chunk."""
+    def feedback(self, decode_queue: QueueStats, player: Player | None, *, finished: bool) -> Feedback:
+        """How the stream stands, for its sender. Latencies are told once for each newly decoded or heard chunk."""
+        played = player.played_chunks if player else 0
         with self._lock:
             fresh = self._decoded > self._reported_decoded
             self._reported_decoded = self._decoded
+            fresh_heard = played > self._reported_heard
+            self._reported_heard = played
             received, decoded, lost, saved = self._received, self._decoded, self._lost, self._saved
         return Feedback(
             received=received,
             decoded=decoded,
-            played=0,
+            played=played,
             acknowledged=saved if finished else self.acknowledged,
             lost=lost,
             queue_depth=decode_queue.depth,
             queue_capacity=decode_queue.capacity,
             decode_ms=self.decoding.latest_ms,
             decoded_latency_ms=self._latencies["decoded"].latest_ms if fresh else None,
-            heard_latency_ms=None,
+            heard_latency_ms=player.heard.latest_ms if player and fresh_heard else None,
             round_trip_ms=self._round_trip.latest_ms if fresh else None,
             clock_offset_ms=self._clock_offset_ms,
             finished=finished,
@@ -137,6 +141,7 @@ class SessionMeters:
         peer: str,
         secure: bool,
         queues: tuple[QueueStats, ...],
+        player: Player | None,
         files: tuple[str, ...],
     ) -> StreamStats:
         """Everything that is shown, as of now."""
@@ -168,27 +173,38 @@ class SessionMeters:
             payload=self.payload.stats(),
             wire=self.wire.stats(),
             queues=queues,
-            latencies=tuple(meter.stats() for meter in self._latencies.values()),
+            latencies=self._latency_stats(player),
             round_trip=self._round_trip.stats(),
             clock_offset_ms=self._clock_offset_ms,
-            chunks=self._chunks(),
+            chunks=self._chunks(player),
             codec=self.decoding.stats(),
             process=self._process.stats(),
             sound=self._sound.stats(),
+            playback=player.stats() if player else None,
             files=files,
         )
+
+    def _latency_stats(self, player: Player | None) -> tuple[DurationStats, ...]:
+        heard = (player.heard,) if player else ()
+        return tuple(meter.stats() for meter in (*self._latencies.values(), *heard))
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """The sender's clock minus ours, None until they were compared."""
+        return self._clock_sync.offset_s
 
     @property
     def _clock_offset_ms(self) -> float | None:
         offset_s = self._clock_sync.offset_s
         return None if offset_s is None else offset_s * 1000
 
-    def _chunks(self) -> ReceiverChunks:
+    def _chunks(self, player: Player | None) -> ReceiverChunks:
         with self._lock:
             return ReceiverChunks(
                 received=self._received,
                 decoded=self._decoded,
                 stitched=self._stitched,
+                played=player.played_chunks if player else 0,
                 saved=self._saved,
                 lost=self._lost,
                 refused=self._refused,

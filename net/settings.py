@@ -13,6 +13,7 @@ from net.intake import IntakeLimits
 
 DEFAULT_PORT = 8888
 MAX_STREAMS = 6
+MAX_JITTER_MS = 5000
 
 
 def _require(holds: bool, message: str) -> None:
@@ -33,10 +34,24 @@ class TlsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SenderSettings:
-    """What `esc-tui sender` does."""
+class MicrophoneSettings:
+    """Which input to record from (None: the default one), and the file or folder for the raw recording."""
 
-    input: Path
+    device: str | None = None
+    save_path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderSettings:
+    """What `esc-tui sender` does. The source is a file or a microphone.
+
+    With `drop_when_behind` full queues drop their oldest chunk, which keeps the rest timely; without, they wait.
+    """
+
+    input: Path | None = None
+    microphone: MicrophoneSettings | None = None
+    skip_silence: bool = False
+    drop_when_behind: bool = False
     host: str = "localhost"
     port: int = DEFAULT_PORT
     num_streams: int = 6
@@ -50,6 +65,10 @@ class SenderSettings:
     tls: TlsSettings | None = None
 
     def __post_init__(self) -> None:
+        _require(
+            (self.input is None) != (self.microphone is None),
+            "choose what to stream: either --input FILE or --microphone",
+        )
         _require(0 < self.port < 65536, f"--port must be 1 to 65535, not {self.port}")
         _require(
             1 <= self.num_streams <= MAX_STREAMS,
@@ -63,6 +82,21 @@ class SenderSettings:
         _require(
             self.connect_timeout_s >= 0,
             f"--connect-timeout must not be negative, not {self.connect_timeout_s}",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaybackSettings:
+    """Which output to play on (None: the default one), and how much sound the jitter buffer aims to hold."""
+
+    device: str | None = None
+    jitter_ms: float | None = None
+    """None: 80 ms for live speech in short chunks, 200 ms otherwise."""
+
+    def __post_init__(self) -> None:
+        _require(
+            self.jitter_ms is None or 0 <= self.jitter_ms <= MAX_JITTER_MS,
+            f"--jitter-ms must be 0 to {MAX_JITTER_MS}, not {self.jitter_ms}",
         )
 
 
@@ -82,6 +116,7 @@ class ReceiverSettings:
     once: bool = False
     buffer_chunks: int = 20
     grace_s: float = 30.0
+    playback: PlaybackSettings | None = None
     model_path: Path | None = None
     device: str = "cpu"
     tls: TlsSettings | None = None

@@ -25,9 +25,13 @@ class SourceBlock:
 class Source(Protocol):
     """Sound as it comes, at the model's rate."""
 
-    name: str
     live: bool
     """Whether sound is lost when it is not taken in time."""
+
+    @property
+    def name(self) -> str:
+        """What is streamed, for people."""
+        ...
 
     @property
     def total_samples(self) -> int | None:

@@ -17,6 +17,8 @@ from net.stats import PlaybackStats
 from net.varispeed import Varispeed
 
 TICK_S = 0.05
+END_S = 0.2
+"""Silence after the end, so that the device does not cut the last sound off."""
 RETRY_S = 1.0
 STALLED_S = 1.0
 HISTORY_SECONDS = 300
@@ -80,11 +82,20 @@ class Player:
         with self._lock:
             self._buffer.finish()
 
+    def request_close(self) -> None:
+        """Stop playing; returns at once."""
+        self._closing.set()
+
+    def join(self, timeout_s: float) -> tuple[str, ...]:
+        """Wait until the device is given back; return the thread's name if it is still alive."""
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+        return (self._thread.name,) if self._thread.is_alive() else ()
+
     def close(self) -> None:
         """Stop playing and give the device back; calling it twice does nothing."""
-        self._closing.set()
-        if self._thread.ident is not None and self._thread is not threading.current_thread():
-            self._thread.join(JOIN_S)
+        self.request_close()
+        self.join(JOIN_S)
 
     @property
     def played_chunks(self) -> int:
@@ -120,7 +131,7 @@ class Player:
                 drift_ppm=buffer.drift.drift_ppm,
                 skipped_ms=counts.skipped_samples * 1000 / self._rate,
                 silence_ms=counts.silence_samples * 1000 / self._rate,
-                connected=self._stream is not None,
+                connected=self._stream is not None or self.drained.is_set(),
             )
 
     # The device's thread calls this: it must be quick.
@@ -160,9 +171,9 @@ class Player:
                 if now_s >= second_s:
                     self._history.append(self._buffer.depth_ms)
                     second_s += 1.0
-                if self._buffer.drained and not self.drained.is_set():
-                    self._clock.wait(self._closing, self._output_latency_s())
-                    self.drained.set()
+                if self._buffer.drained:
+                    self._clock.wait(self._closing, self._output_latency_s() + END_S)
+                    return
         finally:
             self._close_stream()
             self.drained.set()

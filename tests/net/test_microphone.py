@@ -157,18 +157,6 @@ def test_a_device_that_comes_back_at_another_rate_goes_on(tmp_path: Path) -> Non
     assert soundfile.info(tmp_path / "take_2.wav").samplerate == 44100
 
 
-def test_what_was_said_in_a_pause_is_not_sent() -> None:
-    """After a pause the sound goes on with what is said now."""
-    studio = Studio()
-    studio.source.open()
-    studio.listen(0.5)
-    for _ in range(500):
-        studio.clock.wait(studio.stopping, 0.01)
-    studio.source.delay(5.0)
-    assert len(joined(studio.listen(0.5))) < 0.6 * RATE
-    assert "dropped" not in studio.texts()
-
-
 def test_an_absent_device_is_an_error_at_the_start() -> None:
     """Before anything is sent there is nothing to go on with."""
     with pytest.raises(AudioDeviceError, match="no audio input 'Studio'"):
