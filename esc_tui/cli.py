@@ -12,9 +12,10 @@ from esc_tui.errors import ExitCode, exit_code, tell
 from esc_tui.tty import in_terminal
 
 COMMANDS = {
-    "sender": "Stream a sound file to a receiver.",
-    "receiver": "Receive streams, decode and save them.",
+    "sender": "Stream a sound file or a microphone to a receiver.",
+    "receiver": "Receive streams, decode, save and play them.",
     "demo": "Show both ends of a link in one terminal, over a real loopback socket.",
+    "devices": "List microphones and speakers.",
     "compress": "Code sound files, and save the codes and what the codec makes of them.",
     "decompress": "Decode .esc files.",
     "info": "Tell what is in .esc files.",

@@ -17,6 +17,7 @@ from net.events import EventLog
 from net.guard import Guard
 from net.intake import Intake
 from net.listening import listen, only_loopback, resolve
+from net.live import LIVE_JITTER_MS
 from net.messages import Hello
 from net.meters import ProcessMeter
 from net.models import shared_codec
@@ -37,7 +38,6 @@ KEPT_SESSIONS = 32
 """Ended sessions that are still shown, and that a sender may still ask about."""
 TICK_S = 0.2
 JITTER_MS = 200.0
-LIVE_JITTER_MS = 80.0
 SHORT_CHUNK_S = 0.5
 
 

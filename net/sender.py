@@ -106,8 +106,8 @@ class Sender:
     def start(self) -> None:
         """Open the source and start.
 
-        Raises `AudioFileError`, `ContainerError` or `AudioDeviceError` where it cannot be opened, `IdentityError` for an
-        unusable key.
+        Raises `AudioFileError`, `ContainerError` or `AudioDeviceError` where it cannot be opened, `IdentityError`
+        for an unusable key.
         """
         settings = self._settings
         if settings.tls:

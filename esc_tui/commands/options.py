@@ -53,6 +53,24 @@ chunk_options = compose(
     click.option("--overlap-size", default=1600, show_default=True, help="Samples that neighbouring chunks share."),
 )
 
+chunk_ms_options = compose(
+    click.option("--chunk-ms", type=int, metavar="MS", help="Length of a chunk in ms, instead of --chunk-size."),
+    click.option("--overlap-ms", type=int, metavar="MS", help="Overlap in ms, instead of --overlap-size."),
+)
+
+microphone_options = compose(
+    click.option("--microphone", is_flag=True, help="Stream a microphone instead of a file."),
+    click.option("--mic-device", metavar="ID|NAME", help="Input to record from.  [default: the system's]"),
+    click.option(
+        "--mic-save-path", type=PathType, metavar="FILE|FOLDER", help="Save the raw recording, too, as 16-bit WAV."
+    ),
+    click.option("--list-devices", is_flag=True, help="List microphones and speakers, and end."),
+    click.option(
+        "--skip-silence", is_flag=True, help="Announce chunks without voice in a few bytes instead of coding."
+    ),
+    click.option("--live", is_flag=True, help="Lowest latency that this machine's speed allows; says what it chose."),
+)
+
 num_streams_option = click.option(
     "--num-streams", default=6, show_default=True, help="Streams to send, 1 to 6: each takes 1.5 kbps."
 )

@@ -1,4 +1,4 @@
-"""`esc-tui receiver`: receive streams, decode and save them."""
+"""`esc-tui receiver`: receive streams, decode, save and play them."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import click
 from esc_tui.commands.options import Display, address_options, display_options, model_options, save_path_option
 from esc_tui.errors import ExitCode
 from esc_tui.run import run_engines
-from net.settings import ReceiverSettings
+from net.settings import PlaybackSettings, ReceiverSettings
 
 
 @click.command("receiver")
@@ -20,6 +20,14 @@ from net.settings import ReceiverSettings
 @click.option("--buffer-size", default=20, show_default=True, help="Chunks that may wait between two stages.")
 @click.option(
     "--grace", default=30.0, show_default=True, help="Seconds that an interrupted stream is kept open for its sender."
+)
+@click.option("--play", is_flag=True, help="Play what is received while it is saved.")
+@click.option("--output-device", metavar="ID|NAME", help="Output to play on; implies --play.  [default: the system's]")
+@click.option(
+    "--jitter-ms",
+    type=float,
+    metavar="MS",
+    help="Sound to hold against jitter.  [default: 200; 80 for short live chunks]",
 )
 @model_options
 @display_options
@@ -34,6 +42,9 @@ def command(
     once: bool,
     buffer_size: int,
     grace: float,
+    play: bool,
+    output_device: str | None,
+    jitter_ms: float | None,
     model_path: Path | None,
     device: str,
     headless: bool,
@@ -41,7 +52,7 @@ def command(
     theme: str | None,
     refresh_hz: float,
 ) -> ExitCode:
-    """Receive streams, decode and save them.
+    """Receive streams, decode, save and play them.
 
     Serves several senders at once, each with files of its own, until it is stopped.
     """
@@ -55,6 +66,7 @@ def command(
         once=once,
         buffer_chunks=buffer_size,
         grace_s=grace,
+        playback=PlaybackSettings(device=output_device, jitter_ms=jitter_ms) if play or output_device else None,
         model_path=model_path,
         device=device,
     )

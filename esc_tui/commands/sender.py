@@ -1,31 +1,38 @@
-"""`esc-tui sender`: stream a sound file to a receiver."""
+"""`esc-tui sender`: stream a sound file or a microphone to a receiver."""
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from codec.chunks import ChunkPlan
+from esc_tui.commands.devices import list_devices as print_devices
 from esc_tui.commands.options import (
     Display,
     PathType,
     address_options,
+    chunk_ms_options,
     chunk_options,
     display_options,
+    microphone_options,
     model_options,
     num_streams_option,
 )
 from esc_tui.errors import ExitCode
 from esc_tui.run import run_engines
-from net.settings import SenderSettings
+from net.settings import MicrophoneSettings, SenderSettings
+
+SAMPLES_PER_MS = 16
 
 
 @click.command("sender")
-@click.option(
-    "--input", "input_path", type=PathType, required=True, metavar="FILE", help="The sound or .esc file to stream."
-)
+@click.option("--input", "input_path", type=PathType, metavar="FILE", help="The sound or .esc file to stream.")
+@microphone_options
 @address_options
 @num_streams_option
 @chunk_options
+@chunk_ms_options
 @click.option("--realtime", is_flag=True, help="Send at the pace of speech instead of as fast as possible.")
 @click.option("--buffer-size", default=10, show_default=True, help="Chunks that may wait between two stages.")
 @click.option("--rate-limit-bps", type=int, metavar="BPS", help="Send at most so many bits a second.")
@@ -34,12 +41,20 @@ from net.settings import SenderSettings
 @display_options
 def command(
     *,
-    input_path: Path,
+    input_path: Path | None,
+    microphone: bool,
+    mic_device: str | None,
+    mic_save_path: Path | None,
+    list_devices: bool,
+    skip_silence: bool,
+    live: bool,
     host: str,
     port: int,
     num_streams: int,
     chunk_size: int,
     overlap_size: int,
+    chunk_ms: int | None,
+    overlap_ms: int | None,
     realtime: bool,
     buffer_size: int,
     rate_limit_bps: int | None,
@@ -51,24 +66,46 @@ def command(
     theme: str | None,
     refresh_hz: float,
 ) -> ExitCode:
-    """Stream a sound file to a receiver.
+    """Stream a sound file or a microphone to a receiver.
 
     Any sampling rate, channel count and format that libsndfile reads, or an .esc file, whose codes are sent as they
     are; the sender waits for its receiver, and resumes after a broken connection.
     """
+    if list_devices:
+        print_devices(as_json=as_json)
+        return ExitCode.DONE
+    chunk_samples = chunk_size if chunk_ms is None else chunk_ms * SAMPLES_PER_MS
+    overlap_samples = overlap_size if overlap_ms is None else overlap_ms * SAMPLES_PER_MS
+    plan = ChunkPlan(chunk_samples, overlap_samples)
+    recording = MicrophoneSettings(device=mic_device, save_path=mic_save_path)
     settings = SenderSettings(
         input=input_path,
+        microphone=recording if microphone or mic_device or mic_save_path else None,
+        skip_silence=skip_silence,
+        drop_when_behind=live or input_path is None,
         host=host,
         port=port,
         num_streams=num_streams,
-        plan=ChunkPlan(chunk_size, overlap_size),
-        realtime=realtime,
+        plan=plan,
+        realtime=realtime or live,
         buffer_chunks=buffer_size,
         rate_limit_bps=rate_limit_bps,
         connect_timeout_s=connect_timeout,
         model_path=model_path,
         device=device,
     )
+    if live:
+        settings = _live_settings(settings)
     from net.sender import Sender  # noqa: PLC0415 - not needed to show the help
 
     return run_engines([Sender(settings)], Display(headless, as_json, theme, refresh_hz), "sender")
+
+
+def _live_settings(settings: SenderSettings) -> SenderSettings:
+    """Measure this machine with the model, choose, and say what was chosen."""
+    from net.live import LIVE_BUFFER_CHUNKS, plan_live  # noqa: PLC0415 - not needed to show the help
+    from net.models import shared_codec  # noqa: PLC0415 - likewise
+
+    chosen = plan_live(shared_codec(settings.model_path, settings.device), settings.num_streams)
+    print(f"esc-tui: {chosen.describe()}", file=sys.stderr)
+    return replace(settings, plan=chosen.plan, buffer_chunks=LIVE_BUFFER_CHUNKS)
