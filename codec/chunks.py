@@ -74,13 +74,16 @@ class Chunk:
 
 
 class Chunker:
-    """Cuts sound that arrives in blocks of any length into the chunks of a plan, holding at most one chunk."""
+    """Cuts sound that arrives in blocks of any length into the chunks of a plan, holding at most one chunk.
 
-    def __init__(self, plan: ChunkPlan) -> None:
+    With `first_index` the sound begins where that chunk does.
+    """
+
+    def __init__(self, plan: ChunkPlan, first_index: int = 0) -> None:
         self._plan = plan
         self._buffer = np.zeros(plan.chunk_samples, np.float32)
         self._filled = 0
-        self._next_index = 0
+        self._next_index = first_index
 
     def push(self, block: Audio) -> list[Chunk]:
         """Take more sound and return the chunks that it completes."""

@@ -101,6 +101,9 @@ class MicrophoneSource:
         while not stopping.is_set():
             yield from self._blocks_of_one_rate(stopping)
 
+    def skip(self, samples: int) -> None:
+        """What was spoken cannot be spoken again: nothing is skipped."""
+
     def delay(self, pause_s: float) -> None:
         """A microphone is read on during a pause: nothing is still to come."""
 

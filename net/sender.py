@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from codec.bitstream import pack_codes
 from codec.chunks import Audio, Chunk, Chunker
 from codec.container import EscHeader
+from codec.errors import UsageError
 from codec.stored import header_for
 from codec.streaming import encode_chunk
 from net import messages
@@ -28,6 +29,7 @@ from net.sources import FileSource, Source, SourceBlock
 from net.stats import Event, LinkState, StreamStats
 from net.status import StreamStatus
 from net.stored import StoredSource, outgoing_chunk
+from net.stream_memory import StreamMemory
 from net.uplink import Uplink, UplinkSettings
 from net.window import SendWindow
 
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from codec import Codec
 
 SAMPLE_RATE = 16000
-RECONNECT_TIMEOUT_S = 30.0
 IN_FLIGHT_CHUNKS = 32
 """Unacknowledged chunks before the receiver says how many it allows."""
 
@@ -68,6 +69,7 @@ class Sender:
         self._stored: StoredSource | None = None
         self._stream: EscHeader | None = None
         """What holds for the whole stream, once it is known: from the model, or from the file of codes."""
+        self._memory = StreamMemory(settings.state_folder, settings) if settings.state_folder else None
         self._stream_id = secrets.token_bytes(16)
         self._events = EventLog(clock)
         self._status = StreamStatus(clock)
@@ -110,6 +112,8 @@ class Sender:
         for an unusable key.
         """
         settings = self._settings
+        if settings.resume:
+            self._stream_id = self._recall()
         if settings.tls:
             self._uplink.guard = Guard(settings.tls, self._questions, self._clock)
             self._events.info(f"this sender's fingerprint is {self._uplink.guard.identity.fingerprint}")
@@ -124,6 +128,15 @@ class Sender:
         self._pipeline.add_stage("send", self._send_stream)
         self._events.info(f"connecting to {self._settings.host}:{self._settings.port}")
         self._pipeline.start()
+
+    def _recall(self) -> bytes:
+        stream_id = self._memory.recall() if self._memory else None
+        if stream_id is None:
+            raise UsageError(
+                f"no unfinished stream of {self._settings.input} to {self._settings.host}:{self._settings.port} with "
+                "these options is known: leave out --resume to begin it"
+            )
+        return stream_id
 
     def _open_source(self) -> Source:
         settings = self._settings
@@ -236,7 +249,7 @@ class Sender:
                 host=settings.host,
                 port=settings.port,
                 connect_timeout_s=settings.connect_timeout_s,
-                reconnect_timeout_s=RECONNECT_TIMEOUT_S,
+                reconnect_timeout_s=settings.reconnect_timeout_s,
                 rate_limit_bps=settings.rate_limit_bps,
             ),
             self._window,
@@ -268,7 +281,7 @@ class Sender:
     def _hello(self, stream: EscHeader, source: Source | StoredSource) -> Hello:
         return Hello(
             stream_id=self._stream_id,
-            resume=False,
+            resume=self._settings.resume,
             fingerprint=stream.fingerprint,
             model=stream.model,
             sample_rate=stream.sample_rate,
@@ -292,7 +305,7 @@ class Sender:
         assert source is not None
         if not source.live:
             self._await_accept()
-        chunker = Chunker(self._settings.plan)
+        chunker = self._begin_chunks(source)
         captured_s = self._clock.epoch_s()
         try:
             for block in source.blocks(self._stop_reading):
@@ -309,6 +322,14 @@ class Sender:
         finally:
             source.close()
 
+    def _begin_chunks(self, source: Source) -> Chunker:
+        """Start at the beginning, or where the receiver has to go on with an earlier sender's stream."""
+        plan, first = self._settings.plan, self._uplink.first_chunk
+        if first:
+            source.skip(plan.start(first))
+            self._meters.count_skipped(first, plan.start(first))
+        return Chunker(plan, first)
+
     def _read_codes(self) -> None:
         """Hand stored codes on as they are: there is nothing to encode."""
         source, stream = self._stored, self._stream
@@ -316,7 +337,7 @@ class Sender:
         assert stream is not None
         self._await_accept()
         try:
-            for captured in source.chunks(self._stop_reading):
+            for captured in source.chunks(self._stop_reading, self._uplink.first_chunk):
                 chunk = outgoing_chunk(
                     captured, stream, num_streams=self._num_streams, muted=self._muted, epoch_s=self._epoch_s
                 )
@@ -411,7 +432,11 @@ class Sender:
             if self._codec is None:
                 self._codec = shared_codec(settings.model_path, settings.device)
             self._stream = header_for(self._codec, settings.num_streams, settings.plan)
+        if self._memory and not source.live:
+            self._memory.remember(self._stream_id)
         self._uplink.run(self._hello(self._stream, source), self._end)
+        if self._memory:
+            self._memory.forget()
 
     def _end(self) -> End:
         return End(

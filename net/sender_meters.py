@@ -48,6 +48,11 @@ class SenderMeters:
         with self._lock:
             self._samples += len(audio)
 
+    def count_skipped(self, chunks: int, samples: int) -> None:
+        """Take that the receiver has the beginning from an earlier sender."""
+        with self._lock:
+            self._read, self._samples = chunks, samples
+
     def count_read(self) -> None:
         """Count a chunk that was read."""
         with self._lock:

@@ -60,6 +60,10 @@ class SenderSettings:
     buffer_chunks: int = 10
     rate_limit_bps: int | None = None
     connect_timeout_s: float = 10.0
+    reconnect_timeout_s: float = 30.0
+    resume: bool = False
+    state_folder: Path | None = None
+    """Where the identities of unfinished file streams are remembered; None: nowhere."""
     model_path: Path | None = None
     device: str = "cpu"
     tls: TlsSettings | None = None
@@ -68,6 +72,10 @@ class SenderSettings:
         _require(
             (self.input is None) != (self.microphone is None),
             "choose what to stream: either --input FILE or --microphone",
+        )
+        _require(
+            not self.resume or self.input is not None,
+            "only a file can be resumed: give --input with --resume",
         )
         _require(0 < self.port < 65536, f"--port must be 1 to 65535, not {self.port}")
         _require(
@@ -82,6 +90,10 @@ class SenderSettings:
         _require(
             self.connect_timeout_s >= 0,
             f"--connect-timeout must not be negative, not {self.connect_timeout_s}",
+        )
+        _require(
+            self.reconnect_timeout_s >= 0,
+            f"--reconnect-timeout must not be negative, not {self.reconnect_timeout_s}",
         )
 
 

@@ -42,6 +42,10 @@ class Source(Protocol):
         """Blocks until the sound ends or `stopping` is set."""
         ...
 
+    def skip(self, samples: int) -> None:
+        """Begin so many samples later; call before `blocks`."""
+        ...
+
     def delay(self, pause_s: float) -> None:
         """Shift what is still to come by a pause, where the source paces itself."""
         ...
@@ -61,6 +65,7 @@ class FileSource:
         self._rate = sample_rate
         self._clock = clock
         self._pacer = RealTimePacer(sample_rate, clock) if realtime else None
+        self._skipped = 0
         self.name = self._reader.name
 
     @property
@@ -79,6 +84,10 @@ class FileSource:
                 return
             yield SourceBlock(audio, self._clock.epoch_s())
 
+    def skip(self, samples: int) -> None:
+        """Begin so many samples later; call before `blocks`."""
+        self._skipped = samples
+
     def delay(self, pause_s: float) -> None:
         """Shift what is still to come by a pause."""
         if self._pacer:
@@ -90,6 +99,8 @@ class FileSource:
 
     def _tenths(self) -> Iterator[Audio]:
         size = self._rate // BLOCKS_PER_SECOND
-        for block in self._reader.blocks():
+        to_skip = self._skipped
+        for whole in self._reader.blocks():
+            block, to_skip = whole[to_skip:], max(0, to_skip - len(whole))
             for start in range(0, len(block), size):
                 yield block[start : start + size]

@@ -55,12 +55,12 @@ class StoredSource:
         """Chunks of the plan, missing ones included."""
         return self._reader.chunk_count
 
-    def chunks(self, stopping: threading.Event) -> Iterator[CapturedCodes]:
+    def chunks(self, stopping: threading.Event, first: int = 0) -> Iterator[CapturedCodes]:
         """Chunks until the file ends or `stopping` is set; missing and damaged ones are left out, the latter told."""
-        for index in range(self.chunk_count):
+        for index in range(first, self.chunk_count):
             end = self.header.plan.start(index) + self.header.samples_of(index, self.total_samples)
             if self._pacer:
-                self._pacer.wait_for(end, stopping)
+                self._pacer.wait_for(end - self.header.plan.start(first), stopping)
             if stopping.is_set():
                 return
             try:

@@ -67,6 +67,8 @@ class Uplink:
         self.send_durations = DurationMeter("send", clock)
         self.accepted = threading.Event()
         """Set when a receiver has accepted the stream for the first time."""
+        self.first_chunk = 0
+        """Where the first receiver that accepted wants the stream to begin."""
         self.address = f"{settings.host}:{settings.port}"
         self.peer = self.address
         """Who the stream goes to, for people."""
@@ -186,6 +188,8 @@ class Uplink:
             f"{verb} by {accept.receiver or 'the receiver'} at {self.peer}, from chunk {accept.next_chunk}"
         )
         self._status.set(LinkState.STREAMING)
+        if not self.accepted.is_set():
+            self.first_chunk = accept.next_chunk
         self.accepted.set()
 
     def _carry(self, end: Callable[[], End]) -> None:

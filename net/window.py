@@ -74,11 +74,12 @@ class SendWindow:
             return Outgoing(chunk, resent)
 
     def acknowledge(self, next_index: int) -> None:
-        """Forget sent chunks below `next_index`."""
+        """Forget chunks below `next_index`: sent ones, and those that a rewind has put back."""
         with self._changed:
-            while self._unacknowledged and self._unacknowledged[0].index < next_index:
-                self._unacknowledged.popleft()
-                self.acknowledged += 1
+            for chunks in (self._unacknowledged, self._waiting):
+                while chunks and chunks[0].index < next_index:
+                    chunks.popleft()
+                    self.acknowledged += 1
             self._changed.notify_all()
 
     def rewind(self, next_index: int) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+from platformdirs import user_state_path
 
 from codec.chunks import ChunkPlan
 from esc_tui.commands.devices import list_devices as print_devices
@@ -37,6 +38,10 @@ SAMPLES_PER_MS = 16
 @click.option("--buffer-size", default=10, show_default=True, help="Chunks that may wait between two stages.")
 @click.option("--rate-limit-bps", type=int, metavar="BPS", help="Send at most so many bits a second.")
 @click.option("--connect-timeout", default=10.0, show_default=True, help="Seconds to wait for the receiver.")
+@click.option(
+    "--reconnect-timeout", default=30.0, show_default=True, help="Seconds to try to restore a broken connection."
+)
+@click.option("--resume", is_flag=True, help="Go on with a file stream that an earlier sender did not finish.")
 @model_options
 @display_options
 def command(
@@ -59,6 +64,8 @@ def command(
     buffer_size: int,
     rate_limit_bps: int | None,
     connect_timeout: float,
+    reconnect_timeout: float,
+    resume: bool,
     model_path: Path | None,
     device: str,
     headless: bool,
@@ -91,6 +98,9 @@ def command(
         buffer_chunks=buffer_size,
         rate_limit_bps=rate_limit_bps,
         connect_timeout_s=connect_timeout,
+        reconnect_timeout_s=reconnect_timeout,
+        resume=resume,
+        state_folder=user_state_path("esc-tui"),
         model_path=model_path,
         device=device,
     )

@@ -4,15 +4,20 @@ import contextlib
 import socket
 import struct
 import threading
+from collections.abc import Iterable
 
 DEADLINE_S = 30.0
 
 
 class Cutter:
-    """A proxy on loopback whose connections can be cut, and whose target can go away and come back elsewhere."""
+    """A proxy on loopback whose connections can be cut, and whose target can go away and come back elsewhere.
 
-    def __init__(self, target_port: int | None) -> None:
+    With `limits`, each new connection is cut after so many bytes from the client; those beyond the last are not.
+    """
+
+    def __init__(self, target_port: int | None, limits: Iterable[int] = ()) -> None:
         self.target_port = target_port
+        self._limits = iter(limits)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
@@ -32,8 +37,8 @@ class Cutter:
     def cut(self) -> None:
         """Reset all connections."""
         for end in self._sockets:
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             with contextlib.suppress(OSError):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
         self._sockets.clear()
@@ -49,15 +54,19 @@ class Cutter:
                 continue
             far = socket.create_connection(("127.0.0.1", self.target_port))
             self._sockets += [near, far]
-            for source, sink in ((near, far), (far, near)):
-                thread = threading.Thread(target=self._pump, args=(source, sink), name="cutter-pump")
+            limit = next(self._limits, None)
+            for source, sink, most in ((near, far, limit), (far, near, None)):
+                thread = threading.Thread(target=self._pump, args=(source, sink, most), name="cutter-pump")
                 self._threads.append(thread)
                 thread.start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(4096):
+    def _pump(self, source: socket.socket, sink: socket.socket, limit: int | None) -> None:
+        with contextlib.suppress(OSError):
+            while limit != 0 and (data := source.recv(4096 if limit is None else min(4096, limit))):
                 sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
+                limit = None if limit is None else limit - len(data)
+            sink.shutdown(socket.SHUT_RDWR)
+            source.shutdown(socket.SHUT_RDWR)
+        if limit is not None:
+            source.close()
+            sink.close()

@@ -13,6 +13,7 @@ from codec.chunks import Audio, Chunker, ChunkPlan
 from codec.inference import Codec
 from codec.streaming import ChunkDecoder, encode_chunk
 from codec.wav import to_pcm16
+from net.clock import SYSTEM_CLOCK, Clock
 from net.engine import Engine
 from net.receiver import Receiver
 from net.sender import Sender
@@ -65,6 +66,6 @@ def make_receiver(folder: Path, codec: Codec, **changes: object) -> Receiver:
     return receiver
 
 
-def make_sender(path: Path, port: int, codec: Codec, **changes: object) -> Sender:
+def make_sender(path: Path, port: int, codec: Codec, clock: Clock = SYSTEM_CLOCK, **changes: object) -> Sender:
     settings = SenderSettings(input=path, host="127.0.0.1", port=port, plan=PLAN)
-    return Sender(replace(settings, **changes), codec=codec)  # type: ignore[arg-type]
+    return Sender(replace(settings, **changes), codec=codec, clock=clock)  # type: ignore[arg-type]

@@ -102,3 +102,16 @@ def test_the_end_is_announced_again_after_a_rewind() -> None:
     assert [taken(window), taken(window)] == [0, None]
     window.rewind(1)
     assert window.take() == Outgoing(None)
+
+
+def test_what_a_rewind_has_put_back_can_still_be_acknowledged() -> None:
+    """A connection that breaks before anything is sent again must not send what the next receiver has."""
+    window = SendWindow(10, 10)
+    for index in range(3):
+        window.put(chunk(index))
+        window.take()
+    window.rewind(0)
+    window.interrupt()
+    window.rewind(2)
+    assert taken(window) == 2
+    assert window.acknowledged == 2
