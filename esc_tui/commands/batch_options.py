@@ -13,6 +13,7 @@ from esc_tui.commands.options import PathType, compose, save_path_option
 from esc_tui.errors import ExitCode
 
 if TYPE_CHECKING:
+    from codec import Codec
     from esc_tui.batch import Job
 
 batch_options = compose(
@@ -48,14 +49,21 @@ def worker_count(jobs: int | None, files: int) -> int:
     return max(1, min(jobs or _cores(), files))
 
 
-def run_jobs(jobs: "Sequence[Job]", workers: int, *, json: bool) -> ExitCode:
-    """Work through the jobs, the cores shared out among the workers."""
+def shared_cores_codec(model_path: Path | None, device: str, workers: int) -> "Codec":
+    """Load a model for so many workers, among which the cores are shared out."""
     import torch  # noqa: PLC0415 - importing torch takes seconds
 
-    from esc_tui.batch import Batch  # noqa: PLC0415 - likewise
-    from esc_tui.batch_output import run_batch  # noqa: PLC0415 - likewise
+    from net.models import shared_codec  # noqa: PLC0415 - likewise
 
     torch.set_num_threads(max(1, _cores() // workers))
+    return shared_codec(model_path, device)
+
+
+def run_jobs(jobs: "Sequence[Job]", workers: int, *, json: bool) -> ExitCode:
+    """Work through the jobs and show how they go."""
+    from esc_tui.batch import Batch  # noqa: PLC0415 - not needed to show the help
+    from esc_tui.batch_output import run_batch  # noqa: PLC0415 - likewise
+
     return run_batch(Batch(jobs, workers), json=json)
 
 

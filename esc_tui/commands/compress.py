@@ -16,6 +16,7 @@ from esc_tui.commands.batch_options import (
     inputs_argument,
     named_inputs,
     run_jobs,
+    shared_cores_codec,
     worker_count,
 )
 from esc_tui.commands.options import PathType, chunk_options, model_options, num_streams_option
@@ -23,7 +24,6 @@ from esc_tui.errors import ExitCode
 from esc_tui.inputs import CODES_SUFFIXES, SOUND_SUFFIXES, Input, find_inputs
 
 if TYPE_CHECKING:
-    from codec.file_coding import Coding
     from esc_tui.batch import Job
     from esc_tui.jobs import Results
 
@@ -87,7 +87,8 @@ def command(
     paths = named_inputs(inputs, more_inputs)
     plan = _plan(chunk_size, overlap_size, Stitching(stitching)) if streaming else None
     from codec.file_coding import Coding  # noqa: PLC0415 - not needed to show the help
-    from esc_tui.jobs import Results  # noqa: PLC0415 - likewise
+    from codec.stored import header_for  # noqa: PLC0415 - likewise
+    from esc_tui.jobs import CompressJob, Results  # noqa: PLC0415 - likewise
 
     results = Results(
         save_path=save_path,
@@ -98,13 +99,21 @@ def command(
     )
     if to_streams is not None:
         sources = find_inputs(paths, CODES_SUFFIXES, save_path)
+        workers = worker_count(jobs, len(sources))
         work = _thinning(sources, results, to_streams)
     else:
         _check(paths, results, metrics=metrics)
         sources = find_inputs(paths, SOUND_SUFFIXES, save_path)
+        workers = worker_count(jobs, len(sources))
         coding = Coding(num_streams=num_streams, plan=plan, stitching=Stitching(stitching) if streaming else None)
-        work = _coding(sources, coding, results, (model_path, device), mix=channels == "mix", metrics=metrics)
-    return run_jobs(work, worker_count(jobs, len(sources)), json=as_json)
+        codec = shared_cores_codec(model_path, device, workers)
+        header_for(
+            codec, coding.num_streams, coding.plan, coding.stitching
+        )  # what no file can be coded with ends it here
+        work = [
+            CompressJob(source, codec, coding, results, mix=channels == "mix", metrics=metrics) for source in sources
+        ]
+    return run_jobs(work, workers, json=as_json)
 
 
 def _plan(chunk_size: int, overlap_size: int, stitching: Stitching) -> ChunkPlan:
@@ -123,24 +132,6 @@ def _check(paths: Sequence[Path], results: "Results", *, metrics: bool) -> None:
 
         if not metrics_available():
             raise UsageError("--metrics needs two more packages: run pip install 'esc-tui[metrics]'")
-
-
-def _coding(
-    sources: Sequence[Input],
-    coding: "Coding",
-    results: "Results",
-    model: tuple[Path | None, str],
-    *,
-    mix: bool,
-    metrics: bool,
-) -> "list[Job]":
-    from codec.stored import header_for  # noqa: PLC0415 - not needed to show the help
-    from esc_tui.jobs import CompressJob  # noqa: PLC0415 - likewise
-    from net.models import shared_codec  # noqa: PLC0415 - likewise
-
-    codec = shared_codec(*model)
-    header_for(codec, coding.num_streams, coding.plan, coding.stitching)
-    return [CompressJob(source, codec, coding, results, mix=mix, metrics=metrics) for source in sources]
 
 
 def _thinning(sources: Sequence[Input], results: "Results", num_streams: int) -> "list[Job]":

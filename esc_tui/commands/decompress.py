@@ -11,6 +11,7 @@ from esc_tui.commands.batch_options import (
     inputs_argument,
     named_inputs,
     run_jobs,
+    shared_cores_codec,
     worker_count,
 )
 from esc_tui.commands.options import model_options
@@ -45,12 +46,12 @@ def command(
     """
     sources = find_inputs(named_inputs(inputs), CODES_SUFFIXES, save_path)
     from esc_tui.jobs import DecompressJob, Results  # noqa: PLC0415 - not needed to show the help
-    from net.models import shared_codec  # noqa: PLC0415 - likewise
 
-    codec = shared_codec(model_path, device)
+    workers = worker_count(jobs, len(sources))
+    codec = shared_cores_codec(model_path, device, workers)
     results = Results(save_path=save_path, codes=False, audio_format=SoundFormat(audio_format), overwrite=overwrite)
     work = [
         DecompressJob(source, codec, results, num_streams=num_streams, ignore_errors=ignore_errors)
         for source in sources
     ]
-    return run_jobs(work, worker_count(jobs, len(sources)), json=as_json)
+    return run_jobs(work, workers, json=as_json)
