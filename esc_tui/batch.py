@@ -87,6 +87,8 @@ class JobWatch:
 
     def __init__(self, clock: Clock, stopping: threading.Event) -> None:
         self.sample_rate = 16000
+        self.decodes = False
+        """Whether sound is both coded and decoded: then each is half of the work."""
         self._clock, self._stopping = clock, stopping
         self._started_s = clock.monotonic_s()
         self._originals = SoundMeter(self.sample_rate)
@@ -116,7 +118,8 @@ class JobWatch:
 
     def measure(self, stats: JobStats) -> JobStats:
         """The job's figures as of now."""
-        samples = self._decoded_samples or self._original_samples
+        done = (self._original_samples, self._decoded_samples)
+        samples = sum(done) / 2 if self.decodes else max(done)
         return replace(
             stats,
             audio_s=samples / self.sample_rate,

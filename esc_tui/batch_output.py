@@ -46,9 +46,29 @@ def run_batch(batch: Batch, *, json: bool = False) -> ExitCode:
     jobs = batch.snapshots()
     code = ExitCode.INTERRUPTED if interrupted.count else batch_exit_code(jobs)
     output.finish(jobs, batch.elapsed_s, code)
+    _tell_survivors(survivors)
+    return code
+
+
+def run_batch_console(batch: Batch, title: str) -> ExitCode:
+    """Run a batch in the console until a person quits; then print the table, and return the exit code."""
+    from esc_tui.compress_app import CompressApp  # noqa: PLC0415 - importing Textual takes time
+
+    try:
+        CompressApp(batch, title).run()
+    finally:
+        survivors = batch.stop(STOP_DEADLINE_S)
+    jobs = batch.snapshots()
+    unfinished = any(stats.state in (JobState.STOPPED, JobState.WAITING) for stats in jobs)
+    code = ExitCode.INTERRUPTED if unfinished else batch_exit_code(jobs)
+    ProgressBars().finish(jobs, batch.elapsed_s, code)
+    _tell_survivors(survivors)
+    return code
+
+
+def _tell_survivors(survivors: Sequence[str]) -> None:
     for name in survivors:
         print(f"esc-tui: thread {name} did not end in {STOP_DEADLINE_S:g} s", file=sys.stderr)
-    return code
 
 
 def batch_exit_code(jobs: Sequence[JobStats]) -> ExitCode:

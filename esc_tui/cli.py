@@ -91,4 +91,6 @@ def _run_launched() -> int:
     from esc_tui.screens.launcher import run_launcher  # noqa: PLC0415 - importing Textual takes time
 
     chosen = run_launcher()
-    return ExitCode.DONE if chosen is None else run(chosen)
+    if chosen is None:
+        return ExitCode.DONE
+    return run([*chosen, "--tui"] if chosen[0] == "compress" else chosen)

@@ -80,6 +80,8 @@ class CompressJob:
 
     def run(self, watch: JobWatch) -> Outcome:
         """Code the file."""
+        watch.sample_rate = self._codec.sample_rate
+        watch.decodes = self._results.audio or self._metrics
         streams = self._coding.num_streams or self._codec.max_streams
         targets = self._results.targets(self._source, self._codec.kbps(streams))
         with _open_sound(self._source.path, self._codec.sample_rate, mix=self._mix) as reader:
@@ -107,6 +109,7 @@ class DecompressJob:
 
     def run(self, watch: JobWatch) -> Outcome:
         """Decode the file."""
+        watch.sample_rate = self._codec.sample_rate
         with EscReader(self._source.path) as reader:
             targets = self._results.targets(
                 self._source, self._codec.kbps(self._num_streams or reader.header.num_streams)
@@ -141,6 +144,7 @@ class ThinJob:
             targets = self._results.targets(self._source, header.kbps * self._num_streams / header.num_streams)
             assert targets.codes
             coded = thin_file(reader, targets.codes, self._num_streams, overwrite=targets.overwrite)
+        watch.sample_rate = header.sample_rate
         watch.passed(coded.samples)
         return Outcome(coded, _names(targets))
 

@@ -1,6 +1,7 @@
 """Options that the commands on files share, and how their files are worked through."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,11 +60,13 @@ def shared_cores_codec(model_path: Path | None, device: str, workers: int) -> "C
     return shared_codec(model_path, device)
 
 
-def run_jobs(jobs: "Sequence[Job]", workers: int, *, json: bool) -> ExitCode:
-    """Work through the jobs and show how they go."""
+def run_jobs(jobs: "Sequence[Job]", workers: int, *, json: bool, console_title: str = "") -> ExitCode:
+    """Work through the jobs and show how they go: in the console where it has a title and there is a terminal."""
     from esc_tui.batch import Batch  # noqa: PLC0415 - not needed to show the help
-    from esc_tui.batch_output import run_batch  # noqa: PLC0415 - likewise
+    from esc_tui.batch_output import run_batch, run_batch_console  # noqa: PLC0415 - likewise
 
+    if console_title and not json and sys.stdin.isatty() and sys.stdout.isatty():
+        return run_batch_console(Batch(jobs, workers), console_title)
     return run_batch(Batch(jobs, workers), json=json)
 
 

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 @click.option("--no-codes", is_flag=True, help="Do not write the .esc file.")
 @click.option("--metrics", is_flag=True, help="Measure SI-SDR, mel distance, STOI and PESQ against the original.")
 @click.option("--to-streams", type=int, metavar="K", help="Thin .esc files to K streams, without decoding them.")
+@click.option("--tui", is_flag=True, help="Show the work in the console.")
 @batch_options
 @model_options
 def command(
@@ -72,6 +73,7 @@ def command(
     no_codes: bool,
     metrics: bool,
     to_streams: int | None,
+    tui: bool,
     save_path: Path,
     overwrite: bool,
     jobs: int | None,
@@ -113,7 +115,7 @@ def command(
         work = [
             CompressJob(source, codec, coding, results, mix=channels == "mix", metrics=metrics) for source in sources
         ]
-    return run_jobs(work, workers, json=as_json)
+    return run_jobs(work, workers, json=as_json, console_title="compress" if tui else "")
 
 
 def _plan(chunk_size: int, overlap_size: int, stitching: Stitching) -> ChunkPlan:
