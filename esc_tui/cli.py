@@ -16,6 +16,7 @@ COMMANDS = {
     "receiver": "Receive streams, decode, save and play them.",
     "demo": "Show both ends of a link in one terminal, over a real loopback socket.",
     "devices": "List microphones and speakers.",
+    "serve": "Show the console in a browser, on this machine.",
     "compress": "Code sound files, and save the codes and what the codec makes of them.",
     "decompress": "Decode .esc files.",
     "info": "Tell what is in .esc files.",

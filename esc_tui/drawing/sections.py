@@ -53,6 +53,11 @@ def heading(page: Page, name: str, unit: str, columns: Sequence[str], right: str
     return line
 
 
+def scale_text(page: Page, top: float, is_known: bool) -> str:
+    """What a chart covers: its stretch of time and, once there is something to show, its scale."""
+    return f"{page.window_s} s, 0 to {top:g}" if is_known else f"{page.window_s} s"
+
+
 def link_lines(stats: StreamStats, page: Page) -> list[Line]:
     """What is streamed, where to, how it is coded, how far it has come."""
     arrow = "→" if isinstance(stats.chunks, SenderChunks) else "←"
@@ -114,7 +119,7 @@ def latency_lines(stats: StreamStats, page: Page) -> list[Line]:
     """From capture to each stage, the round trip, and the offset of the two clocks."""
     recent = [v for d in stats.latencies for v in d.history_ms[-page.window_s :] if not math.isnan(v)]
     top = scale_top(max(recent, default=1.0))
-    lines = [heading(page, "LATENCY", "ms", ("now", "p50", "p95"), f"{page.window_s} s, 0 to {top:g}")]
+    lines = [heading(page, "LATENCY", "ms", ("now", "p50", "p95"), scale_text(page, top, bool(recent)))]
     for latency in stats.latencies:
         if latency.name == "heard" and not latency.count:
             continue  # nobody listens
@@ -192,7 +197,7 @@ def codec_lines(stats: StreamStats, page: Page) -> list[Line]:
     duration, ink, grid = stats.codec.duration, page.ink, page.grid
     recent = [v for v in duration.history_ms[-page.window_s :] if not math.isnan(v)]
     top = scale_top(max(recent, default=1.0))
-    lines = [heading(page, "CODEC", "ms", ("now", "p50", "p95"), f"{page.window_s} s, 0 to {top:g}")]
+    lines = [heading(page, "CODEC", "ms", ("now", "p50", "p95"), scale_text(page, top, bool(recent)))]
     history = History(duration.history_ms, top, ink.latency, ink.latency_fill, int(stats.epoch_s))
     lines += _row(page, duration.name, duration_numbers(duration), history)
     line = Line().left("RTF", grid.label_cells, ink.label)

@@ -6,8 +6,8 @@ WIDE_CELLS = 110
 """From here on a pane has two columns."""
 LEAST_PICTURE_LINES = 4
 MOST_PICTURE_LINES = 16
-GOOD_PICTURE_LINES = 6
-MOST_CHART_LINES = 4
+GOOD_PICTURE_LINES = 8
+MOST_CHART_LINES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Needs:
     sections: int
 
 
-def arrange(width: int, height: int, left: Needs, right: Needs) -> Arrangement:
+def arrange(width: int, height: int, left: Needs, right: Needs, *, has_picture: bool = True) -> Arrangement:
     """Spend `height` lines on what `left` and `right` need, under each other or, from 110 cells on, side by side.
 
     The picture of the sound stands in the right column. Where there is room to spare, sections are set apart first,
@@ -37,21 +37,20 @@ def arrange(width: int, height: int, left: Needs, right: Needs) -> Arrangement:
     """
     if width < WIDE_CELLS:
         whole = Needs(left.lines + right.lines, left.charts + right.charts, left.sections + right.sections)
-        return _spend(height, whole, whole, has_two_columns=False)
-    return _spend(height, left, right, has_two_columns=True)
+        return _spend(height, whole, whole, has_two_columns=False, has_picture=has_picture)
+    return _spend(height, left, right, has_two_columns=True, has_picture=has_picture)
 
 
-def _spend(height: int, left: Needs, right: Needs, *, has_two_columns: bool) -> Arrangement:
+def _spend(height: int, left: Needs, right: Needs, *, has_two_columns: bool, has_picture: bool) -> Arrangement:
+    good_picture = GOOD_PICTURE_LINES if has_picture else 0
     spare_right = height - right.lines
     spare_left = height - left.lines if has_two_columns else spare_right
-    gap_rows = int(spare_right >= GOOD_PICTURE_LINES + right.sections and spare_left >= left.sections)
+    gap_rows = int(spare_right >= good_picture + right.sections and spare_left >= left.sections)
     spare_right -= gap_rows * right.sections
     spare_left -= gap_rows * left.sections
     chart_rows = 1
     while (
-        chart_rows < MOST_CHART_LINES
-        and spare_right - right.charts >= GOOD_PICTURE_LINES
-        and spare_left - left.charts >= 0
+        chart_rows < MOST_CHART_LINES and spare_right - right.charts >= good_picture and spare_left - left.charts >= 0
     ):
         chart_rows += 1
         spare_right -= right.charts

@@ -121,7 +121,8 @@ class StreamPane(Vertical):
         self._arranged = structure
         width = body.width if body.width < WIDE_CELLS else (body.width - COLUMN_GAP_CELLS) // 2
         page = Page(width, PLAIN)
-        self._apply(arrange(body.width, body.height, _needs(LEFT, stats, page), _needs(RIGHT, stats, page)))
+        left, right = _needs(LEFT, stats, page), _needs(RIGHT, stats, page)
+        self._apply(arrange(body.width, body.height, left, right, has_picture=not stats.state.is_final))
 
     def _apply(self, arrangement: Arrangement) -> None:
         with self.app.batch_update():
