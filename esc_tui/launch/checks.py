@@ -8,12 +8,13 @@ from typing import Any
 from codec.chunks import ChunkPlan
 from codec.errors import UsageError
 from esc_tui.launch.form import Field, Values, field_problem
-from net.settings import ReceiverSettings, SenderSettings
+from net.settings import MicrophoneSettings, PlaybackSettings, ReceiverSettings, SenderSettings
 
 SETTING_OF_FIELD = {
     "input_path": "input",
     "buffer_size": "buffer_chunks",
     "connect_timeout": "connect_timeout_s",
+    "reconnect_timeout": "reconnect_timeout_s",
     "grace": "grace_s",
 }
 """Options whose setting has another name."""
@@ -23,7 +24,7 @@ SETTINGS: dict[str, Callable[..., object]] = {
     "receiver": ReceiverSettings,
     "demo": SenderSettings,
 }
-NEEDS_INPUT = {"sender", "compress"}
+SAMPLES_PER_MS = 16
 
 
 def problem(command: str, fields: Sequence[Field], values: Values) -> str:
@@ -31,29 +32,42 @@ def problem(command: str, fields: Sequence[Field], values: Values) -> str:
     for field in fields:
         if found := field_problem(field, values.get(field.name, field.default)):
             return found
-        if field.is_file and command in NEEDS_INPUT and not values.get(field.name):
-            return f"choose what to {'send' if command == 'sender' else 'code'}: a sound file, with ctrl+o"
-    return _settings_problem(command, fields, values)
-
-
-def _settings_problem(command: str, fields: Sequence[Field], values: Values) -> str:
-    settings: dict[str, Any] = {"input": Path("none")}
-    chunks = {}
-    for field in fields:
-        value = values.get(field.name, field.default)
-        if value == "" or field.choices:
-            continue
-        converted = value if isinstance(value, bool) else field.type.convert(value, None, None)
-        if field.name in ("chunk_size", "overlap_size"):
-            chunks[field.name] = converted
-        settings[SETTING_OF_FIELD.get(field.name, field.name)] = converted
+    if command == "compress" and not values.get("more_inputs"):
+        return "choose what to code: a sound file, with ctrl+o"
     try:
-        if chunks:
-            settings["plan"] = ChunkPlan(chunks["chunk_size"], chunks["overlap_size"])
-        if command in SETTINGS:
-            build = SETTINGS[command]
-            known = {field.name for field in dataclass_fields(build)}  # type: ignore[arg-type] # a dataclass, called
-            build(**{name: value for name, value in settings.items() if name in known})
+        _build(command, _converted(fields, values))
     except UsageError as error:
         return str(error)
     return ""
+
+
+def _converted(fields: Sequence[Field], values: Values) -> dict[str, Any]:
+    """What was filled in, by option, as the command gets it; what is empty is left out."""
+    filled = {field: values.get(field.name, field.default) for field in fields}
+    return {
+        field.name: value if isinstance(value, bool) else field.type.convert(value, None, None)
+        for field, value in filled.items()
+        if value != ""
+    }
+
+
+def _build(command: str, options: dict[str, Any]) -> None:
+    settings = {SETTING_OF_FIELD.get(name, name): value for name, value in options.items()}
+    if "chunk_size" in options:
+        chunk, overlap = options["chunk_size"], options["overlap_size"]
+        chunk = options["chunk_ms"] * SAMPLES_PER_MS if "chunk_ms" in options else chunk
+        overlap = options["overlap_ms"] * SAMPLES_PER_MS if "overlap_ms" in options else overlap
+        settings["plan"] = ChunkPlan(chunk, overlap)
+    if command == "demo":
+        settings.setdefault("input", Path("the bundled sample"))
+    settings["microphone"] = (
+        MicrophoneSettings(device=options.get("mic_device"), save_path=options.get("mic_save_path"))
+        if options.get("microphone") or "mic_device" in options or "mic_save_path" in options
+        else None
+    )
+    if "jitter_ms" in options:
+        settings["playback"] = PlaybackSettings(jitter_ms=options["jitter_ms"])
+    if command in SETTINGS:
+        build = SETTINGS[command]
+        known = {field.name for field in dataclass_fields(build)}  # type: ignore[arg-type] # a dataclass, called
+        build(**{name: value for name, value in settings.items() if name in known})

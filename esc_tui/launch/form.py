@@ -12,7 +12,7 @@ Value = str | bool
 Values = Mapping[str, Value]
 """What was filled in, by field name: text, or for a flag whether it is set."""
 
-LEFT_OUT = {"help", "headless", "as_json", "theme", "refresh_hz", "tui", "version"}
+LEFT_OUT = {"help", "list_devices", "headless", "as_json", "theme", "refresh_hz", "tui", "version"}
 """Options that make no sense in the console, or that the console itself offers."""
 
 

@@ -10,12 +10,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import DescendantFocus
+from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, OptionList, Select, Static
 from textual.widgets.option_list import Option
 
 from esc_tui.cli import COMMANDS, cli
 from esc_tui.launch.checks import problem
+from esc_tui.launch.devices import device_names
 from esc_tui.launch.form import Field, Value, arguments, command_line, fields_of
 from esc_tui.launch.remembered import LastLaunch, launch_file, load_last_launch, save_last_launch
 from esc_tui.screens.file_picker import FilePicker
@@ -49,6 +51,7 @@ class FieldRow(Horizontal):
         super().__init__()
         self.field = field
         self._value = value
+        self._devices: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Name and editor."""
@@ -60,7 +63,14 @@ class FieldRow(Horizontal):
             yield Select.from_values(self.field.choices, value=chosen, allow_blank=False, compact=True)
         else:
             placeholder = "a sound file, ctrl+o to choose" if self.field.is_file else "default"
-            yield Input(str(self._value), placeholder=placeholder, compact=True)
+            self._devices = device_names(self.field.name)
+            suggester = SuggestFromList(self._devices, case_sensitive=False) if self._devices else None
+            yield Input(str(self._value), placeholder=placeholder, suggester=suggester, compact=True)
+
+    @property
+    def hint(self) -> str:
+        """What the option means, and which devices there are."""
+        return f"{self.field.help} Here: {', '.join(self._devices)}." if self._devices else self.field.help
 
     @property
     def value(self) -> Value:
@@ -141,7 +151,7 @@ class LauncherApp(App[list[str]]):
     def on_descendant_focus(self, message: DescendantFocus) -> None:
         """Tell what the focused option means."""
         row = _row_of(message.widget)
-        self.query_one("#hint", Static).update(Content(row.field.help if row else "enter to fill in, ctrl+s to start"))
+        self.query_one("#hint", Static).update(Content(row.hint if row else "enter to fill in, ctrl+s to start"))
 
     def action_start(self) -> None:
         """Start what is filled in, unless something is wrong with it."""

@@ -44,10 +44,12 @@ def test_a_flag_that_is_set_by_default_can_be_taken_back() -> None:
         ({"num_streams": "7"}, "--num-streams must be 1 to 6, not 7"),
         ({"overlap_size": "9000"}, "the overlap must be 0 to 8000 samples"),
         ({"input_path": "/no/such.wav"}, "there is no file /no/such.wav"),
-        ({"input_path": ""}, "choose a file"),
+        ({"input_path": ""}, "choose what to stream"),
+        ({"microphone": True}, "either --input FILE or --microphone"),
+        ({"chunk_ms": "10"}, "the chunk size must be 320 to"),
     ],
 )
-def test_wrong_values_are_told_as_the_command_would(tmp_path: Path, filled: dict[str, str], advice: str) -> None:
+def test_wrong_values_are_told_as_the_command_would(tmp_path: Path, filled: dict[str, str | bool], advice: str) -> None:
     """The form checks through the engines' own settings."""
     sound = tmp_path / "a.wav"
     sound.touch()
