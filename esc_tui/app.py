@@ -10,14 +10,16 @@ from textual.events import DeliveryComplete
 from textual.screen import Screen
 
 from codec.errors import UsageError
-from esc_tui.messages import EnginesEnded, StartFailed
+from esc_tui.messages import EnginesEnded, PeerAsked, StartFailed
 from esc_tui.screens.console import ConsoleScreen
 from esc_tui.screens.quit import Answer, QuitScreen
+from esc_tui.screens.trust import TrustScreen
 from esc_tui.supervisor import Supervisor
 from esc_tui.theme import DARK, THEMES
 from esc_tui.view import EngineReader
 from net.clock import SYSTEM_CLOCK, Clock
 from net.engine import Engine
+from net.questions import Questions
 from net.stats import Role
 
 DEFAULT_REFRESH_HZ = 8.0
@@ -45,14 +47,16 @@ class ConsoleApp(App[None]):
         refresh_hz: float = DEFAULT_REFRESH_HZ,
         theme: str | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        questions: Questions | None = None,
     ) -> None:
         """Show `engines`, at most two, left to right.
 
         `roles` says what each is while it has no stream; without it, an engine with a snapshot is what that says and
         one with none is a receiver. `theme` is the name of one of Textual's themes, or `esc-dark`, `esc-light`;
-        raises `UsageError` for another.
+        raises `UsageError` for another. `questions` are those that the engines have about their peers.
         """
         super().__init__()
+        self._questions = questions
         known = list(roles) or [_role(engine) for engine in engines]
         self._readers = tuple(
             EngineReader(index, engine, role) for index, (engine, role) in enumerate(zip(engines, known, strict=True))
@@ -77,6 +81,8 @@ class ConsoleApp(App[None]):
 
     def on_mount(self) -> None:
         """Start the engines."""
+        if self._questions is not None:
+            self._questions.listener = lambda question: self.post_message(PeerAsked(question))
         self._supervisor.start()
 
     def action_stop(self) -> None:
@@ -118,6 +124,14 @@ class ConsoleApp(App[None]):
                 yield SystemCommand(binding.tooltip, f"key {self.get_key_display(binding)}", action)
         yield SystemCommand("Quit", "Stop the streams and leave", self.action_stop)
 
+    def on_peer_asked(self, message: PeerAsked) -> None:
+        """Ask the person, or take the question back."""
+        question = message.question
+        if question.open:
+            self.push_screen(TrustScreen(question), lambda trusted: question.answer(bool(trusted)))
+        elif isinstance(self.screen, TrustScreen) and self.screen.question is question:
+            self.screen.dismiss(False)
+
     def on_engines_ended(self, message: EnginesEnded) -> None:
         """Leave, now that nothing runs any more."""
         self.survivors = message.survivors
@@ -125,6 +139,8 @@ class ConsoleApp(App[None]):
 
     def on_unmount(self) -> None:
         """Leave nothing running, whatever brought the app to its end."""
+        if self._questions is not None:
+            self._questions.stop()
         self.survivors += self._supervisor.close()
 
     def _post_to_console(self, message: StartFailed | EnginesEnded) -> object:

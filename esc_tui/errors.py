@@ -4,7 +4,7 @@ import enum
 import sys
 
 from codec.errors import AudioFileError, ContainerError, ModelError, UsageError
-from net.errors import AudioDeviceError, ConnectError, StreamRefused
+from net.errors import AudioDeviceError, ConnectError, HandshakeFailed, IdentityError, PeerNotTrusted, StreamRefused
 
 
 class ExitCode(enum.IntEnum):
@@ -16,12 +16,16 @@ class ExitCode(enum.IntEnum):
     CANNOT_CONNECT = 3
     STREAM_BROKEN = 4
     BAD_INPUT = 5
+    NOT_TRUSTED = 6
     INTERRUPTED = 130
 
 
 _CODES: dict[type[BaseException], ExitCode] = {
     UsageError: ExitCode.WRONG_USE,
     ConnectError: ExitCode.CANNOT_CONNECT,
+    HandshakeFailed: ExitCode.CANNOT_CONNECT,
+    PeerNotTrusted: ExitCode.NOT_TRUSTED,
+    IdentityError: ExitCode.BAD_INPUT,
     ModelError: ExitCode.BAD_INPUT,
     AudioFileError: ExitCode.BAD_INPUT,
     ContainerError: ExitCode.BAD_INPUT,

@@ -4,6 +4,7 @@
 |---|---|---|---|
 | `Published` | publisher | console screen | the engines as they are now, and their new events |
 | `StartFailed` | supervisor | console screen | an engine could not start, and why |
+| `PeerAsked` | an engine | app | a peer waits to be trusted, or needs no answer any more |
 | `EnginesEnded` | supervisor | app | all engines have ended after a stop; threads that outlived it |
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from esc_tui.view import LoggedEvent, View
+from net.questions import Question
 
 
 @dataclass
@@ -34,6 +36,13 @@ class StartFailed(Message):
 
     engine: int
     reason: str
+
+
+@dataclass
+class PeerAsked(Message):
+    """A peer waits for an answer while `question` is open; then the question is settled."""
+
+    question: Question
 
 
 @dataclass

@@ -7,24 +7,30 @@ from esc_tui.commands.options import Display
 from esc_tui.errors import ExitCode, exit_code, tell
 from esc_tui.tty import in_terminal
 from net.engine import Engine
+from net.questions import Questions
 
 
-def run_engines(engines: Sequence[Engine], display: Display, title: str) -> ExitCode:
-    """Run engines to their end and return the exit code; the console is for terminals that nobody told otherwise."""
+def run_engines(
+    engines: Sequence[Engine], display: Display, title: str, questions: Questions | None = None
+) -> ExitCode:
+    """Run engines to their end and return the exit code; the console is for terminals that nobody told otherwise.
+
+    `questions` are those that the engines have about their peers; without the console nobody is there to answer.
+    """
     if not 1 <= display.refresh_hz <= 30:
         raise UsageError(f"--refresh-hz must be 1 to 30, not {display.refresh_hz:g}")
     if display.headless or display.json or not in_terminal():
         from esc_tui.headless import run_headless  # noqa: PLC0415 - the console needs none of it
 
         return run_headless(engines, display)
-    return _run_console(engines, display, title)
+    return _run_console(engines, display, title, questions)
 
 
-def _run_console(engines: Sequence[Engine], display: Display, title: str) -> ExitCode:
+def _run_console(engines: Sequence[Engine], display: Display, title: str, questions: Questions | None) -> ExitCode:
     from esc_tui.app import ConsoleApp  # noqa: PLC0415 - importing Textual takes time
     from esc_tui.headless import print_summary  # noqa: PLC0415 - likewise
 
-    app = ConsoleApp(engines, title=title, refresh_hz=display.refresh_hz, theme=display.theme)
+    app = ConsoleApp(engines, title=title, refresh_hz=display.refresh_hz, theme=display.theme, questions=questions)
     app.run()
     print_summary(engines)
     errors = [engine.error for engine in engines if engine.error is not None]

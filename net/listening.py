@@ -14,11 +14,16 @@ Address = tuple[int, str]
 """A family of addresses, and one of it."""
 
 
-def listen(host: str, port: int, addresses: Sequence[Address]) -> list[socket.socket]:
-    """Listen on the addresses that `host` stands for, all on one port. Raises `ConnectError` where that fails."""
+def listen(host: str, port: int, *, private: bool) -> list[socket.socket]:
+    """Listen on the addresses that `host` stands for (if `private`, on this machine's own), all on one port.
+
+    Raises `ConnectError` where that fails.
+    """
     listeners: list[socket.socket] = []
     refused: OSError | None = None
-    for family, address in addresses:
+    for family, address in resolve(host, port):
+        if private and not is_loopback(address):
+            continue  # the name stands for something else than it did a moment ago
         bound = listeners[0].getsockname()[1] if listeners else port
         try:
             listeners.append(_listen_on(family, (address, bound)))

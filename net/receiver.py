@@ -92,23 +92,28 @@ class Receiver:
         faults = (session.error or session.loss for session in self._all_sessions())
         return next(filter(None, faults), None)
 
+    def check(self) -> None:
+        """Raise `UsageError` where others could listen in, and `ConnectError` where there is no such host."""
+        settings = self._settings
+        if settings.tls or settings.insecure or only_loopback(resolve(settings.host, settings.port)):
+            return
+        raise UsageError(
+            f"--host {settings.host} can be reached from other machines, and anybody could listen in or send: "
+            "add --tls on both sides, or --insecure if that is meant"
+        )
+
     def listen(self) -> None:
         """Bind the port, which `start` does otherwise.
 
-        Raises `UsageError` where others could listen in, `IdentityError` for a key that cannot be used, and
-        `ConnectError` where the port cannot be had.
+        Raises what `check` raises, `IdentityError` for a key that cannot be used, and `ConnectError` where the port
+        cannot be had.
         """
+        self.check()
         settings = self._settings
-        addresses = resolve(settings.host, settings.port)
         if settings.tls:
             self._guard = Guard(settings.tls, self._questions, self._clock)
             self._events.info(f"this receiver's fingerprint is {self._guard.identity.fingerprint}")
-        elif not settings.insecure and not only_loopback(addresses):
-            raise UsageError(
-                f"--host {settings.host} can be reached from other machines, and anybody could listen in or send: "
-                "add --tls on both sides, or --insecure if that is meant"
-            )
-        self._listeners = listen(settings.host, settings.port, addresses)
+        self._listeners = listen(settings.host, settings.port, private=not (settings.tls or settings.insecure))
         self.port = self._listeners[0].getsockname()[1]
         self._wake_ends = socket.socketpair()
         self._pipeline.on_abort(self._wake)

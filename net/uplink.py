@@ -9,7 +9,7 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from net.clock import Clock
-from net.errors import ConnectError, ConnectionLost, HandshakeLate, ProtocolError, StreamRefused
+from net.errors import ConnectError, ConnectionLost, HandshakeLate, PeerNotTrusted, ProtocolError, StreamRefused
 from net.events import EventLog
 from net.guard import Guard, known_as
 from net.link import IDLE_TIMEOUT_S, Link
@@ -72,7 +72,6 @@ class Uplink:
         self.address = f"{settings.host}:{settings.port}"
         self.peer = self.address
         """Who the stream goes to, for people."""
-        self.secure = False
         self.guard: Guard | None = None
         """Makes the connections secure, where they should be."""
         self._asked_s = 0.0
@@ -83,6 +82,11 @@ class Uplink:
         self._early: list[Received] = []
         self._finished = False
         self._over = threading.Event()
+
+    @property
+    def secure(self) -> bool:
+        """Whether everything goes over TLS."""
+        return self.guard is not None
 
     def run(self, hello: Hello, end: Callable[[], End]) -> None:
         """Carry the stream to its end. Raises `ConnectError`, `StreamRefused`, `ConnectionLost` or `ProtocolError`."""
@@ -156,7 +160,7 @@ class Uplink:
         except BaseException:
             wire.close()
             raise
-        self.secure, self.peer = wire is not tcp, known_as(wire, link.peer)
+        self.peer = known_as(wire, link.peer)
         self._begin(accept)
 
     def _secured(self, guard: Guard, tcp: TcpSocket) -> Wire:
@@ -174,6 +178,8 @@ class Uplink:
             raise ConnectionLost("the connection ended")
         answer, *self._early = messages
         if isinstance(answer, Refuse):
+            if answer.code == "policy" and self.secure:
+                raise PeerNotTrusted(f"the receiver does not let this sender in: {answer.reason}")
             raise StreamRefused(answer.reason, answer.code)
         assert isinstance(answer, Accept)
         return answer

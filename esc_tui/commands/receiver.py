@@ -5,8 +5,11 @@ from pathlib import Path
 import click
 
 from esc_tui.commands.options import Display, address_options, display_options, model_options, save_path_option
+from esc_tui.commands.security_options import allow_options, tls_options, tls_settings
 from esc_tui.errors import ExitCode
 from esc_tui.run import run_engines
+from net.intake import IntakeLimits
+from net.questions import Questions
 from net.settings import PlaybackSettings, ReceiverSettings
 
 
@@ -29,6 +32,8 @@ from net.settings import PlaybackSettings, ReceiverSettings
     metavar="MS",
     help="Sound to hold against jitter.  [default: 200; 80 for short live chunks]",
 )
+@tls_options
+@allow_options
 @model_options
 @display_options
 def command(
@@ -45,6 +50,11 @@ def command(
     play: bool,
     output_device: str | None,
     jitter_ms: float | None,
+    tls: bool,
+    trust: tuple[str, ...],
+    allow: tuple[str, ...],
+    insecure: bool,
+    max_disk: int | None,
     model_path: Path | None,
     device: str,
     headless: bool,
@@ -69,7 +79,13 @@ def command(
         playback=PlaybackSettings(device=output_device, jitter_ms=jitter_ms) if play or output_device else None,
         model_path=model_path,
         device=device,
+        tls=tls_settings(tls, trust, allow),
+        insecure=insecure,
+        intake=IntakeLimits(max_disk_bytes=max_disk),
     )
     from net.receiver import Receiver  # noqa: PLC0415 - not needed to show the help
 
-    return run_engines([Receiver(settings)], Display(headless, as_json, theme, refresh_hz), "receiver")
+    questions = Questions()
+    receiver = Receiver(settings, questions=questions)
+    receiver.check()
+    return run_engines([receiver], Display(headless, as_json, theme, refresh_hz), "receiver", questions)

@@ -20,8 +20,10 @@ from esc_tui.commands.options import (
     model_options,
     num_streams_option,
 )
+from esc_tui.commands.security_options import tls_options, tls_settings
 from esc_tui.errors import ExitCode
 from esc_tui.run import run_engines
+from net.questions import Questions
 from net.settings import MicrophoneSettings, SenderSettings
 
 SAMPLES_PER_MS = 16
@@ -42,6 +44,7 @@ SAMPLES_PER_MS = 16
     "--reconnect-timeout", default=30.0, show_default=True, help="Seconds to try to restore a broken connection."
 )
 @click.option("--resume", is_flag=True, help="Go on with a file stream that an earlier sender did not finish.")
+@tls_options
 @model_options
 @display_options
 def command(
@@ -66,6 +69,8 @@ def command(
     connect_timeout: float,
     reconnect_timeout: float,
     resume: bool,
+    tls: bool,
+    trust: tuple[str, ...],
     model_path: Path | None,
     device: str,
     headless: bool,
@@ -103,12 +108,15 @@ def command(
         state_folder=user_state_path("esc-tui"),
         model_path=model_path,
         device=device,
+        tls=tls_settings(tls, trust),
     )
     if live:
         settings = _live_settings(settings)
     from net.sender import Sender  # noqa: PLC0415 - not needed to show the help
 
-    return run_engines([Sender(settings)], Display(headless, as_json, theme, refresh_hz), "sender")
+    questions = Questions()
+    sender = Sender(settings, questions=questions)
+    return run_engines([sender], Display(headless, as_json, theme, refresh_hz), "sender", questions)
 
 
 def _live_settings(settings: SenderSettings) -> SenderSettings:
