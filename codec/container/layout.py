@@ -22,6 +22,9 @@ MAX_CHANNELS = 16
 MAX_STREAMS = 7
 MAX_GROUPS = 64
 MAX_CHUNKS = 1 << 24
+MAX_GAP_S = 3600
+MAX_FIRST_S = 96 * 3600
+"""Without an index: the longest stretch that may be missing between two chunks, and before the first one."""
 DIGITAL_SILENCE_DBFS = -127
 
 RECORD_MARK = b"\xecS"

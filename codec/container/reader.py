@@ -1,6 +1,8 @@
 """Reading `.esc` files: by their index, or by a scan where the index is missing or damaged."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -21,6 +23,9 @@ from codec.container.layout import (
 )
 from codec.container.scan import Contents, Place, Scan
 from codec.errors import ContainerError, DamagedChunk
+
+MAX_NAMED = 1000
+"""Damaged chunks that are told one by one."""
 
 
 class EscReader:
@@ -87,7 +92,7 @@ class EscReader:
         slot = index * self.header.channels + channel
         place = self._contents.places.get(slot)
         if place is None:
-            if any(slot in slots for slots in self._contents.damaged):
+            if self._is_damaged(slot):
                 raise self._damaged(index, channel)
             return None
         chunk = parse_record(self._read(place.offset, place.length), self.header)
@@ -104,13 +109,15 @@ class EscReader:
     def damage(self) -> tuple[str, ...]:
         """Read everything and tell, in words, what is wrong: the warnings, and each damaged chunk."""
         found = list(self.warnings)
-        for index in range(self.chunk_count):
-            for channel in range(self.header.channels):
-                try:
-                    self.read(index, channel)
-                except DamagedChunk as error:
-                    found.append(str(error).removeprefix(f"{self.name}: "))
-        return tuple(found)
+        lost = chain.from_iterable(self._contents.damaged)
+        named = set(islice(lost, MAX_NAMED))
+        for slot in sorted(self._contents.places.keys() | named):
+            try:
+                self.read(*divmod(slot, self.header.channels))
+            except DamagedChunk as error:
+                found.append(str(error).removeprefix(f"{self.name}: "))
+        unnamed = sum(map(len, self._contents.damaged)) - len(named)
+        return tuple(found) if unnamed <= 0 else (*found, f"{unnamed} more chunks are damaged")
 
     def close(self) -> None:
         """Close the file."""
@@ -123,6 +130,11 @@ class EscReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _is_damaged(self, slot: int) -> bool:
+        """Whether a record that is not there stood where there is damage; the ranges are in order, as the file is."""
+        at = bisect_right(self._contents.damaged, slot, key=lambda slots: slots.start) - 1
+        return at >= 0 and slot in self._contents.damaged[at]
 
     def _damaged(self, index: int, channel: int) -> DamagedChunk:
         return DamagedChunk(f"{self.name}: {self._where(index, channel)} is damaged (its CRC does not match)", index)

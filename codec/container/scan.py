@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from codec.container.layout import (
     END_BYTES,
+    MAX_FIRST_S,
+    MAX_GAP_S,
     RECORD_HEADER_BYTES,
     RECORD_MARK,
     TRAILER_HEADER_BYTES,
@@ -20,6 +22,9 @@ from codec.container.layout import (
 )
 
 _SEARCH_BYTES = 1 << 20
+_TRIES_PER_BYTE = 16
+_LEAST_TRIED_BYTES = 64 << 20
+"""A file may be made so that a record could begin everywhere: so much is read to find out, and then no more."""
 
 Read = Callable[[int, int], bytes]
 """Reads at most so many bytes (second) from a place in the file (first)."""
@@ -59,6 +64,7 @@ class Scan:
         self._last: StoredChunk | None = None
         self._next_slot = 0
         self._damaged: list[range] = []
+        self._may_try_bytes = max(_LEAST_TRIED_BYTES, _TRIES_PER_BYTE * size)
         self._warnings: list[str] = []
 
     def run(self) -> Contents:
@@ -94,24 +100,32 @@ class Scan:
         length = record_bytes(start, self._header) if len(start) == RECORD_HEADER_BYTES else None
         if length is None or offset + length > self._size:
             return None
+        self._may_try_bytes -= length
         chunk = parse_record(self._read(offset, length), self._header)
-        if chunk is None or self._slot(chunk) < self._next_slot:
+        if chunk is None or self._slot(chunk) < self._next_slot or not self._is_near(chunk):
             return None
         return chunk, length
+
+    def _is_near(self, chunk: StoredChunk) -> bool:
+        """Whether the sound before the chunk may be missing: a few bytes must not stand for years of silence."""
+        last = -1 if self._last is None else self._last.index
+        longest_s = MAX_FIRST_S if self._last is None else MAX_GAP_S
+        return (chunk.index - last - 1) * self._header.plan.hop_samples <= longest_s * self._header.sample_rate
 
     def _trailer_at(self, offset: int) -> Trailer | None:
         start = self._read(offset, TRAILER_HEADER_BYTES)
         length = trailer_body_bytes(start) if len(start) == TRAILER_HEADER_BYTES else None
         if length is None or offset + length > self._size:
             return None
+        self._may_try_bytes -= length
         return parse_trailer(self._read(offset, length), self._header)
 
     def _search(self, offset: int) -> int | None:
         """The next place from `offset` on at which a whole record or trailer begins."""
-        while offset < self._size:
+        while offset < self._size and self._may_try_bytes > 0:
             window = self._read(offset, _SEARCH_BYTES)
             at = -1
-            while (at := window.find(RECORD_MARK[:1], at + 1)) >= 0:
+            while (at := window.find(RECORD_MARK[:1], at + 1)) >= 0 and self._may_try_bytes > 0:
                 if window[at : at + 2] in (RECORD_MARK, TRAILER_MARK, RECORD_MARK[:1]) and self._is_whole(offset + at):
                     return offset + at
             offset += len(window)
@@ -164,7 +178,7 @@ class Scan:
             total = plan.start(index) + samples
         promised = self._header.total_samples
         self._warnings.append(self._cut_off_warning(total))
-        return Contents(places, total, total == promised, tuple(self._damaged), tuple(self._warnings))
+        return Contents(places, total, total == promised, tuple(filter(None, self._damaged)), tuple(self._warnings))
 
     def _cut_off_warning(self, total: int) -> str:
         rest, rate, promised = self._size - self._at, self._header.sample_rate, self._header.total_samples
