@@ -32,12 +32,14 @@ def write_speech(path: Path, samples: int, rate: int = 16000, channels: int = 1)
     return path
 
 
-def locally_coded(path: Path, codec: Codec, plan: ChunkPlan = PLAN, num_streams: int = 6) -> Audio:
-    """What the same chunks give without a link, as 16-bit samples."""
+def locally_coded(
+    path: Path, codec: Codec, plan: ChunkPlan = PLAN, num_streams: int = 6, most_chunks: int | None = None
+) -> Audio:
+    """What the same chunks (of a long sound, the first ones) give without a link, as 16-bit samples."""
     chunker, decoder = Chunker(plan), ChunkDecoder(codec, plan)
     with AudioReader(path) as reader:
         chunks = [chunk for block in reader.blocks() for chunk in chunker.push(block)] + chunker.finish()
-    parts = [decoder.push(encode_chunk(codec, chunk, num_streams)).audio for chunk in chunks]
+    parts = [decoder.push(encode_chunk(codec, chunk, num_streams)).audio for chunk in chunks[:most_chunks]]
     return to_pcm16(np.concatenate([*parts, decoder.finish().audio]))
 
 

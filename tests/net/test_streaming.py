@@ -245,7 +245,7 @@ def test_a_sender_asked_to_stop_ends_in_order(tmp_path: Path, tiny_codec: Codec,
     assert "early" in stream.reason
     received = read_pcm16(stream.files[0])
     assert 0 < len(received) < 160000
-    assert np.array_equal(received[:2880], locally_coded(speech, tiny_codec)[:2880])
+    assert np.array_equal(received[:2880], locally_coded(speech, tiny_codec, most_chunks=1)[:2880])
 
 
 def test_a_receiver_asked_to_stop_saves_what_came(tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil) -> None:
@@ -311,7 +311,7 @@ def test_a_sender_that_never_returns_leaves_a_whole_file(
     assert "did not come back" in stream.reason
     received = read_pcm16(stream.files[0])
     assert len(received) >= 2 * PLAN.hop_samples
-    assert np.array_equal(received[:2880], locally_coded(speech, tiny_codec)[:2880])
+    assert np.array_equal(received[:2880], locally_coded(speech, tiny_codec, most_chunks=1)[:2880])
 
 
 def test_a_restarted_receiver_goes_on_with_its_file(tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil) -> None:
