@@ -4,10 +4,12 @@ import numpy as np
 
 MAX_SPEED = 0.005
 SETTLE_S = 4.0
-DEAD_BAND_MS = 15.0
-SMOOTH_S = 3.0
-GAIN_PER_MS = 5e-5
+DEAD_BAND_MS = 25.0
+SMOOTH_S = 8.0
+GAIN_PER_MS = 4e-5
 INTEGRAL_PER_MS_S = 4e-7
+LEARN_WITHIN_MS = 30.0
+"""Drift is slow: a depth that is further off than this beyond the dead band has jumped."""
 MAX_SLEW_PER_S = 0.0005
 """Speed changes by at most 0.05 % in a second: a bend that nobody hears."""
 
@@ -15,7 +17,7 @@ MAX_SLEW_PER_S = 0.0005
 class DriftControl:
     """Chooses a speed that keeps the reserve (sound left when the next arrives) where it settled.
 
-    Within ±15 ms nothing but the drift that was learned is corrected, so with equal clocks sound is played unchanged.
+    Within ±25 ms nothing but the drift that was learned is corrected, so with equal clocks sound is played unchanged.
     """
 
     def __init__(self) -> None:
@@ -51,13 +53,14 @@ class DriftControl:
         self._settled_s += elapsed_s
         if self._settled_s < SETTLE_S:
             return
-        low_ms, high_ms = 0.7 * target_ms, target_ms + max(60.0, target_ms / 2)
+        low_ms, high_ms = 0.7 * target_ms, target_ms + max(100.0, target_ms / 2)
         self._held_ms = float(np.clip(self._smoothed_ms if self._held_ms is None else self._held_ms, low_ms, high_ms))
         self._steer(self._smoothed_ms - self._held_ms, elapsed_s)
 
     def _steer(self, error_ms: float, elapsed_s: float) -> None:
         beyond_ms = error_ms - float(np.clip(error_ms, -DEAD_BAND_MS, DEAD_BAND_MS))
-        self._learned = _limit(self._learned + INTEGRAL_PER_MS_S * beyond_ms * elapsed_s, MAX_SPEED)
+        if abs(beyond_ms) < LEARN_WITHIN_MS:
+            self._learned = _limit(self._learned + INTEGRAL_PER_MS_S * beyond_ms * elapsed_s, MAX_SPEED)
         wanted = _limit(self._learned + GAIN_PER_MS * beyond_ms, MAX_SPEED)
         slew = MAX_SLEW_PER_S * elapsed_s
         self.speed += _limit(wanted - self.speed, slew)

@@ -121,6 +121,8 @@ class MicrophoneSource:
         resampler = Resampler(rate, self._model_rate)
         clock = CaptureClock(rate)
         position = given = 0
+        self._ring.read()  # what came before somebody listened is of the past
+        self._reported_dropped = self._ring.dropped_frames
         while not self._clock.wait(stopping, POLL_S):
             self._mind_device()
             if self._device is not None and self._device.default_rate != rate:

@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from codec.bitstream import pack_codes
 from codec.chunks import Audio, Chunk, Chunker
 from codec.container import EscHeader
@@ -431,12 +433,19 @@ class Sender:
         if self._stream is None:
             if self._codec is None:
                 self._codec = shared_codec(settings.model_path, settings.device)
+                self._warm_up(self._codec, source)
             self._stream = header_for(self._codec, settings.num_streams, settings.plan)
         if self._memory and not source.live:
             self._memory.remember(self._stream_id)
         self._uplink.run(self._hello(self._stream, source), self._end)
         if self._memory:
             self._memory.forget()
+
+    def _warm_up(self, codec: "Codec", source: Source | StoredSource) -> None:
+        """The first chunk of a length takes longest: code one before live sound waits for it."""
+        if source.live:
+            silence = np.zeros(self._settings.plan.chunk_samples, np.float32)
+            encode_chunk(codec, Chunk(0, silence), self._settings.num_streams)
 
     def _end(self) -> End:
         return End(

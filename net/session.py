@@ -3,6 +3,8 @@
 import threading
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from codec.bitstream import unpack_codes
 from codec.chunks import ChunkPlan
 from codec.errors import AudioFileError
@@ -203,6 +205,8 @@ class StreamSession:
 
     def _decode_all(self) -> None:
         kept, expected = self._files.start.chunks, self.next_index
+        if self.hello.live:
+            self._warm_up()
         for chunk in self._to_decode:
             if self.hello.resume and not kept and self.meters.nothing_decoded:
                 expected = chunk.index  # another receiver has what comes before
@@ -222,6 +226,12 @@ class StreamSession:
         self._to_save.finish()
         if self.player is not None:
             self.player.finish()
+
+    def _warm_up(self) -> None:
+        """The first chunk of a length takes longest: decode one before live sound waits for it."""
+        codec, hello = self._codec, self.hello
+        frames = code_frames(hello.chunk_samples, tail=True)
+        codec.decode(np.zeros((hello.num_streams, codec.groups, frames), np.uint16), samples=hello.chunk_samples)
 
     def _decode(self, chunk: Chunk) -> Contribution:
         if chunk.silence_dbfs is not None:

@@ -21,6 +21,8 @@ END_S = 0.2
 """Silence after the end, so that the device does not cut the last sound off."""
 RETRY_S = 1.0
 STALLED_S = 1.0
+AT_ONCE_S = 3.0
+"""A device that is lost so soon after it was opened is told of once: some sound servers sleep while nobody listens."""
 HISTORY_SECONDS = 300
 MAX_VOLUME = 2.0
 JOIN_S = 3.0
@@ -61,6 +63,8 @@ class Player:
         self._history: deque[float] = deque(maxlen=HISTORY_SECONDS)
         self._reported_underruns = self._reported_skipped = 0
         self._complained = ""
+        self._opened_s = 0.0
+        self._quiet_losses = 0
         self._closing = threading.Event()
         self.drained = threading.Event()
         """Set when the last sample of a finished stream has left the buffer, or the player was closed."""
@@ -192,9 +196,11 @@ class Player:
             self._complained = str(error)
             return
         self._device, self._stream = device, stream
+        self._opened_s = self._clock.monotonic_s()
         self._complained = ""
-        verb = "playing again" if again else "playing"
-        self._events.info(f"{verb} on {device.name} at {stream.rate} Hz", self._stream_id)
+        if self._quiet_losses <= 1:
+            verb = "playing again" if again else "playing"
+            self._events.info(f"{verb} on {device.name} at {stream.rate} Hz", self._stream_id)
 
     def _first_fill(self, device: AudioDevice) -> Callable[[Frames], None]:
         with self._lock:
@@ -214,7 +220,10 @@ class Player:
     def _lose(self, what: str) -> None:
         assert self._device is not None
         self._complained = f"the output {self._device.name} {what}"
-        self._events.warning(f"{self._complained}: saving goes on, trying again", self._stream_id)
+        at_once = self._clock.monotonic_s() - self._opened_s < AT_ONCE_S
+        self._quiet_losses = self._quiet_losses + 1 if at_once else 0
+        if self._quiet_losses <= 1:
+            self._events.warning(f"{self._complained}: saving goes on, trying again", self._stream_id)
         self._close_stream()
 
     def _close_stream(self) -> None:

@@ -32,8 +32,8 @@ def test_a_drifting_device_clock_neither_starves_nor_fills_the_buffer(drift_ppm:
     late = reserves[len(reserves) // 10 :]
     assert buffer.counts.underruns == 0
     assert buffer.counts.skipped_samples == 0
-    assert max(late) - min(late) < 80
-    assert abs(late[-1] - late[0]) < 40
+    assert max(late) - min(late) < 100
+    assert abs(late[-1] - late[0]) < 60
     assert buffer.drift.drift_ppm == pytest.approx(drift_ppm, abs=60)
     assert np.abs(speeds).max() < MAX_SPEED / 5
     assert np.abs(np.diff(speeds)).max() < 2e-4
