@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from codec.errors import UsageError
 from esc_tui.commands.options import Display
 from esc_tui.errors import ExitCode, exit_code, tell
-from esc_tui.tty import in_terminal
+from esc_tui.tty import in_terminal, quiet_libraries
 from net.engine import Engine
 from net.questions import Questions
 
@@ -31,7 +31,8 @@ def _run_console(engines: Sequence[Engine], display: Display, title: str, questi
     from esc_tui.headless import print_summary  # noqa: PLC0415 - likewise
 
     app = ConsoleApp(engines, title=title, refresh_hz=display.refresh_hz, theme=display.theme, questions=questions)
-    app.run()
+    with quiet_libraries():
+        app.run()
     print_summary(engines)
     errors = [engine.error for engine in engines if engine.error is not None]
     for error in errors:

@@ -1,7 +1,9 @@
-"""Whether there is a terminal for the console."""
+"""The terminal of the console: whether there is one, and that nobody else writes to it."""
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def in_terminal() -> bool:
@@ -12,3 +14,23 @@ def in_terminal() -> bool:
     if os.environ.get("TEXTUAL_DRIVER"):
         return True
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Send what C libraries print to nowhere while the console has the terminal, which goes on through a copy.
+
+    PortAudio and ALSA print to file descriptor 2 whenever a device is lost.
+    """
+    terminal = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    before = sys.__stderr__
+    with open(terminal, "w", encoding="utf-8", buffering=1) as copy:
+        try:
+            sys.__stderr__ = copy  # type: ignore[misc]  # Textual draws to it
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(terminal, 2)
+            sys.__stderr__ = before  # type: ignore[misc]
+            os.close(nowhere)
