@@ -5,7 +5,7 @@ from dataclasses import dataclass
 WIDE_CELLS = 110
 """From here on a pane has two columns."""
 LEAST_PICTURE_LINES = 4
-MOST_PICTURE_LINES = 16
+MOST_PICTURE_LINES = 12
 GOOD_PICTURE_LINES = 8
 MOST_CHART_LINES = 3
 
