@@ -148,6 +148,7 @@ class SessionMeters:
         hello = self._hello
         total_s = None if hello.total_samples is None else hello.total_samples / hello.sample_rate
         audio_s, on_air_s = self._saved_samples / hello.sample_rate, status.on_air_s
+        playback = player.stats() if player else None
         return StreamStats(
             role=Role.RECEIVER,
             stream_id=hello.stream_id.hex(),
@@ -166,6 +167,7 @@ class SessionMeters:
             stitching=hello.stitching,
             chunk_ms=hello.chunk_samples * 1000 / hello.sample_rate,
             overlap_ms=hello.overlap_samples * 1000 / hello.sample_rate,
+            muted=playback is not None and playback.muted,
             on_air_s=on_air_s,
             audio_s=audio_s,
             total_s=total_s,
@@ -180,7 +182,7 @@ class SessionMeters:
             codec=self.decoding.stats(),
             process=self._process.stats(),
             sound=self._sound.stats(),
-            playback=player.stats() if player else None,
+            playback=playback,
             files=files,
         )
 
