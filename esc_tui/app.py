@@ -113,7 +113,7 @@ class ConsoleApp(App[None]):
     def on_delivery_complete(self, message: DeliveryComplete) -> None:
         """Tell where a file was saved."""
         if message.path is not None:
-            self.notify(f"saved {message.path}")
+            self.notify(f"saved {message.path}", markup=False)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every key's command, for the palette."""

@@ -7,13 +7,13 @@ from typing import Any, Protocol
 
 import msgspec
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from esc_tui.batch import Batch, JobState, JobStats
 from esc_tui.batch_report import duration_text, job_record, notes, result_table
 from esc_tui.errors import ExitCode
 from esc_tui.headless import STOP_DEADLINE_S, interrupts
+from esc_tui.shown import shown
 from net.clock import SYSTEM_CLOCK
 
 REFRESH_S = 0.1
@@ -143,7 +143,7 @@ class ProgressBars:
             out.print(result_table(jobs, elapsed_s))
             for stats in jobs:
                 for path in stats.outcome.files if stats.outcome else ():
-                    out.print(f"saved {escape(path)}")
+                    out.print(f"saved {shown(path)}")
         failed = [stats for stats in jobs if stats.state is JobState.FAILED]
         for stats in failed:
             print(f"esc-tui: {stats.error}", file=sys.stderr)
@@ -154,11 +154,11 @@ class ProgressBars:
 
     def _tell(self, stats: JobStats) -> None:
         for note in notes(stats):
-            self._console.print(escape(note), style="yellow", soft_wrap=True)
+            self._console.print(shown(note), style="yellow", soft_wrap=True)
 
     def _update(self, number: int, stats: JobStats) -> None:
         if number not in self._bars:
-            self._bars[number] = self._progress.add_task(escape(stats.name), audio="", rtf="", kbps="", eta="")
+            self._bars[number] = self._progress.add_task(shown(stats.name), audio="", rtf="", kbps="", eta="")
         self._progress.update(
             self._bars[number],
             total=stats.total_s,

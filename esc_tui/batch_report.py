@@ -6,11 +6,11 @@ from math import isnan
 from typing import Any
 
 import msgspec
-from rich.markup import escape
 from rich.table import Table
 
 from codec.quality import Quality, mean_quality
 from esc_tui.batch import JobState, JobStats
+from esc_tui.shown import shown
 
 PCM_BYTES = 2
 """What a sample takes as 16-bit PCM, which the ratio compares with."""
@@ -85,7 +85,7 @@ def result_table(jobs: Sequence[JobStats], elapsed_s: float) -> Table:
             table.add_column(heading, cell, justify="right")
     for name, stats in zip(short_names([stats.name for stats in done]), done, strict=True):
         quality = _quality_cells(stats.outcome.quality) if measured and stats.outcome else ()
-        table.add_row(escape(name), *_cells(stats), *quality)
+        table.add_row(shown(name), *_cells(stats), *quality)
     return table
 
 

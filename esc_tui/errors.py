@@ -5,6 +5,9 @@ import sys
 
 from codec.errors import AudioFileError, ContainerError, ModelError, UsageError
 from net.errors import AudioDeviceError, ConnectError, HandshakeFailed, IdentityError, PeerNotTrusted, StreamRefused
+from net.text import printable
+
+MAX_LINE_CHARS = 4096
 
 
 class ExitCode(enum.IntEnum):
@@ -46,4 +49,5 @@ def exit_code(error: BaseException | None) -> ExitCode:
 
 def tell(error: BaseException) -> None:
     """Say on standard error what went wrong."""
-    print(f"esc-tui: {error}", file=sys.stderr)
+    lines = (printable(line, MAX_LINE_CHARS) for line in str(error).splitlines())  # it may name what a peer sent
+    print("esc-tui: " + "\n".join(lines), file=sys.stderr)

@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 import msgspec
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from esc_tui.commands.options import Display
 from esc_tui.errors import ExitCode, exit_code, tell
 from esc_tui.report import event_record, final_report, snapshot_record
+from esc_tui.shown import shown
 from net.clock import SYSTEM_CLOCK
 from net.engine import Engine
 from net.stats import Event, Role, Severity, StreamStats
@@ -144,14 +144,14 @@ class ProgressOutput:
     def events(self, events: Sequence[Event]) -> None:
         """Print each event on a line of its own."""
         for event in events:
-            self._console.print(escape(event.text), style=STYLES[event.severity], soft_wrap=True)
+            self._console.print(shown(event.text), style=STYLES[event.severity], soft_wrap=True)
 
     def snapshots(self, snapshots: Sequence[StreamStats]) -> None:
         """Bring the progress lines up to date."""
         for stats in snapshots:
             key = (stats.role, stats.stream_id)
             if key not in self._tasks:
-                name = escape(f"{stats.role:<8} {stats.source}")
+                name = shown(f"{stats.role:<8} {stats.source}")
                 self._tasks[key] = self._progress.add_task(name, audio="", kbps=0.0, state="")
             self._progress.update(
                 self._tasks[key],
@@ -175,15 +175,15 @@ def print_summary(engines: Sequence[Engine]) -> None:
         for stats in engine.snapshots():
             console.print(_summary_table(stats))
             for path in stats.files:
-                console.print(f"saved {escape(path)}")
+                console.print(f"saved {shown(path)}")
 
 
 def _summary_table(stats: StreamStats) -> Table:
-    table = Table(title=escape(f"{stats.role}: {stats.source}"), title_justify="left", show_header=False, box=None)
+    table = Table(title=shown(f"{stats.role}: {stats.source}"), title_justify="left", show_header=False, box=None)
     table.add_column(style="dim")
     table.add_column()
     for name, value in _summary_rows(stats):
-        table.add_row(name, escape(value))
+        table.add_row(name, shown(value))
     return table
 
 

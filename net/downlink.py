@@ -218,6 +218,8 @@ class Downlink:
                     session.intake.take(message)
                 session.take_chunk(message)
             case End():
+                if session.intake is not None:
+                    session.intake.take_end(message)
                 session.take_end(message)
             case Pong():
                 session.take_pong(message)

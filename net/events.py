@@ -7,8 +7,10 @@ from itertools import islice
 
 from net.clock import Clock
 from net.stats import Event, Severity
+from net.text import printable
 
 KEPT_EVENTS = 10_000
+MAX_TEXT_CHARS = 2000
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +27,8 @@ class EventLog:
         self._next = 0
 
     def add(self, severity: Severity, text: str, stream_id: str = "") -> None:
-        """Record that something happened just now."""
+        """Record that something happened just now; what a peer may have put into the text is made printable."""
+        text = printable(text, MAX_TEXT_CHARS)
         with self._lock:
             self._events.append(Event(self._next, self._clock.epoch_s(), severity, text, stream_id))
             self._next += 1

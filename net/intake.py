@@ -13,7 +13,7 @@ from typing import Final
 
 from codec.chunks import ChunkPlan
 from net.clock import SYSTEM_CLOCK, Clock
-from net.messages import Chunk, Hello
+from net.messages import Chunk, End, Hello
 from net.refusal import Refusal
 
 FRAME_BYTES: Final = 16
@@ -118,25 +118,36 @@ class StreamIntake:
         self._rate = hello.sample_rate
         self._plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples)
         self._samples = self._bytes = 0
+        self._may_start_anywhere = hello.resume
 
     def skip(self, samples: int) -> None:
         """Take that so much was counted before, by an earlier connection's or process's account."""
         self._samples = samples
+        self._may_start_anywhere = self._may_start_anywhere and not samples
 
     def take(self, chunk: Chunk) -> None:
         """Count a chunk, and the silence that stands for those left out before it. Raises `Refusal`."""
-        limits, intake = self._intake.limits, self._intake
-        end = max(self._samples, self._plan.start(chunk.index) + chunk.samples)
-        if end > limits.max_stream_s * self._rate:
-            raise Refusal("limit", f"a stream may last {limits.max_stream_s / 3600:g} h, and this one lasts longer")
+        limits = self._intake.limits
+        if self._may_start_anywhere:
+            self._samples = self._plan.start(chunk.index)  # another receiver has what comes before
+        self._may_start_anywhere = False
         data_bytes = FRAME_BYTES + len(chunk.payload)
         if self._bytes + data_bytes > limits.max_stream_bytes:
             raise Refusal("limit", f"a stream may have {limits.max_stream_bytes} bytes, and this one has more")
-        samples = end - self._samples
-        files = 2 if intake.chunk_files else 1
-        disk_bytes = samples * BYTES_PER_SAMPLE * files + data_bytes
+        self._extend(self._plan.start(chunk.index) + chunk.samples, data_bytes)
+        self._bytes += data_bytes
+
+    def take_end(self, end: End) -> None:
+        """Count the silence that stands for what was left out at the end. Raises `Refusal`."""
+        self._extend(end.samples, 0)
+
+    def _extend(self, end: int, data_bytes: int) -> None:
+        limits, intake = self._intake.limits, self._intake
+        if end > limits.max_stream_s * self._rate:
+            raise Refusal("limit", f"a stream may last {limits.max_stream_s / 3600:g} h, and this one lasts longer")
+        samples = max(0, end - self._samples)
+        disk_bytes = samples * BYTES_PER_SAMPLE * (2 if intake.chunk_files else 1) + data_bytes
         if intake.chunk_files:
             disk_bytes += BLOCK_BYTES * (1 + samples // self._plan.hop_samples)
         intake.charge(self._peer, samples / self._rate, data_bytes, disk_bytes)
-        self._samples = end
-        self._bytes += data_bytes
+        self._samples += samples

@@ -9,7 +9,9 @@ from typing import Protocol
 from codec.audio import AudioReader
 from codec.chunks import Audio
 from net.clock import Clock
+from net.limits import DEFAULT_LIMITS
 from net.pacing import RealTimePacer
+from net.text import printable
 
 BLOCKS_PER_SECOND = 10
 
@@ -66,7 +68,7 @@ class FileSource:
         self._clock = clock
         self._pacer = RealTimePacer(sample_rate, clock) if realtime else None
         self._skipped = 0
-        self.name = self._reader.name
+        self.name = printable(self._reader.name, DEFAULT_LIMITS.name_chars)
 
     @property
     def total_samples(self) -> int | None:

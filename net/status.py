@@ -4,6 +4,9 @@ import threading
 
 from net.clock import Clock
 from net.stats import LinkState
+from net.text import printable
+
+MAX_REASON_CHARS = 2000
 
 
 class StreamStatus:
@@ -23,7 +26,7 @@ class StreamStatus:
         with self._lock:
             if self._state.is_final:
                 return
-            self._state, self._reason = state, reason
+            self._state, self._reason = state, printable(reason, MAX_REASON_CHARS)
             now_s = self._clock.monotonic_s()
             if state is LinkState.STREAMING and self._on_air_from_s is None:
                 self._on_air_from_s = now_s

@@ -11,8 +11,10 @@ from codec.errors import DamagedChunk, UsageError
 from net.clock import Clock
 from net.errors import RemoteProtocolError
 from net.events import EventLog
+from net.limits import DEFAULT_LIMITS
 from net.messages import Chunk, End, Hello
 from net.pacing import RealTimePacer
+from net.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class StoredSource:
     live = False
 
     def __init__(self, path: Path, clock: Clock, events: EventLog, *, realtime: bool = False) -> None:
-        self.name = path.name
+        self.name = printable(path.name, DEFAULT_LIMITS.name_chars)
         self._reader = EscReader(path)
         self._clock, self._events = clock, events
         self.header: EscHeader = self._reader.header

@@ -86,6 +86,7 @@ class EscHeader:
 
     def __post_init__(self) -> None:
         _require(len(self.fingerprint) == 16 and _is_lower_hex(self.fingerprint), "fingerprint", self.fingerprint)
+        _require(self.model.isprintable(), "model name", self.model)
         _require(len(self.model.encode()) <= MAX_MODEL_NAME_BYTES, "model name", self.model)
         _require(1 <= self.sample_rate < 1 << 20, "sample rate", self.sample_rate)
         _require(0 <= self.source_rate < 1 << 32, "source rate", self.source_rate)
@@ -157,7 +158,8 @@ class Trailer:
 
 
 def shortened_name(name: str) -> str:
-    """As much of a model's name as a header takes."""
+    """As much of a model's name as a header takes, without characters that would not be seen."""
+    name = "".join(character if character.isprintable() else "?" for character in name)
     return name.encode()[:MAX_MODEL_NAME_BYTES].decode(errors="ignore")
 
 

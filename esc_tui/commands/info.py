@@ -8,7 +8,6 @@ from typing import Any
 import click
 import msgspec
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from codec.container import EscReader
@@ -16,6 +15,7 @@ from esc_tui.batch_report import duration_text
 from esc_tui.commands.batch_options import inputs_argument, named_inputs
 from esc_tui.errors import ExitCode
 from esc_tui.inputs import CODES_SUFFIXES, find_inputs
+from esc_tui.shown import shown
 
 
 @click.command("info")
@@ -68,11 +68,11 @@ def _record(reader: EscReader) -> dict[str, Any]:
 
 def _print(record: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    table = Table(title=escape(record["name"]), title_justify="left", show_header=False, box=None)
+    table = Table(title=shown(record["name"]), title_justify="left", show_header=False, box=None)
     table.add_column(style="dim")
     table.add_column()
     for name, value in _rows(record):
-        table.add_row(name, escape(value))
+        table.add_row(name, shown(value))
     console.print(table)
 
 

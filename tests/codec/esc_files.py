@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from codec.bitstream import pack_codes
 from codec.container import EscHeader, EscPacker, EscReader, Stitching, StoredChunk
+from codec.container.layout import shortened_name
 
 HEADER = EscHeader(
     fingerprint="0123456789abcdef",
@@ -63,7 +64,7 @@ def headers(draw: st.DrawFn) -> EscHeader:
     frame = draw(st.sampled_from([160, 320, 321]))
     header = EscHeader(
         fingerprint=draw(st.binary(min_size=8, max_size=8)).hex(),
-        model=draw(st.text(max_size=10)),
+        model=shortened_name(draw(st.text(max_size=10))),
         sample_rate=draw(st.integers(1, (1 << 20) - 1)),
         num_streams=draw(st.integers(1, 7)),
         groups=draw(st.integers(1, 4)),
