@@ -3,14 +3,19 @@
 With hop = chunk − overlap, chunk i covers the samples [i·hop, i·hop + chunk). The plan ends with the chunk that
 reaches the end of the sound, so no chunk holds overlap alone. Neighbours are cross-faded over the overlap with
 weights that add to 1, so a sound that the codec left unchanged would come out unchanged.
+
+Seamless chunks do not overlap: each is coded inside the sound around it, as far as the network looks, and its codes
+are those of the whole sound.
 """
 
-from dataclasses import dataclass
+import enum
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from codec.errors import UsageError
+from codec.reach import NO_REACH, Reach
 
 Audio = npt.NDArray[np.float32]
 """Mono sound, float32 `[samples]`, full scale at ±1."""
@@ -22,15 +27,26 @@ MIN_CHUNK_SAMPLES = 320
 MAX_CHUNK_SAMPLES = 30 * 16000
 
 
+class Stitching(enum.StrEnum):
+    """How decoded chunks become one sound."""
+
+    CROSSFADE = "crossfade"
+    """Each chunk was coded on its own; neighbours overlap and are cross-faded."""
+    SEAMLESS = "seamless"
+    """The chunks' codes, joined, are the codes of the whole sound: no overlap, no seam."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkPlan:
     """How a sound is cut into chunks. Sizes are samples at the model's rate.
 
-    Raises `UsageError` where chunks would be too short, too long, or more than two would overlap at one sample.
+    Raises `UsageError` where chunks would be too short, too long, or more than two would overlap at one sample, and
+    for seamless chunks that overlap.
     """
 
     chunk_samples: int = 16000
     overlap_samples: int = 1600
+    stitching: Stitching = Stitching.CROSSFADE
 
     def __post_init__(self) -> None:
         if not MIN_CHUNK_SAMPLES <= self.chunk_samples <= MAX_CHUNK_SAMPLES:
@@ -42,6 +58,8 @@ class ChunkPlan:
                 f"the overlap must be 0 to {self.chunk_samples // 2} samples (half of the chunk), "
                 f"not {self.overlap_samples}"
             )
+        if self.stitching is Stitching.SEAMLESS and self.overlap_samples:
+            raise UsageError(f"seamless chunks do not overlap: the overlap must be 0, not {self.overlap_samples}")
 
     @property
     def hop_samples(self) -> int:
@@ -62,10 +80,14 @@ class ChunkPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """A stretch of sound: chunk `index` of its plan."""
+    """A stretch of sound: chunk `index` of its plan, and the sound around it that its coding takes into account."""
 
     index: int
     audio: Audio
+    before: Audio = field(default_factory=lambda: np.zeros(0, np.float32))
+    after: Audio = field(default_factory=lambda: np.zeros(0, np.float32))
+    tail: bool = True
+    """Whether the code frame after its last sample belongs to it: not where a seamless chunk follows."""
 
     @property
     def samples(self) -> int:
@@ -74,43 +96,63 @@ class Chunk:
 
 
 class Chunker:
-    """Cuts sound that arrives in blocks of any length into the chunks of a plan, holding at most one chunk.
+    """Cuts sound that arrives in blocks of any length into the chunks of a plan, each with the context of `reach`.
 
-    With `first_index` the sound begins where that chunk does.
+    Holds no more sound than one chunk and its context. A seamless chunk is handed out when as much of what follows is
+    there as `reach` looks ahead, and at least one sample of it. With `first_index` that chunk is the first, and the
+    sound begins at `start`.
     """
 
-    def __init__(self, plan: ChunkPlan, first_index: int = 0) -> None:
+    def __init__(self, plan: ChunkPlan, reach: Reach = NO_REACH, first_index: int = 0) -> None:
         self._plan = plan
-        self._buffer = np.zeros(plan.chunk_samples, np.float32)
-        self._filled = 0
+        self._reach = reach
+        self._beyond = max(1, reach.ahead_samples) if plan.stitching is Stitching.SEAMLESS else 0
+        self._held = np.zeros(0, np.float32)
         self._next_index = first_index
+        self.start = reach.start_of_context(plan.start(first_index))
+        """The first sample that is needed."""
+        self._held_from = self.start
 
     def push(self, block: Audio) -> list[Chunk]:
         """Take more sound and return the chunks that it completes."""
+        self._held = np.concatenate([self._held, block])
         chunks = []
-        while len(block):
-            room = self._plan.chunk_samples - self._filled
-            taken, block = block[:room], block[room:]
-            self._buffer[self._filled : self._filled + len(taken)] = taken
-            self._filled += len(taken)
-            if self._filled == self._plan.chunk_samples:
-                chunks.append(self._emit())
+        while self._left >= self._plan.chunk_samples + self._beyond:
+            chunks.append(self._emit(tail=self._plan.stitching is Stitching.CROSSFADE))
         return chunks
 
     def finish(self) -> list[Chunk]:
-        """Return the last, shorter chunk, if anything but overlap is left; the chunker is then empty."""
-        overlap = self._plan.overlap_samples if self._next_index else 0
-        chunks = [self._emit()] if self._filled > overlap else []
-        self._filled = 0
+        """Return the chunks that are left, the last one shorter, if anything but overlap is left; then be empty."""
+        chunks = []
+        while self._left > (self._plan.overlap_samples if self._next_index else 0):
+            chunks.append(self._emit(tail=self._left <= self._plan.chunk_samples))
+        self._held_from += len(self._held)
+        self._held = self._held[:0]
         return chunks
 
-    def _emit(self) -> Chunk:
-        chunk = Chunk(self._next_index, self._buffer[: self._filled].copy())
+    @property
+    def _left(self) -> int:
+        """Samples held from the start of the next chunk on."""
+        return self._held_from + len(self._held) - self._plan.start(self._next_index)
+
+    def _emit(self, tail: bool) -> Chunk:
+        start = self._plan.start(self._next_index)
+        stop = start + min(self._plan.chunk_samples, self._left)
+        chunk = Chunk(
+            self._next_index,
+            self._take(start, stop),
+            self._take(self._reach.start_of_context(start), start),
+            self._take(stop, stop + self._reach.ahead_samples),
+            tail,
+        )
         self._next_index += 1
-        kept = self._plan.overlap_samples if self._filled == self._plan.chunk_samples else 0
-        self._buffer[:kept] = chunk.audio[len(chunk.audio) - kept :]
-        self._filled = kept
+        kept_from = self._reach.start_of_context(self._plan.start(self._next_index))
+        self._held = self._held[max(0, kept_from - self._held_from) :]
+        self._held_from = max(self._held_from, kept_from)
         return chunk
+
+    def _take(self, start: int, stop: int) -> Audio:
+        return self._held[start - self._held_from : stop - self._held_from].copy()
 
 
 class Stitcher:

@@ -262,11 +262,13 @@ class FastQuantizer:
         distances.add_(parts.square().sum(-1, keepdim=True)).add_(self.square_norms)
         return distances.argmin(-1).t()
 
-    def decode(self, codes: Tensor, batch: int, time: int) -> Tensor:
-        """PLAIN tokens of codes `[batch · frame, group]`."""
+    def decode(self, codes: Tensor, batch: int, time: int, kept: Tensor | None = None) -> Tensor:
+        """PLAIN tokens of codes `[batch · frame, group]`, zeros for frames that are not `kept`."""
         places = layout(batch, self.freq, time, self.window, str(codes.device))
         groups = torch.arange(len(self.vectors), device=codes.device)
         parts = self.vectors[groups, codes].flatten(1)
+        if kept is not None:
+            parts = parts * kept[:, None]
         patches = torch.mm(parts, self.up).view(batch * time * self.freq, -1)
         return patches.index_select(0, places.from_frames)
 
@@ -306,19 +308,20 @@ class FastESC:
                 latent = self.decoder_layers[index](refined, batch, time)
         return torch.stack(codes, 1).view(batch, -1, num_streams, self.config.group_size).permute(0, 2, 3, 1)
 
-    def decode(self, codes: Tensor) -> Tensor:
-        """Sound `[batch, (hops − 1) · hop]` of codes of any number of streams."""
-        return self.spectrum.synthesise(self.decode_spectrum(codes))
+    def decode(self, codes: Tensor, present: Tensor | None = None) -> Tensor:
+        """Sound `[batch, (hops − 1) · hop]` of codes of any number of streams, of `present` ones in each frame."""
+        return self.spectrum.synthesise(self.decode_spectrum(codes, present))
 
-    def decode_spectrum(self, codes: Tensor) -> Tensor:
-        """Spectrum `[batch, 2, frequency, hop]` of codes of any number of streams."""
+    def decode_spectrum(self, codes: Tensor, present: Tensor | None = None) -> Tensor:
+        """Spectrum `[batch, 2, frequency, hop]` of codes of any number of streams, of `present` ones in each frame."""
         batch, num_streams, groups, frames = codes.shape
         time = frames * self.config.overlap
         streams = codes.permute(1, 0, 3, 2).reshape(num_streams, batch * frames, groups)
         latent = self.quantizers[0].decode(streams[0], batch, time)
         for index, layer in enumerate(self.decoder_layers):
             if index + 1 < num_streams:
-                latent = self.quantizers[index + 1].decode(streams[index + 1], batch, time).add_(latent)
+                kept = None if present is None else (present > index + 1).repeat(batch)
+                latent = self.quantizers[index + 1].decode(streams[index + 1], batch, time, kept).add_(latent)
             latent = layer(latent, batch, time)
         return self._finish(latent, batch, time).float()
 

@@ -24,7 +24,7 @@ from codec.errors import DamagedChunk
 from codec.files import decoded_blocks, encoded_chunks
 from codec.sound_formats import SoundFormat
 from codec.sound_writer import SoundWriter
-from codec.stored import SoundDecoder, header_for
+from codec.stored import SPAN_SAMPLES, SoundDecoder, header_for
 
 if TYPE_CHECKING:
     from codec.inference import Codec
@@ -93,7 +93,7 @@ def compress_file(
         channels=reader.given_channels,
         source_rate=reader.file_rate,
     )
-    with _Outputs(codec, header, targets, watch, listen=listen) as outputs:
+    with _Outputs(codec, header, targets, watch, listen=listen, streaming=coding.plan is not None) as outputs:
         for chunks in _by_index(encoded_chunks(_watched(reader, watch), codec, header), header.channels):
             outputs.take(chunks)
         outputs.finish()
@@ -161,7 +161,9 @@ def thin_file(reader: EscReader, path: Path, num_streams: int, *, overwrite: boo
 class _Outputs:
     """The files that a sound is coded into."""
 
-    def __init__(self, codec: "Codec", header: EscHeader, targets: Targets, watch: Watch, *, listen: bool) -> None:
+    def __init__(
+        self, codec: "Codec", header: EscHeader, targets: Targets, watch: Watch, *, listen: bool, streaming: bool
+    ) -> None:
         self.samples = self.payload_bytes = 0
         self._header, self._watch = header, watch
         self._stack = ExitStack()
@@ -171,7 +173,9 @@ class _Outputs:
             if targets.codes:
                 self.codes = opening.enter_context(EscWriter(targets.codes, header, overwrite=targets.overwrite))
             self._stack = opening.pop_all()
-        self._decoder = SoundDecoder(codec, header) if self._sound or listen else None
+        self._decoder: SoundDecoder | None = None
+        if self._sound or listen:
+            self._decoder = SoundDecoder(codec, header, at_once_samples=1 if streaming else SPAN_SAMPLES)
 
     def take(self, chunks: list[StoredChunk]) -> None:
         """Write the next chunk of all channels."""

@@ -136,12 +136,26 @@ class Codec:
         return codes if isinstance(audio, Tensor) else codes.cpu().numpy().astype(np.uint16)
 
     @overload
-    def decode(self, codes: npt.NDArray[np.integer], samples: int | None = None) -> Audio: ...
+    def decode(
+        self,
+        codes: npt.NDArray[np.integer],
+        samples: int | None = None,
+        streams: npt.NDArray[np.integer] | None = None,
+    ) -> Audio: ...
     @overload
-    def decode(self, codes: Tensor, samples: int | None = None) -> Tensor: ...
-    def decode(self, codes: npt.NDArray[np.integer] | Tensor, samples: int | None = None) -> Audio | Tensor:
+    def decode(
+        self, codes: Tensor, samples: int | None = None, streams: npt.NDArray[np.integer] | None = None
+    ) -> Tensor: ...
+    def decode(
+        self,
+        codes: npt.NDArray[np.integer] | Tensor,
+        samples: int | None = None,
+        streams: npt.NDArray[np.integer] | None = None,
+    ) -> Audio | Tensor:
         """Sound of codes of any number of streams, cropped to `samples` where given.
 
+        `streams` `[frame]` says of how many streams each frame has codes, where not all have as many; what stands in
+        place of the others is not read.
         T hops give (T − 1) · hop samples. Raises `UsageError` for codes of another shape or out of range, or more
         `samples` than the codes hold.
         """
@@ -152,7 +166,8 @@ class Codec:
         if samples is not None and not 0 <= samples <= available:
             raise UsageError(f"{whole.shape[-1]} code frames hold 0 to {available} samples, not {samples}")
         with torch.inference_mode(), self._threads():
-            sound = self._network.decode(whole if whole.dim() == 4 else whole[None])[:, :samples]
+            present = None if streams is None else torch.as_tensor(streams, device=self._device)
+            sound = self._network.decode(whole if whole.dim() == 4 else whole[None], present)[:, :samples]
         sound = sound if whole.dim() == 4 else sound[0]
         return sound if isinstance(codes, Tensor) else sound.cpu().numpy()
 

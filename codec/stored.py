@@ -1,35 +1,27 @@
 """Sound ↔ the chunks of an `.esc` file, through the very chunk code that sender and receiver use."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from codec.audio import ChannelAudio
 from codec.bitstream import pack_codes, unpack_codes
-from codec.chunks import Audio, Chunker, ChunkPlan
-from codec.container import EscHeader, Stitching, StoredChunk
+from codec.chunks import PAD_SAMPLES, Audio, Chunk, ChunkPlan, Stitching
+from codec.container import EscHeader, StoredChunk
 from codec.container.layout import shortened_name
 from codec.errors import ModelError, UsageError
-from codec.streaming import ChunkDecoder, CodedChunk, Contribution, encode_chunk
-from codec.whole import WholeDecoder, WholeEncoder
+from codec.streaming import ChunkDecoder, CodedChunk, chunker_for, decoder_for, encode_chunk
 
 if TYPE_CHECKING:
     from codec.inference import Codec
 
-WHOLE = ChunkPlan(16000, 0)
+WHOLE = ChunkPlan(16000, 0, Stitching.SEAMLESS)
 """How the codes of a sound that is coded as a whole are cut for storage."""
 
-
-class _Encoder(Protocol):
-    def push(self, block: Audio) -> list[CodedChunk]: ...
-    def finish(self) -> list[CodedChunk]: ...
-
-
-class _Decoder(Protocol):
-    def push(self, chunk: CodedChunk) -> Contribution: ...
-    def push_silence(self, index: int, samples: int) -> Contribution: ...
-    def finish(self) -> Contribution: ...
+SPAN_SAMPLES = 160_000
+"""About how much of a seamless sound is coded at once: more shares more of its context, and takes more memory."""
 
 
 def header_for(
@@ -43,19 +35,19 @@ def header_for(
 ) -> EscHeader:
     """The header of a file that `codec` makes.
 
-    Without a plan the sound is coded as a whole, which is seamless; with one, in chunks that are cross-faded unless
-    `stitching` says otherwise. Raises `UsageError` for a number of streams that the model has not, and for seamless
+    Without a plan the sound is coded as a whole, which is seamless; with one, in chunks that are joined as it says,
+    or as `stitching` says. Raises `UsageError` for a number of streams that the model has not, and for seamless
     chunks that overlap or are no whole number of code frames.
     """
     streams = codec.max_streams if num_streams is None else num_streams
     if not 1 <= streams <= codec.max_streams:
         raise UsageError(f"the number of streams must be 1 to {codec.max_streams}, not {streams}")
     chosen = plan or WHOLE
-    stitched = stitching or (Stitching.CROSSFADE if plan else Stitching.SEAMLESS)
-    if stitched is Stitching.SEAMLESS and (chosen.overlap_samples or chosen.chunk_samples % codec.frame_samples):
+    if stitching is not None:
+        chosen = replace(chosen, stitching=stitching)
+    if chosen.stitching is Stitching.SEAMLESS and chosen.chunk_samples % codec.frame_samples:
         raise UsageError(
-            f"seamless chunks do not overlap and are a multiple of {codec.frame_samples} samples, "
-            f"not {chosen.chunk_samples} with an overlap of {chosen.overlap_samples}"
+            f"seamless chunks must be a multiple of {codec.frame_samples} samples long, not {chosen.chunk_samples}"
         )
     return EscHeader(
         fingerprint=codec.fingerprint,
@@ -67,7 +59,7 @@ def header_for(
         frame_samples=codec.frame_samples,
         chunk_samples=chosen.chunk_samples,
         overlap_samples=chosen.overlap_samples,
-        stitching=stitched,
+        stitching=chosen.stitching,
         channels=channels,
         source_rate=source_rate,
     )
@@ -87,8 +79,7 @@ class SoundEncoder:
 
     def __init__(self, codec: "Codec", header: EscHeader) -> None:
         self._header = header
-        make = WholeEncoder if header.stitching is Stitching.SEAMLESS else _ChunkEncoder
-        self._encoders: list[_Encoder] = [make(codec, header) for _ in range(header.channels)]
+        self._encoders = [_ChunkEncoder(codec, header) for _ in range(header.channels)]
 
     def push(self, block: ChannelAudio) -> list[StoredChunk]:
         """Take more sound; return the chunks that are complete, in file order."""
@@ -121,19 +112,19 @@ class SoundEncoder:
 class SoundDecoder:
     """Turns the chunks of a file with `header` into its sound, with at most `num_streams` of them.
 
+    Of seamless chunks `at_once_samples` are decoded at a time; 1 gives bit for bit what a receiver makes of them.
     Raises `ModelError` where the file is another model's, `UsageError` where it has fewer streams.
     """
 
-    def __init__(self, codec: "Codec", header: EscHeader, num_streams: int | None = None) -> None:
+    def __init__(
+        self, codec: "Codec", header: EscHeader, num_streams: int | None = None, at_once_samples: int = SPAN_SAMPLES
+    ) -> None:
         check_model(header, codec)
         if num_streams is not None and not 1 <= num_streams <= header.num_streams:
             raise UsageError(f"the file has {header.num_streams} streams: choose 1 to that many, not {num_streams}")
         self._header = header
         self._num_streams = num_streams or header.num_streams
-        self._decoders: list[_Decoder] = [
-            ChunkDecoder(codec, header.plan) if header.stitching is Stitching.CROSSFADE else WholeDecoder(codec, header)
-            for _ in range(header.channels)
-        ]
+        self._decoders = [decoder_for(codec, header.plan, None, at_once_samples) for _ in range(header.channels)]
 
     def push(self, chunks: Sequence[StoredChunk | None], index: int, samples: int) -> ChannelAudio:
         """Take chunk `index` of all channels, None where it is missing; return the sound that is final with it."""
@@ -144,7 +135,7 @@ class SoundDecoder:
         """Return the sound's end."""
         return np.stack([decoder.finish().audio for decoder in self._decoders])
 
-    def _push(self, decoder: _Decoder, chunk: StoredChunk | None, index: int, samples: int) -> Audio:
+    def _push(self, decoder: ChunkDecoder, chunk: StoredChunk | None, index: int, samples: int) -> Audio:
         if chunk is None or chunk.silence_dbfs is not None:
             return decoder.push_silence(index, samples).audio
         frames = self._header.frames(chunk.samples, tail=chunk.tail)
@@ -154,14 +145,39 @@ class SoundDecoder:
 
 
 class _ChunkEncoder:
-    """Codes each chunk on its own."""
+    """Codes the chunks of one channel; seamless ones several at once, since their codes do not depend on it."""
 
     def __init__(self, codec: "Codec", header: EscHeader) -> None:
-        self._codec, self._num_streams = codec, header.num_streams
-        self._chunker = Chunker(header.plan)
+        self._codec, self._num_streams, self._plan = codec, header.num_streams, header.plan
+        self._at_once = 1
+        if self._plan.stitching is Stitching.SEAMLESS:
+            self._at_once = max(1, SPAN_SAMPLES // self._plan.chunk_samples)
+        span = replace(self._plan, chunk_samples=self._at_once * self._plan.chunk_samples)
+        self._chunker = chunker_for(codec, span)
 
     def push(self, block: Audio) -> list[CodedChunk]:
-        return [encode_chunk(self._codec, chunk, self._num_streams) for chunk in self._chunker.push(block)]
+        return self._encode(self._chunker.push(block))
 
     def finish(self) -> list[CodedChunk]:
-        return [encode_chunk(self._codec, chunk, self._num_streams) for chunk in self._chunker.finish()]
+        return self._encode(self._chunker.finish())
+
+    def _encode(self, spans: list[Chunk]) -> list[CodedChunk]:
+        coded = (encode_chunk(self._codec, span, self._num_streams) for span in spans)
+        return [part for span in coded for part in self._parts(span)]
+
+    def _parts(self, span: CodedChunk) -> list[CodedChunk]:
+        if self._at_once == 1:
+            return [span]
+        length = self._plan.chunk_samples
+        starts = range(0, span.samples, length)
+        return [
+            CodedChunk(
+                span.index * self._at_once + start // length,
+                min(length, span.samples - start),
+                span.codes[
+                    :, :, start // PAD_SAMPLES : None if start == starts[-1] else (start + length) // PAD_SAMPLES
+                ],
+                span.tail and start == starts[-1],
+            )
+            for start in starts
+        ]

@@ -6,8 +6,9 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
-from codec.chunks import ChunkPlan
+from codec.chunks import ChunkPlan, Stitching
 from codec.errors import AudioFileError, ContainerError, UsageError
+from codec.streaming import history_chunks
 from net.admission import AdmissionLimits, Visit
 from net.clock import SYSTEM_CLOCK, Clock
 from net.devices import SYSTEM_AUDIO, AudioSystem
@@ -290,7 +291,7 @@ class Receiver:
         """Find the stream that HELLO names, or make it. Raises `Refusal`."""
         codec = self._codec
         assert codec is not None
-        _check_hello(hello, codec)
+        _check_hello(hello, codec, self._settings.buffer_chunks)
         with self._lock:
             session = self._sessions.get(hello.stream_id)
             if session is not None:
@@ -374,7 +375,7 @@ class Receiver:
             raise Refusal("storage", str(error)) from error
 
 
-def _check_hello(hello: Hello, codec: "Codec") -> None:
+def _check_hello(hello: Hello, codec: "Codec", buffer_chunks: int) -> None:
     """Refuse a stream that this model cannot decode."""
     if hello.fingerprint != codec.fingerprint:
         raise Refusal(
@@ -385,12 +386,17 @@ def _check_hello(hello: Hello, codec: "Codec") -> None:
     promised = (hello.sample_rate, hello.groups, hello.bits_per_code)
     if promised != (codec.sample_rate, codec.groups, codec.bits_per_code) or hello.num_streams > codec.max_streams:
         raise Refusal("format", f"the stream's format does not fit the model {codec.name}")
-    if hello.stitching != "crossfade":
-        raise Refusal("format", f"this receiver does not know the stitching {hello.stitching!r}")
     try:
-        ChunkPlan(hello.chunk_samples, hello.overlap_samples)
+        plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples, Stitching(hello.stitching))
     except UsageError as error:
         raise Refusal("format", str(error)) from error
+    history = history_chunks(codec, plan)
+    if history > max(1, buffer_chunks // 2):
+        raise Refusal(
+            "format",
+            f"seamless chunks of {plan.chunk_samples} samples are too short for a buffer of {buffer_chunks} chunks: "
+            f"{history} must be kept",
+        )
 
 
 def _check_return(hello: Hello, session: StreamSession, downlink: Downlink) -> None:

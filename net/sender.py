@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codec.bitstream import pack_codes
-from codec.chunks import Audio, Chunk, Chunker
+from codec.chunks import Audio, Chunk, Chunker, Stitching
 from codec.container import EscHeader
 from codec.errors import UsageError
 from codec.stored import header_for
-from codec.streaming import encode_chunk
+from codec.streaming import chunker_for, encode_chunk
 from net import messages
 from net.activity import ActivityDetector, noise_level_dbfs
 from net.clock import SYSTEM_CLOCK, Clock
@@ -326,11 +326,16 @@ class Sender:
 
     def _begin_chunks(self, source: Source) -> Chunker:
         """Start at the beginning, or where the receiver has to go on with an earlier sender's stream."""
-        plan, first = self._settings.plan, self._uplink.first_chunk
+        settings, first = self._settings, self._uplink.first_chunk
+        if settings.plan.stitching is Stitching.CROSSFADE:
+            chunker = Chunker(settings.plan, first_index=first)
+        else:
+            codec = self._codec or shared_codec(settings.model_path, settings.device)
+            chunker = chunker_for(codec, settings.plan, settings.lookahead_samples, first)
         if first:
-            source.skip(plan.start(first))
-            self._meters.count_skipped(first, plan.start(first))
-        return Chunker(plan, first)
+            source.skip(chunker.start)
+            self._meters.count_skipped(first, chunker.start)
+        return chunker
 
     def _read_codes(self) -> None:
         """Hand stored codes on as they are: there is nothing to encode."""

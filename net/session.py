@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codec.bitstream import unpack_codes
-from codec.chunks import ChunkPlan
+from codec.chunks import ChunkPlan, Stitching
 from codec.errors import AudioFileError
-from codec.streaming import ChunkDecoder, CodedChunk, Contribution, code_frames
+from codec.streaming import CodedChunk, Contribution, code_frames, decoder_for, history_chunks
 from net.activity import comfort_noise
 from net.clock import Clock
 from net.errors import ConnectionLost, RemoteProtocolError
@@ -17,7 +17,7 @@ from net.intake import StreamIntake
 from net.messages import Chunk, End, Feedback, Hello, Ping, Pong
 from net.meters import ProcessMeter
 from net.pipeline import Pipeline, StageQueue
-from net.session_meters import HISTORY_CHUNKS, SessionMeters
+from net.session_meters import SessionMeters
 from net.sinks.player import Player
 from net.stats import LinkState, StreamStats
 from net.status import StreamStatus
@@ -45,16 +45,17 @@ class StreamSession:
         self.hello = hello
         self.player = player
         self.stream_id = hello.stream_id.hex()
-        self.plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples)
+        self.plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples, Stitching(hello.stitching))
         self.status = StreamStatus(clock)
         self.peer, self.secure = "", False
         self.intake: StreamIntake | None = None
         self.sender_fingerprint: str | None = None
         """What its sender proves over TLS: nobody else may resume the stream."""
-        self.meters = SessionMeters(hello, clock, process)
+        history = history_chunks(codec, self.plan)
+        self.meters = SessionMeters(hello, clock, process, history)
         self._codec, self._files = codec, files
         self._clock, self._events = clock, events
-        self._decoder = ChunkDecoder(codec, self.plan)
+        self._decoder = decoder_for(codec, self.plan)
         self._pipeline = Pipeline(f"receiver-{self.stream_id[:4]}", clock)
         self._to_decode: StageQueue[Chunk] = self._pipeline.add_queue("decode", window_chunks)
         self._to_save: StageQueue[Contribution] = self._pipeline.add_queue("save", window_chunks)
@@ -65,7 +66,7 @@ class StreamSession:
         self._gave_up: ConnectionLost | None = None
         self._last_chunk: Chunk | None = None
         self._stitched_samples = files.start.samples
-        self.next_index = max(0, files.start.chunks - HISTORY_CHUNKS)
+        self.next_index = max(0, files.start.chunks - history)
         """The chunk that is expected next."""
         self.meters.go_on(files.start.chunks, files.start.samples)
 

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 
 HISTORY_CHUNKS = 1
-"""Chunks before the next one that a decoder which has lost its state needs again: the one that is overlapped."""
+"""Chunks before the next one that a decoder which has lost its state needs again: of overlapping chunks, one."""
 
 
 class SessionMeters:
     """Counters, rates, durations and the sound of one incoming stream. Any thread may call any method."""
 
-    def __init__(self, hello: Hello, clock: Clock, process: ProcessMeter) -> None:
+    def __init__(self, hello: Hello, clock: Clock, process: ProcessMeter, history_chunks: int = HISTORY_CHUNKS) -> None:
+        self._history_chunks = history_chunks
         self._hello, self._clock, self._process = hello, clock, process
         self._lock = threading.Lock()
         self._received = self._decoded = self._stitched = self._saved = self._lost = self._refused = self._silent = 0
@@ -63,7 +64,7 @@ class SessionMeters:
     def acknowledged(self) -> int:
         """Chunks that are saved, and that no later decoder of this stream would need again."""
         with self._lock:
-            return max(0, self._saved - HISTORY_CHUNKS)
+            return max(0, self._saved - self._history_chunks)
 
     def count_refused(self) -> None:
         """Count a chunk that had come before."""

@@ -56,6 +56,8 @@ class SenderSettings:
     port: int = DEFAULT_PORT
     num_streams: int = 6
     plan: ChunkPlan = field(default_factory=ChunkPlan)
+    lookahead_ms: float | None = None
+    """How much of what follows a seamless chunk is waited for; None for all that the network looks at."""
     realtime: bool = False
     buffer_chunks: int = 10
     rate_limit_bps: int | None = None
@@ -82,6 +84,10 @@ class SenderSettings:
             1 <= self.num_streams <= MAX_STREAMS,
             f"--num-streams must be 1 to {MAX_STREAMS}, not {self.num_streams}",
         )
+        _require(
+            self.lookahead_ms is None or self.lookahead_ms >= 0,
+            f"--lookahead-ms must not be negative, not {self.lookahead_ms}",
+        )
         _require(self.buffer_chunks >= 1, f"--buffer-size must be at least 1 chunk, not {self.buffer_chunks}")
         _require(
             self.rate_limit_bps is None or self.rate_limit_bps >= 100,
@@ -95,6 +101,11 @@ class SenderSettings:
             self.reconnect_timeout_s >= 0,
             f"--reconnect-timeout must not be negative, not {self.reconnect_timeout_s}",
         )
+
+    @property
+    def lookahead_samples(self) -> int | None:
+        """`lookahead_ms` in samples at 16 kHz."""
+        return None if self.lookahead_ms is None else round(self.lookahead_ms * 16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

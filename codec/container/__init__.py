@@ -1,6 +1,7 @@
 """The `.esc` file: codes at rest, with an index, checked by CRC. `codec/FORMAT.md` describes every byte."""
 
-from codec.container.layout import EscHeader, Stitching, StoredChunk
+from codec.chunks import Stitching
+from codec.container.layout import EscHeader, StoredChunk
 from codec.container.reader import EscReader
 from codec.container.thinning import thin_chunk, thin_header, thinned_chunks
 from codec.container.writer import EscPacker, EscWriter

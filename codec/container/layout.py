@@ -3,7 +3,6 @@
 A file is a header, records (one a chunk and channel), and a trailer with the index.
 """
 
-import enum
 import struct
 import zlib
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from codec.bitstream import MAX_BITS_PER_CODE, packed_bytes
-from codec.chunks import ChunkPlan
+from codec.chunks import ChunkPlan, Stitching
 from codec.errors import ContainerError, UsageError
 
 MAGIC = b"\x89ESC\r\n\x1a\n"
@@ -48,15 +47,6 @@ _UNKNOWN_LENGTH = (1 << 64) - 1
 _STREAMS_BITS = 0b00111
 _TAIL_BIT = 0b01000
 _SILENCE_BIT = 0b10000
-
-
-class Stitching(enum.StrEnum):
-    """How decoded chunks become one sound."""
-
-    CROSSFADE = "crossfade"
-    """Each chunk was coded on its own; neighbours overlap and are cross-faded."""
-    SEAMLESS = "seamless"
-    """The chunks' codes, joined, are the codes of the whole sound: no overlap, no seam."""
 
 
 _STITCHINGS = (Stitching.CROSSFADE, Stitching.SEAMLESS)
@@ -107,7 +97,7 @@ class EscHeader:
     @property
     def plan(self) -> ChunkPlan:
         """How the sound is cut into chunks."""
-        return ChunkPlan(self.chunk_samples, self.overlap_samples)
+        return ChunkPlan(self.chunk_samples, self.overlap_samples, self.stitching)
 
     @property
     def kbps(self) -> float:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from codec.chunks import ChunkPlan
-from codec.container import Stitching
 from codec.errors import UsageError
 from codec.sound_formats import SoundFormat
 from esc_tui.commands.batch_options import (
@@ -19,7 +17,14 @@ from esc_tui.commands.batch_options import (
     shared_cores_codec,
     worker_count,
 )
-from esc_tui.commands.options import PathType, chunk_options, model_options, num_streams_option
+from esc_tui.commands.options import (
+    PathType,
+    chunk_options,
+    chunk_plan,
+    model_options,
+    num_streams_option,
+    stitching_option,
+)
 from esc_tui.errors import ExitCode
 from esc_tui.inputs import CODES_SUFFIXES, SOUND_SUFFIXES, Input, find_inputs
 
@@ -36,13 +41,7 @@ if TYPE_CHECKING:
     "--streaming", is_flag=True, help="Code chunk by chunk, as sender and receiver do.  [default: as a whole]"
 )
 @chunk_options
-@click.option(
-    "--stitching",
-    type=click.Choice([str(way) for way in Stitching]),
-    default=str(Stitching.CROSSFADE),
-    show_default=True,
-    help="How chunks are joined, with --streaming.",
-)
+@stitching_option
 @click.option(
     "--channels",
     type=click.Choice(["mix", "keep"]),
@@ -87,7 +86,7 @@ def command(
     encoded_<kbps>kbps_<name>.esc and decoded_<kbps>kbps_<name>.wav.
     """
     paths = named_inputs(inputs, more_inputs)
-    plan = _plan(chunk_size, overlap_size, Stitching(stitching)) if streaming else None
+    plan = chunk_plan(chunk_size, overlap_size, stitching) if streaming else None
     from codec.file_coding import Coding  # noqa: PLC0415 - not needed to show the help
     from codec.stored import header_for  # noqa: PLC0415 - likewise
     from esc_tui.jobs import CompressJob, Results  # noqa: PLC0415 - likewise
@@ -107,20 +106,13 @@ def command(
         _check(paths, results, metrics=metrics)
         sources = find_inputs(paths, SOUND_SUFFIXES, save_path)
         workers = worker_count(jobs, len(sources))
-        coding = Coding(num_streams=num_streams, plan=plan, stitching=Stitching(stitching) if streaming else None)
+        coding = Coding(num_streams=num_streams, plan=plan)
         codec = shared_cores_codec(model_path, device, workers)
-        header_for(
-            codec, coding.num_streams, coding.plan, coding.stitching
-        )  # what no file can be coded with ends it here
+        header_for(codec, coding.num_streams, coding.plan)  # what no file can be coded with ends it here
         work = [
             CompressJob(source, codec, coding, results, mix=channels == "mix", metrics=metrics) for source in sources
         ]
     return run_jobs(work, workers, json=as_json, console_title="compress" if tui else "")
-
-
-def _plan(chunk_size: int, overlap_size: int, stitching: Stitching) -> ChunkPlan:
-    """The plan that the options ask for; seamless chunks need no overlap, and have none."""
-    return ChunkPlan(chunk_size, overlap_size if stitching is Stitching.CROSSFADE else 0)
 
 
 def _check(paths: Sequence[Path], results: "Results", *, metrics: bool) -> None:

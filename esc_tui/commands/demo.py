@@ -4,15 +4,17 @@ from pathlib import Path
 
 import click
 
-from codec.chunks import ChunkPlan
 from esc_tui.commands.options import (
     Display,
     PathType,
     chunk_options,
+    chunk_plan,
     display_options,
+    lookahead_option,
     model_options,
     num_streams_option,
     save_path_option,
+    stitching_option,
 )
 from esc_tui.errors import ExitCode
 from esc_tui.run import run_engines
@@ -26,6 +28,8 @@ SPEECH_SAMPLE = Path(__file__).parent.parent / "samples" / "speech.flac"
 @click.option("--realtime/--no-realtime", default=True, show_default=True, help="Send at the pace of speech.")
 @num_streams_option
 @chunk_options
+@stitching_option
+@lookahead_option
 @save_path_option
 @model_options
 @display_options
@@ -36,6 +40,8 @@ def command(
     num_streams: int,
     chunk_size: int,
     overlap_size: int,
+    stitching: str,
+    lookahead_ms: float | None,
     save_path: Path,
     model_path: Path | None,
     device: str,
@@ -51,7 +57,7 @@ def command(
     receiving = ReceiverSettings(
         port=0, save_path=save_path, save_chunks=True, once=True, model_path=model_path, device=device
     )
-    plan = ChunkPlan(chunk_size, overlap_size)
+    plan = chunk_plan(chunk_size, overlap_size, stitching)
     from net.receiver import Receiver  # noqa: PLC0415 - not needed to show the help
     from net.sender import Sender  # noqa: PLC0415 - likewise
 
@@ -62,6 +68,7 @@ def command(
         port=receiver.port,
         num_streams=num_streams,
         plan=plan,
+        lookahead_ms=lookahead_ms,
         realtime=realtime,
         model_path=model_path,
         device=device,

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from codec.chunks import ChunkPlan, Stitching
+
 FC = TypeVar("FC", bound=Callable[..., Any])
 
 PathType = click.Path(path_type=Path)
@@ -70,6 +72,28 @@ microphone_options = compose(
     ),
     click.option("--live", is_flag=True, help="Lowest latency that this machine's speed allows; says what it chose."),
 )
+
+stitching_option = click.option(
+    "--stitching",
+    type=click.Choice([str(way) for way in Stitching]),
+    default=str(Stitching.CROSSFADE),
+    show_default=True,
+    help="How chunks are joined: overlapping, or coded inside the sound around them.",
+)
+
+lookahead_option = click.option(
+    "--lookahead-ms",
+    type=float,
+    metavar="MS",
+    help="Wait for so much of what follows a seamless chunk.  [default: all that the model looks at]",
+)
+
+
+def chunk_plan(chunk_size: int, overlap_size: int, stitching: str) -> ChunkPlan:
+    """The plan that these options name; seamless chunks do not overlap, whatever the overlap option says."""
+    way = Stitching(stitching)
+    return ChunkPlan(chunk_size, overlap_size if way is Stitching.CROSSFADE else 0, way)
+
 
 num_streams_option = click.option(
     "--num-streams", default=6, show_default=True, help="Streams to send, 1 to 6: each takes 1.5 kbps."

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 from platformdirs import user_state_path
 
-from codec.chunks import ChunkPlan
 from esc_tui.commands.devices import list_devices as print_devices
 from esc_tui.commands.options import (
     Display,
@@ -15,10 +14,13 @@ from esc_tui.commands.options import (
     address_options,
     chunk_ms_options,
     chunk_options,
+    chunk_plan,
     display_options,
+    lookahead_option,
     microphone_options,
     model_options,
     num_streams_option,
+    stitching_option,
 )
 from esc_tui.commands.security_options import tls_options, tls_settings
 from esc_tui.errors import ExitCode
@@ -36,6 +38,8 @@ SAMPLES_PER_MS = 16
 @num_streams_option
 @chunk_options
 @chunk_ms_options
+@stitching_option
+@lookahead_option
 @click.option("--realtime", is_flag=True, help="Send at the pace of speech instead of as fast as possible.")
 @click.option("--buffer-size", default=10, show_default=True, help="Chunks that may wait between two stages.")
 @click.option("--rate-limit-bps", type=int, metavar="BPS", help="Send at most so many bits a second.")
@@ -63,6 +67,8 @@ def command(
     overlap_size: int,
     chunk_ms: int | None,
     overlap_ms: int | None,
+    stitching: str,
+    lookahead_ms: float | None,
     realtime: bool,
     buffer_size: int,
     rate_limit_bps: int | None,
@@ -88,7 +94,7 @@ def command(
         return ExitCode.DONE
     chunk_samples = chunk_size if chunk_ms is None else chunk_ms * SAMPLES_PER_MS
     overlap_samples = overlap_size if overlap_ms is None else overlap_ms * SAMPLES_PER_MS
-    plan = ChunkPlan(chunk_samples, overlap_samples)
+    plan = chunk_plan(chunk_samples, overlap_samples, stitching)
     recording = MicrophoneSettings(device=mic_device, save_path=mic_save_path)
     settings = SenderSettings(
         input=input_path,
@@ -99,6 +105,7 @@ def command(
         port=port,
         num_streams=num_streams,
         plan=plan,
+        lookahead_ms=lookahead_ms,
         realtime=realtime or live,
         buffer_chunks=buffer_size,
         rate_limit_bps=rate_limit_bps,

@@ -4,6 +4,7 @@ import numpy as np
 
 from codec.bitstream import Codes
 from codec.chunks import Audio
+from codec.config import ModelConfig
 
 FRAME = 320
 LEVELS = 1023
@@ -19,6 +20,7 @@ class StaircaseCodec:
     groups = 3
     bits_per_code = 10
     frame_samples = FRAME
+    config = ModelConfig()
 
     def kbps(self, num_streams: int) -> float:
         return 1.5 * num_streams
@@ -32,7 +34,8 @@ class StaircaseCodec:
         codes[:, 1] = np.arange(num_streams)[:, None]
         return codes
 
-    def decode(self, codes: Codes, samples: int | None = None) -> Audio:
+    def decode(self, codes: Codes, samples: int | None = None, streams: Codes | None = None) -> Audio:
+        assert streams is None or (streams == len(codes)).all()
         assert (codes[:, 1] == np.arange(len(codes))[:, None]).all()
         audio = np.repeat(codes[0, 0].astype(np.float32) / LEVELS * 2 - 1, FRAME)[: FRAME * codes.shape[2] - 80]
         assert samples is None or samples <= len(audio)

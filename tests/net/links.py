@@ -9,9 +9,9 @@ import numpy as np
 import soundfile
 
 from codec.audio import AudioReader
-from codec.chunks import Audio, Chunker, ChunkPlan
+from codec.chunks import Audio, ChunkPlan
 from codec.inference import Codec
-from codec.streaming import ChunkDecoder, encode_chunk
+from codec.streaming import chunker_for, decoder_for, encode_chunk
 from codec.wav import to_pcm16
 from net.clock import SYSTEM_CLOCK, Clock
 from net.engine import Engine
@@ -36,7 +36,7 @@ def locally_coded(
     path: Path, codec: Codec, plan: ChunkPlan = PLAN, num_streams: int = 6, most_chunks: int | None = None
 ) -> Audio:
     """What the same chunks (of a long sound, the first ones) give without a link, as 16-bit samples."""
-    chunker, decoder = Chunker(plan), ChunkDecoder(codec, plan)
+    chunker, decoder = chunker_for(codec, plan), decoder_for(codec, plan)
     with AudioReader(path) as reader:
         chunks = [chunk for block in reader.blocks() for chunk in chunker.push(block)] + chunker.finish()
     parts = [decoder.push(encode_chunk(codec, chunk, num_streams)).audio for chunk in chunks[:most_chunks]]

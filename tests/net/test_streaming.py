@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from codec.chunks import ChunkPlan, Stitching
 from codec.inference import Codec
 from net.errors import ConnectError, StreamRefused
 from net.receiver import Receiver
@@ -43,6 +44,28 @@ def test_the_received_file_equals_the_local_one_bit_for_bit(tmp_path: Path, tiny
     received = read_pcm16(only_file(receiver))
     assert len(received) == samples
     assert np.array_equal(received, locally_coded(speech, tiny_codec))
+
+
+@pytest.mark.parametrize("samples", [3199, 9600, 20000])
+@pytest.mark.parametrize("lookahead_ms", [None, 80])
+def test_a_seamless_stream_equals_the_local_one(
+    tmp_path: Path, tiny_codec: Codec, samples: int, lookahead_ms: float | None
+) -> None:
+    """A seamless stream has the length of its input, and with full look-ahead is what coding without a link gives."""
+    plan = ChunkPlan(3200, 0, Stitching.SEAMLESS)
+    speech = write_speech(tmp_path / "in.wav", samples)
+    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True)
+    sender = make_sender(speech, receiver.port, tiny_codec, plan=plan, lookahead_ms=lookahead_ms)
+    with running(receiver, sender):
+        assert sender.wait(DEADLINE_S)
+        assert receiver.wait(DEADLINE_S)
+    assert sender.error is None
+    received = read_pcm16(only_file(receiver))
+    assert len(received) == samples
+    if lookahead_ms is None:
+        assert np.array_equal(received, locally_coded(speech, tiny_codec, plan))
+    (saved,) = receiver.snapshots()
+    assert saved.chunks.saved == plan.chunk_count(samples)
 
 
 def test_counters_agree_on_both_sides_at_the_end(tmp_path: Path, tiny_codec: Codec) -> None:
