@@ -161,6 +161,35 @@ class DurationMeter:
             self._second_index += 1
 
 
+class LevelHistory:
+    """A number that changes now and then, second by second."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._seconds: deque[int] = deque(maxlen=HISTORY_SECONDS)
+        self._value: int | None = None
+        self._second = 0
+
+    def set(self, value: int) -> None:
+        """Take the number as of now."""
+        with self._lock:
+            self._roll()
+            self._value = value
+
+    def values(self) -> tuple[int, ...]:
+        """What the number was at the end of each of the last seconds, oldest first, at most 300."""
+        with self._lock:
+            self._roll()
+            return tuple(self._seconds)
+
+    def _roll(self) -> None:
+        second = int(self._clock.monotonic_s())
+        if self._value is not None:
+            self._seconds.extend([self._value] * min(HISTORY_SECONDS, second - self._second))
+        self._second = second
+
+
 class CodecMeter:
     """What coding costs: durations, and the audio that they were spent on."""
 

@@ -326,6 +326,7 @@ class Receiver:
             window_chunks=self._settings.buffer_chunks + HISTORY_CHUNKS,
             player=self._make_player(hello),
         )
+        session.meters.min_streams = self._settings.min_streams
         session.intake, session.sender_fingerprint = intake, downlink.fingerprint
         self._sessions[hello.stream_id] = session
         ended = [stream_id for stream_id, kept in self._sessions.items() if kept.ended]

@@ -20,7 +20,7 @@ from net.clock import SYSTEM_CLOCK, Clock
 from net.devices import SYSTEM_AUDIO, AudioSystem
 from net.events import EventLog
 from net.guard import Guard
-from net.messages import End, Hello
+from net.messages import End, Feedback, Hello
 from net.microphone import MicrophoneSource
 from net.models import shared_codec
 from net.pipeline import Pipeline, PipelineStopped, StageQueue
@@ -31,6 +31,7 @@ from net.sources import FileSource, Source, SourceBlock
 from net.stats import Event, LinkState, StreamStats
 from net.status import StreamStatus
 from net.stored import StoredSource, outgoing_chunk
+from net.stream_choice import StreamChoice
 from net.stream_memory import StreamMemory
 from net.uplink import Uplink, UplinkSettings
 from net.window import SendWindow
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from codec import Codec
 
 SAMPLE_RATE = 16000
+SEND_BUFFER_BYTES = 4096
+"""Of a stream that has to be timely: what the system buffers is late on a slow link."""
 IN_FLIGHT_CHUNKS = 32
 """Unacknowledged chunks before the receiver says how many it allows."""
 
@@ -81,12 +84,21 @@ class Sender:
             "encode", settings.buffer_chunks, drop_oldest=settings.drop_when_behind
         )
         self._window = SendWindow(settings.buffer_chunks, IN_FLIGHT_CHUNKS, drop_oldest=settings.drop_when_behind)
+        self._streams = StreamChoice(
+            settings.num_streams,
+            settings.plan,
+            SAMPLE_RATE,
+            self._window,
+            clock=clock,
+            events=self._events,
+            adaptive=settings.adaptive,
+            timely=settings.drop_when_behind,
+        )
         self._uplink = self._make_uplink()
         self._pipeline.on_abort(self._window.abort)
         self._pipeline.on_abort(self._uplink.close)
         self._questions = questions or Questions()
         self._pipeline.on_abort(self._questions.stop)
-        self._num_streams = settings.num_streams
         self._running = threading.Event()
         self._running.set()
         self._stop_reading = threading.Event()
@@ -202,11 +214,11 @@ class Sender:
         """A sender plays nothing."""
 
     def set_num_streams(self, num_streams: int) -> None:
-        """Use so many streams from the next chunk on, at most as many as the settings say."""
+        """Use so many streams from the next chunk on (if it adapts: at most), at most as many as the settings say."""
         num_streams = max(1, min(num_streams, self._most_streams))
-        if num_streams != self._num_streams:
-            self._events.info(f"streams {self._num_streams} → {num_streams} from the next chunk on")
-        self._num_streams = num_streams
+        if num_streams != self._streams.chosen:
+            self._events.info(f"streams {self._streams.chosen} → {num_streams} from the next chunk on")
+        self._streams.choose(num_streams)
 
     def events_since(self, sequence: int) -> tuple[Event, ...]:
         """The kept events numbered `sequence` and above."""
@@ -226,7 +238,7 @@ class Sender:
                 uplink=self._uplink,
                 window=self._window,
                 captured=self._captured.stats(),
-                num_streams=self._num_streams,
+                streams=self._streams,
                 max_streams=self._most_streams,
                 muted=self._muted,
             ),
@@ -253,14 +265,17 @@ class Sender:
                 connect_timeout_s=settings.connect_timeout_s,
                 reconnect_timeout_s=settings.reconnect_timeout_s,
                 rate_limit_bps=settings.rate_limit_bps,
+                send_buffer_bytes=SEND_BUFFER_BYTES if settings.adaptive or settings.drop_when_behind else None,
             ),
             self._window,
             clock=self._clock,
             stopping=self._pipeline.stopping,
             status=self._status,
             events=self._events,
-            on_feedback=self._meters.take_feedback,
+            on_feedback=self._take_feedback,
             on_sent=self._count_sent,
+            on_accept=self._streams.begin_connection,
+            fit=self._streams.fit,
         )
 
     @property
@@ -278,7 +293,8 @@ class Sender:
         self._stored = StoredSource(path, self._clock, self._events, realtime=settings.realtime)
         self._stream = self._stored.header
         self._meters.plan = self._stream.plan
-        self._num_streams = self._most_streams
+        self._streams.stream = self._stream
+        self._streams.choose(self._most_streams)
 
     def _hello(self, stream: EscHeader, source: Source | StoredSource) -> Hello:
         return Hello(
@@ -346,10 +362,10 @@ class Sender:
         try:
             for captured in source.chunks(self._stop_reading, self._uplink.first_chunk):
                 chunk = outgoing_chunk(
-                    captured, stream, num_streams=self._num_streams, muted=self._muted, epoch_s=self._epoch_s
+                    captured, stream, num_streams=self._streams.now, muted=self._muted, epoch_s=self._epoch_s
                 )
                 self._meters.count_stored(chunk.index + 1, stream.plan.start(chunk.index) + chunk.samples)
-                self._window.put(chunk)
+                self._streams.queue(chunk)
                 self._await_resume(source)
             if not self._stop_reading.is_set():
                 self._meters.count_stored(source.chunk_count, source.total_samples)
@@ -399,7 +415,7 @@ class Sender:
 
     def _encode_chunks(self) -> None:
         for captured in self._captured:
-            self._window.put(self._encode(captured))
+            self._streams.queue(self._encode(captured))
         self._window.finish()
 
     def _encode(self, captured: CapturedChunk) -> messages.Chunk:
@@ -408,7 +424,7 @@ class Sender:
         if self._settings.skip_silence and not captured.active:
             return self._announce_silence(captured)
         with self._meters.encoding.time(captured.chunk.samples):
-            coded = encode_chunk(codec, captured.chunk, self._num_streams)
+            coded = encode_chunk(codec, captured.chunk, self._streams.now)
         self._meters.count_encoded(captured.captured_s)
         return messages.Chunk(
             index=coded.index,
@@ -439,7 +455,7 @@ class Sender:
             if self._codec is None:
                 self._codec = shared_codec(settings.model_path, settings.device)
                 self._warm_up(self._codec, source)
-            self._stream = header_for(self._codec, settings.num_streams, settings.plan)
+            self._stream = self._streams.stream = header_for(self._codec, settings.num_streams, settings.plan)
         if self._memory and not source.live:
             self._memory.remember(self._stream_id)
         self._uplink.run(self._hello(self._stream, source), self._end)
@@ -457,5 +473,10 @@ class Sender:
             chunks=self._meters.chunks_read, samples=self._meters.samples_read, complete=not self._stop_reading.is_set()
         )
 
+    def _take_feedback(self, feedback: Feedback) -> None:
+        self._meters.take_feedback(feedback)
+        self._streams.take_feedback(feedback)
+
     def _count_sent(self, index: int, capture_s: float, payload_bytes: int, resent: bool) -> None:
+        self._streams.count_sent(index, payload_bytes)
         self._meters.count_sent(index, self._epoch_s + capture_s, payload_bytes, resent=resent)

@@ -10,6 +10,7 @@ from net.meters import CodecMeter, DurationMeter, ProcessMeter, RateMeter
 from net.sound import SoundMeter
 from net.stats import QueueStats, Role, SenderChunks, StreamStats
 from net.status import StreamStatus, eta_s
+from net.stream_choice import StreamChoice
 from net.uplink import Uplink
 from net.window import SendWindow
 
@@ -101,7 +102,7 @@ class SenderMeters:
         uplink: Uplink,
         window: SendWindow,
         captured: QueueStats,
-        num_streams: int,
+        streams: StreamChoice,
         max_streams: int,
         muted: bool,
     ) -> StreamStats:
@@ -109,6 +110,7 @@ class SenderMeters:
         total_s = None if total_samples is None else total_samples / self._rate
         audio_s, on_air_s = self._sent_samples / self._rate, status.on_air_s
         waiting, unacknowledged = window.stats()
+        num_streams = streams.now
         return StreamStats(
             role=Role.SENDER,
             stream_id=stream_id,
@@ -122,6 +124,7 @@ class SenderMeters:
             fingerprint=stream.fingerprint if stream else "",
             sample_rate=self._rate,
             num_streams=num_streams,
+            streams_history=streams.history,
             max_streams=max_streams,
             nominal_kbps=stream.kbps * num_streams / stream.num_streams if stream else 0.0,
             stitching=str(stream.stitching) if stream else "",

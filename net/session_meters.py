@@ -35,6 +35,8 @@ class SessionMeters:
         self._round_trip = DurationMeter("round trip", clock)
         self._clock_sync = ClockSync()
         self._sound = SoundMeter(hello.sample_rate)
+        self.min_streams = 1
+        """The fewest streams that this receiver asks for."""
         self.payload = RateMeter("payload", clock)
         self.wire = RateMeter("wire", clock)
         self.decoding = CodecMeter("decode", hello.sample_rate, clock)
@@ -131,7 +133,7 @@ class SessionMeters:
             round_trip_ms=self._round_trip.latest_ms if fresh else None,
             clock_offset_ms=self._clock_offset_ms,
             finished=finished,
-            min_streams=1,
+            min_streams=self.min_streams,
         )
 
     def stats(

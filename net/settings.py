@@ -59,6 +59,8 @@ class SenderSettings:
     lookahead_ms: float | None = None
     """How much of what follows a seamless chunk is waited for; None for all that the network looks at."""
     realtime: bool = False
+    adaptive: bool = False
+    """Use fewer streams while the link carries no more."""
     buffer_chunks: int = 10
     rate_limit_bps: int | None = None
     connect_timeout_s: float = 10.0
@@ -87,6 +89,10 @@ class SenderSettings:
         _require(
             self.lookahead_ms is None or self.lookahead_ms >= 0,
             f"--lookahead-ms must not be negative, not {self.lookahead_ms}",
+        )
+        _require(
+            not self.adaptive or self.realtime or self.input is None,
+            "a file that is sent as fast as possible is never late: give --realtime with --adaptive",
         )
         _require(self.buffer_chunks >= 1, f"--buffer-size must be at least 1 chunk, not {self.buffer_chunks}")
         _require(
@@ -139,6 +145,8 @@ class ReceiverSettings:
     once: bool = False
     buffer_chunks: int = 20
     grace_s: float = 30.0
+    min_streams: int = 1
+    """The fewest streams that a sender which adapts should use."""
     playback: PlaybackSettings | None = None
     model_path: Path | None = None
     device: str = "cpu"
@@ -152,4 +160,8 @@ class ReceiverSettings:
         _require(0 <= self.port < 65536, f"--port must be 0 to 65535, not {self.port}")
         _require(self.max_connections >= 1, f"--max-connections must be at least 1, not {self.max_connections}")
         _require(self.buffer_chunks >= 1, f"--buffer-size must be at least 1 chunk, not {self.buffer_chunks}")
+        _require(
+            1 <= self.min_streams <= MAX_STREAMS,
+            f"--min-streams must be 1 to {MAX_STREAMS}, not {self.min_streams}",
+        )
         _require(self.grace_s >= 0, f"--grace must not be negative, not {self.grace_s}")

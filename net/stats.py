@@ -210,6 +210,8 @@ class StreamStats:
     sample_rate: int = 16000
     num_streams: int = 0
     max_streams: int = 0
+    streams_history: tuple[int, ...] = ()
+    """How many streams were sent (sender) in each of the last seconds, oldest first, at most 300."""
     nominal_kbps: float = 0.0
     stitching: str = ""
     chunk_ms: float = 0.0
@@ -238,6 +240,11 @@ class StreamStats:
     playback: PlaybackStats | None = None
     files: tuple[str, ...] = ()
     """Where the results are: the WAV, chunk files' folder, recordings, codes."""
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether the number of streams has changed."""
+        return len(set(self.streams_history)) > 1
 
     @property
     def progress(self) -> float | None:

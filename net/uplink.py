@@ -13,7 +13,7 @@ from net.errors import ConnectError, ConnectionLost, HandshakeLate, PeerNotTrust
 from net.events import EventLog
 from net.guard import Guard, known_as
 from net.link import IDLE_TIMEOUT_S, Link
-from net.messages import Accept, End, Feedback, Hello, Ping, Pong, Refuse
+from net.messages import Accept, Chunk, End, Feedback, Hello, Ping, Pong, Refuse
 from net.meters import DurationMeter, RateMeter
 from net.pipeline import PipelineStopped
 from net.protocol import SenderProtocol
@@ -41,6 +41,8 @@ class UplinkSettings:
     connect_timeout_s: float
     reconnect_timeout_s: float
     rate_limit_bps: int | None
+    send_buffer_bytes: int | None = None
+    """What the system may buffer of what was sent; None: what it likes."""
 
 
 class Uplink:
@@ -57,11 +59,14 @@ class Uplink:
         events: EventLog,
         on_feedback: Callable[[Feedback], None],
         on_sent: Callable[[int, float, int, bool], None],
+        on_accept: Callable[[float], None],
+        fit: Callable[[Chunk], Chunk],
     ) -> None:
         self._settings, self._window = settings, window
         self._clock, self._stopping = clock, stopping
         self._status, self._events = status, events
-        self._on_feedback, self._on_sent = on_feedback, on_sent
+        self._on_feedback, self._on_sent, self._fit = on_feedback, on_sent, fit
+        self._on_accept = on_accept
         self.wire = RateMeter("wire", clock)
         self.received = RateMeter("received", clock)
         self.send_durations = DurationMeter("send", clock)
@@ -139,7 +144,10 @@ class Uplink:
 
     def _open(self, hello: Hello, *, resume: bool) -> None:
         address = (self._settings.host, self._settings.port)
-        tcp = self._tcp = TcpSocket(socket.create_connection(address, timeout=ATTEMPT_TIMEOUT_S))
+        connection = socket.create_connection(address, timeout=ATTEMPT_TIMEOUT_S)
+        if self._settings.send_buffer_bytes is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._settings.send_buffer_bytes)
+        tcp = self._tcp = TcpSocket(connection)
         protocol = SenderProtocol(_resuming(hello) if resume else hello)
         wire: Wire = tcp
         try:
@@ -172,6 +180,7 @@ class Uplink:
         return secured
 
     def _handshake(self, link: Link[Received]) -> Accept:
+        asked_s = self._clock.monotonic_s()
         link.send(lambda: None)
         messages = link.receive(ANSWER_TIMEOUT_S if self.guard else IDLE_TIMEOUT_S)
         if not messages:
@@ -182,6 +191,7 @@ class Uplink:
                 raise PeerNotTrusted(f"the receiver does not let this sender in: {answer.reason}")
             raise StreamRefused(answer.reason, answer.code)
         assert isinstance(answer, Accept)
+        self._on_accept(self._clock.monotonic_s() - asked_s)
         return answer
 
     def _begin(self, accept: Accept) -> None:
@@ -218,6 +228,7 @@ class Uplink:
                 self._status.set(LinkState.DRAINING)
                 link.send(lambda: protocol.send_end(end()))
                 return
+            chunk = self._fit(chunk)
             with self.send_durations.time():
                 link.send(lambda chunk=chunk: protocol.send_chunk(chunk))  # type: ignore[misc]
             self._on_sent(chunk.index, chunk.capture_s, len(chunk.payload), outgoing.resent)

@@ -26,6 +26,8 @@ class SendWindow:
 
     def __init__(self, capacity: int, in_flight_limit: int, *, drop_oldest: bool = False) -> None:
         self._capacity, self.in_flight_limit = capacity, in_flight_limit
+        self.in_flight_bound: int | None = None
+        """A lower limit for what is unacknowledged, where that has to be timely."""
         self._drop_oldest = drop_oldest
         self._unacknowledged: deque[Chunk] = deque()
         self._waiting: deque[Chunk] = deque()
@@ -114,12 +116,17 @@ class SendWindow:
         with self._changed:
             return (
                 QueueStats("send", len(self._waiting), self._capacity, self._waiting_high, self._dropped),
-                QueueStats("unacked", len(self._unacknowledged), self.in_flight_limit, self._flight_high),
+                QueueStats("unacked", len(self._unacknowledged), self._flight_limit, self._flight_high),
             )
+
+    @property
+    def _flight_limit(self) -> int:
+        bound = self.in_flight_bound
+        return self.in_flight_limit if bound is None else min(bound, self.in_flight_limit)
 
     def _may_take(self) -> bool:
         if self._aborted or self._interrupted:
             return True
         if self._waiting:
-            return len(self._unacknowledged) < self.in_flight_limit
+            return len(self._unacknowledged) < self._flight_limit
         return self._finished

@@ -24,6 +24,9 @@ from net.settings import PlaybackSettings, ReceiverSettings
 @click.option(
     "--grace", default=30.0, show_default=True, help="Seconds that an interrupted stream is kept open for its sender."
 )
+@click.option(
+    "--min-streams", default=1, show_default=True, help="Ask adaptive senders to use so many streams at least."
+)
 @click.option("--play", is_flag=True, help="Play what is received while it is saved.")
 @click.option("--output-device", metavar="ID|NAME", help="Output to play on; implies --play.  [default: the system's]")
 @click.option(
@@ -47,6 +50,7 @@ def command(
     once: bool,
     buffer_size: int,
     grace: float,
+    min_streams: int,
     play: bool,
     output_device: str | None,
     jitter_ms: float | None,
@@ -76,6 +80,7 @@ def command(
         once=once,
         buffer_chunks=buffer_size,
         grace_s=grace,
+        min_streams=min_streams,
         playback=PlaybackSettings(device=output_device, jitter_ms=jitter_ms) if play or output_device else None,
         model_path=model_path,
         device=device,

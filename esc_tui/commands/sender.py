@@ -41,6 +41,7 @@ SAMPLES_PER_MS = 16
 @stitching_option
 @lookahead_option
 @click.option("--realtime", is_flag=True, help="Send at the pace of speech instead of as fast as possible.")
+@click.option("--adaptive", is_flag=True, help="Use fewer streams while the network carries no more.")
 @click.option("--buffer-size", default=10, show_default=True, help="Chunks that may wait between two stages.")
 @click.option("--rate-limit-bps", type=int, metavar="BPS", help="Send at most so many bits a second.")
 @click.option("--connect-timeout", default=10.0, show_default=True, help="Seconds to wait for the receiver.")
@@ -70,6 +71,7 @@ def command(
     stitching: str,
     lookahead_ms: float | None,
     realtime: bool,
+    adaptive: bool,
     buffer_size: int,
     rate_limit_bps: int | None,
     connect_timeout: float,
@@ -107,6 +109,7 @@ def command(
         plan=plan,
         lookahead_ms=lookahead_ms,
         realtime=realtime or live,
+        adaptive=adaptive,
         buffer_chunks=buffer_size,
         rate_limit_bps=rate_limit_bps,
         connect_timeout_s=connect_timeout,

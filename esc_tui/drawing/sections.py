@@ -111,8 +111,16 @@ def bitrate_lines(stats: StreamStats, page: Page) -> list[Line]:
         numbers = (fixed(rate.now_kbps, 2), fixed(rate.average_kbps, 2), fixed(rate.total_bytes / 1000, 1))
         history = History(rate.history_kbps, top, style, fill, int(stats.epoch_s))
         lines += _row(page, rate.name, numbers, history)
-    lines += _row(page, "nominal", (fixed(stats.nominal_kbps, 2),))
-    return lines
+    return lines + _row(page, "nominal", (fixed(stats.nominal_kbps, 2),), _nominal_history(stats, page, top))
+
+
+def _nominal_history(stats: StreamStats, page: Page, top: float) -> History | None:
+    """The steps of the streams, once there were any."""
+    if not stats.has_steps or not stats.num_streams:
+        return None
+    stream_kbps = stats.nominal_kbps / stats.num_streams
+    values = tuple(stream_kbps * streams for streams in stats.streams_history)
+    return History(values, top, page.ink.latency, page.ink.latency_fill, int(stats.epoch_s))
 
 
 def latency_lines(stats: StreamStats, page: Page) -> list[Line]:

@@ -115,7 +115,7 @@ class StreamPane(Vertical):
         if stats is None or not body.width:
             return
         structure = (body, self.role, len(stats.queues), len(stats.latencies), len(stats.files), bool(stats.reason),
-                     stats.playback is None, stats.state.is_final)  # fmt: skip
+                     stats.playback is None, stats.state.is_final, stats.has_steps)  # fmt: skip
         if structure == self._arranged:
             return
         self._arranged = structure

@@ -1,0 +1,160 @@
+"""How many streams a sender uses: what a person chose or, where it may adapt, what the link carries of that."""
+
+import math
+import threading
+from typing import Final
+
+from msgspec.structs import replace
+
+from codec.chunks import ChunkPlan
+from codec.container import EscHeader, StoredChunk, thin_chunk
+from net.adaptation import BEHIND_S, StreamController
+from net.backlog import Backlog, RoundTrips
+from net.clock import Clock
+from net.events import EventLog
+from net.messages import Chunk, Feedback
+from net.meters import LevelHistory
+from net.window import SendWindow
+
+ADAPTIVE_SLACK_S: Final = 0.3
+"""Sound that may be on its way beyond what the usual delay keeps there: what is sent cannot be made smaller."""
+LIVE_SLACK_S: Final = 1.5
+SLOW_ANSWER_S: Final = 0.4
+"""A receiver that takes longer to accept may be behind a slow link."""
+FEWEST_IN_FLIGHT: Final = 3
+FIRST_IN_FLIGHT: Final = 2
+"""Until the first acknowledgement tells the usual delay."""
+
+
+class StreamChoice:
+    """The number of streams, and how much may be in flight. Any thread may call any method."""
+
+    def __init__(
+        self,
+        chosen: int,
+        plan: ChunkPlan,
+        sample_rate: int,
+        window: SendWindow,
+        *,
+        clock: Clock,
+        events: EventLog,
+        adaptive: bool,
+        timely: bool,
+    ) -> None:
+        self._chosen = chosen
+        self._window, self._events = window, events
+        self._lock = threading.Lock()
+        self._hop_s = plan.hop_samples / sample_rate
+        self._controller = StreamController(chosen, clock) if adaptive else None
+        self._timely = timely or adaptive
+        self._slack_s = ADAPTIVE_SLACK_S if adaptive else LIVE_SLACK_S
+        self._backlog = Backlog(self._hop_s, clock)
+        self._round_trips = RoundTrips()
+        self._history = LevelHistory(clock)
+        self.stream: EscHeader | None = None
+        """What holds for the whole stream, once it is known."""
+        self._bound_flight()
+
+    @property
+    def now(self) -> int:
+        """The streams of the next chunk."""
+        return self._controller.num_streams if self._controller else self._chosen
+
+    @property
+    def chosen(self) -> int:
+        """What a person chose."""
+        return self._chosen
+
+    @property
+    def history(self) -> tuple[int, ...]:
+        """The streams in each of the last seconds, oldest first."""
+        return self._history.values()
+
+    def choose(self, num_streams: int) -> None:
+        """Use so many streams, or at most so many where the link decides."""
+        with self._lock:
+            controller = self._controller
+            if controller is not None:
+                unlimited = controller.num_streams == controller.most
+                controller.most = num_streams
+                controller.num_streams = num_streams if unlimited else min(num_streams, controller.num_streams)
+            self._chosen = num_streams
+            self._history.set(self.now)
+
+    def fit(self, chunk: Chunk) -> Chunk:
+        """The chunk as it should be sent now: streams beyond those that the link carries are left out."""
+        stream, most = self.stream, self.now
+        if self._controller is None or stream is None or chunk.num_streams <= most:
+            return chunk
+        stored = StoredChunk(
+            index=chunk.index,
+            samples=chunk.samples,
+            num_streams=chunk.num_streams,
+            payload=chunk.payload,
+            tail=chunk.tail,
+            silence_dbfs=chunk.silence_dbfs,
+        )
+        return replace(chunk, num_streams=most, payload=thin_chunk(stored, stream, most).payload)
+
+    def queue(self, chunk: Chunk) -> None:
+        """Queue a chunk for sending, as the window does."""
+        self._backlog.put(chunk.index)
+        self._update(0.0)
+        self._window.put(chunk)
+        self._backlog.rested()
+
+    def begin_connection(self, answer_s: float) -> None:
+        """Take that a receiver has accepted `answer_s` after it was asked."""
+        controller = self._controller
+        if controller is None or answer_s < SLOW_ANSWER_S:
+            return
+        with self._lock:
+            before = controller.num_streams
+            after = controller.begin_low()
+            if after < before:
+                self._events.info(f"streams {before} → {after}: the receiver took {answer_s:.1f} s to answer")
+
+    def count_sent(self, index: int, payload_bytes: int) -> None:
+        """Take that a chunk was given to the socket."""
+        self._backlog.sent(index, payload_bytes)
+
+    def take_feedback(self, feedback: Feedback) -> None:
+        """Take what the receiver has, and the fewest streams that it wants."""
+        self._backlog.acknowledge(feedback.acknowledged)
+        if self._controller is not None:
+            self._controller.least = max(1, feedback.min_streams)
+        self._update(self._round_trips.grown_s(feedback.round_trip_ms))
+
+    def _update(self, round_trip_grown_s: float) -> None:
+        with self._lock:
+            self._bound_flight()
+            if self._controller is not None:
+                self._adapt(self._controller, max(self._backlog.behind_s, round_trip_grown_s))
+            self._history.set(self.now)
+
+    def _adapt(self, controller: StreamController, behind_s: float) -> None:
+        if self._backlog.usual_s is None and behind_s < BEHIND_S:
+            return  # nothing was acknowledged: silence is no calm
+        before = controller.num_streams
+        after = controller.update(behind_s, self._carried())
+        if after < before:
+            self._events.warning(f"streams {before} → {after}: the link is {behind_s:.1f} s behind")
+        elif after > before:
+            self._events.info(f"streams {before} → {after}: the link is calm")
+
+    def _carried(self) -> int:
+        stream = self.stream
+        if stream is None:
+            return self._chosen
+        return int(self._backlog.delivered_bps * stream.num_streams / stream.kbps / 1000)
+
+    def _bound_flight(self) -> None:
+        """What is on its way cannot be dropped, nor made smaller: so it should not be much."""
+        if not self._timely:
+            return
+        usual_s = self._backlog.usual_s
+        if usual_s is None:
+            self._window.in_flight_bound = FIRST_IN_FLIGHT
+        else:
+            sound_s = self._hop_s + usual_s + self._slack_s
+            self._window.in_flight_bound = max(FEWEST_IN_FLIGHT, math.ceil(sound_s / self._hop_s))
