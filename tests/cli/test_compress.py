@@ -14,6 +14,7 @@ from codec import compress, decompress
 from codec.chunks import ChunkPlan
 from codec.container import EscReader
 from codec.inference import Codec
+from codec.metrics import metrics_available
 from codec.wav import to_pcm16
 from esc_tui.cli import run
 from esc_tui.commands import batch_options
@@ -206,6 +207,7 @@ def test_info_tells_what_is_in_a_file(tmp_path: Path, tiny_codec: Codec, capsys:
     assert record["bytes"] == len(data)
 
 
+@pytest.mark.skipif(not metrics_available(), reason="the extra 'metrics' is not installed")
 def test_metrics_are_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--metrics tells how near the reconstruction is, also where nothing is written."""
     source = write_speech(tmp_path / "speech.wav", 24000)

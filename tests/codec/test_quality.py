@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from codec.errors import UsageError
-from codec.metrics import mel_distance, si_sdr_db
+from codec.metrics import mel_distance, metrics_available, si_sdr_db
 from codec.quality import Quality, QualityMeter, mean_quality
 
 RATE = 16000
@@ -27,6 +27,7 @@ def measured(original: np.ndarray, decoded: np.ndarray, block: int = 7000) -> Qu
     return meter.finish()
 
 
+@pytest.mark.skipif(not metrics_available(), reason="the extra 'metrics' is not installed")
 def test_a_short_sound_is_measured_as_one() -> None:
     """In blocks, and with the decoder behind the reader, the measures are those of the whole sound."""
     original = speechlike(3)
