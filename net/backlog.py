@@ -10,8 +10,8 @@ from net.clock import Clock
 class Backlog:
     """How old what the receiver has not acknowledged is, and how much it has acknowledged lately.
 
-    A receiver acknowledges a chunk only when it has the next one. So a chunk's delay counts from the moment that the
-    next one was there to be sent.
+    A receiver acknowledges a chunk only when it has `history` more. So a chunk's delay counts from the moment that the
+    last of these was there to be sent.
     """
 
     USUAL_S: Final = 30.0
@@ -22,8 +22,8 @@ class Backlog:
     REST_S: Final = 2.0
     """After a rest of the source the delays count anew: nothing could be acknowledged meanwhile."""
 
-    def __init__(self, hop_s: float, clock: Clock) -> None:
-        self._hop_s, self._clock = hop_s, clock
+    def __init__(self, hop_s: float, clock: Clock, history: int = 1) -> None:
+        self._hop_s, self._clock, self._history = hop_s, clock, history
         self._lock = threading.Lock()
         self._put: deque[tuple[int, float]] = deque()
         self._sent_bytes: dict[int, int] = {}
@@ -60,8 +60,8 @@ class Backlog:
                 if size_bytes is None:
                     continue  # it was dropped
                 self._delivered.append((now_s, size_bytes))
-                if self._put:
-                    self._measure(now_s, max(0.0, now_s - self._put[0][1]))
+                if len(self._put) >= self._history:
+                    self._measure(now_s, max(0.0, now_s - self._put[self._history - 1][1]))
 
     @property
     def usual_s(self) -> float | None:
@@ -77,9 +77,9 @@ class Backlog:
         """How far the oldest unacknowledged chunk is beyond the usual delay."""
         now_s, usual_s = self._clock.monotonic_s(), self.usual_s
         with self._lock:
-            if len(self._put) < 2:
+            if len(self._put) <= self._history:
                 return 0.0
-            return max(0.0, now_s - self._put[1][1] - (self.FIRST_USUAL_S if usual_s is None else usual_s))
+            return max(0.0, now_s - self._put[self._history][1] - (self.FIRST_USUAL_S if usual_s is None else usual_s))
 
     @property
     def delivered_bps(self) -> float:

@@ -1,5 +1,6 @@
 """The sender engine: source → chunker → encoder → window → socket, each in a thread of its own."""
 
+import math
 import secrets
 import socket
 import threading
@@ -13,7 +14,7 @@ from codec.chunks import Audio, Chunk, Chunker, Stitching
 from codec.container import EscHeader
 from codec.errors import UsageError
 from codec.stored import header_for
-from codec.streaming import chunker_for, encode_chunk
+from codec.streaming import chunker_for, encode_chunk, history_chunks
 from net import messages
 from net.activity import ActivityDetector, noise_level_dbfs
 from net.clock import SYSTEM_CLOCK, Clock
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 16000
 SEND_BUFFER_BYTES = 4096
 """Of a stream that has to be timely: what the system buffers is late on a slow link."""
+FURTHEST_HISTORY_S = 1.0
+"""More than any model needs to go on after another decoder: for codes whose model is not here."""
 IN_FLIGHT_CHUNKS = 32
 """Unacknowledged chunks before the receiver says how many it allows."""
 
@@ -86,8 +89,6 @@ class Sender:
         self._window = SendWindow(settings.buffer_chunks, IN_FLIGHT_CHUNKS, drop_oldest=settings.drop_when_behind)
         self._streams = StreamChoice(
             settings.num_streams,
-            settings.plan,
-            SAMPLE_RATE,
             self._window,
             clock=clock,
             events=self._events,
@@ -293,7 +294,9 @@ class Sender:
         self._stored = StoredSource(path, self._clock, self._events, realtime=settings.realtime)
         self._stream = self._stored.header
         self._meters.plan = self._stream.plan
-        self._streams.stream = self._stream
+        crossfade = self._stream.plan.stitching is Stitching.CROSSFADE
+        furthest = math.ceil(FURTHEST_HISTORY_S * self._stream.sample_rate / self._stream.chunk_samples)
+        self._streams.begin(self._stream, 1 if crossfade else furthest)
         self._streams.choose(self._most_streams)
 
     def _hello(self, stream: EscHeader, source: Source | StoredSource) -> Hello:
@@ -455,7 +458,8 @@ class Sender:
             if self._codec is None:
                 self._codec = shared_codec(settings.model_path, settings.device)
                 self._warm_up(self._codec, source)
-            self._stream = self._streams.stream = header_for(self._codec, settings.num_streams, settings.plan)
+            self._stream = header_for(self._codec, settings.num_streams, settings.plan)
+            self._streams.begin(self._stream, history_chunks(self._codec, settings.plan))
         if self._memory and not source.live:
             self._memory.remember(self._stream_id)
         self._uplink.run(self._hello(self._stream, source), self._end)

@@ -6,7 +6,6 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from codec.chunks import ChunkPlan
 from codec.container import EscHeader, StoredChunk, thin_chunk
 from net.adaptation import BEHIND_S, StreamController
 from net.backlog import Backlog, RoundTrips
@@ -21,9 +20,8 @@ ADAPTIVE_SLACK_S: Final = 0.3
 LIVE_SLACK_S: Final = 1.5
 SLOW_ANSWER_S: Final = 0.4
 """A receiver that takes longer to accept may be behind a slow link."""
-FEWEST_IN_FLIGHT: Final = 3
-FIRST_IN_FLIGHT: Final = 2
-"""Until the first acknowledgement tells the usual delay."""
+FEWEST_BEYOND: Final = 2
+"""In flight beyond those that are needed for an acknowledgement, once a first one has told the usual delay."""
 
 
 class StreamChoice:
@@ -32,8 +30,6 @@ class StreamChoice:
     def __init__(
         self,
         chosen: int,
-        plan: ChunkPlan,
-        sample_rate: int,
         window: SendWindow,
         *,
         clock: Clock,
@@ -42,18 +38,23 @@ class StreamChoice:
         timely: bool,
     ) -> None:
         self._chosen = chosen
-        self._window, self._events = window, events
+        self._window, self._clock, self._events = window, clock, events
         self._lock = threading.Lock()
-        self._hop_s = plan.hop_samples / sample_rate
         self._controller = StreamController(chosen, clock) if adaptive else None
         self._timely = timely or adaptive
         self._slack_s = ADAPTIVE_SLACK_S if adaptive else LIVE_SLACK_S
-        self._backlog = Backlog(self._hop_s, clock)
+        self._hop_s, self._history_chunks = 0.0, 1
+        self._backlog: Backlog | None = None
         self._round_trips = RoundTrips()
-        self._history = LevelHistory(clock)
-        self.stream: EscHeader | None = None
-        """What holds for the whole stream, once it is known."""
-        self._bound_flight()
+        self._levels = LevelHistory(clock)
+        self._stream: EscHeader | None = None
+
+    def begin(self, stream: EscHeader, history_chunks: int) -> None:
+        """Take what holds for the whole stream, and how many chunks more the receiver needs to acknowledge one."""
+        self._stream, self._history_chunks = stream, history_chunks
+        self._hop_s = stream.plan.hop_samples / stream.sample_rate
+        self._backlog = Backlog(self._hop_s, self._clock, history_chunks)
+        self._bound_flight(self._backlog)
 
     @property
     def now(self) -> int:
@@ -68,7 +69,7 @@ class StreamChoice:
     @property
     def history(self) -> tuple[int, ...]:
         """The streams in each of the last seconds, oldest first."""
-        return self._history.values()
+        return self._levels.values()
 
     def choose(self, num_streams: int) -> None:
         """Use so many streams, or at most so many where the link decides."""
@@ -79,11 +80,11 @@ class StreamChoice:
                 controller.most = num_streams
                 controller.num_streams = num_streams if unlimited else min(num_streams, controller.num_streams)
             self._chosen = num_streams
-            self._history.set(self.now)
+            self._levels.set(self.now)
 
     def fit(self, chunk: Chunk) -> Chunk:
         """The chunk as it should be sent now: streams beyond those that the link carries are left out."""
-        stream, most = self.stream, self.now
+        stream, most = self._stream, self.now
         if self._controller is None or stream is None or chunk.num_streams <= most:
             return chunk
         stored = StoredChunk(
@@ -98,10 +99,12 @@ class StreamChoice:
 
     def queue(self, chunk: Chunk) -> None:
         """Queue a chunk for sending, as the window does."""
-        self._backlog.put(chunk.index)
-        self._update(0.0)
+        backlog = self._backlog
+        assert backlog is not None
+        backlog.put(chunk.index)
+        self._update(backlog, 0.0)
         self._window.put(chunk)
-        self._backlog.rested()
+        backlog.rested()
 
     def begin_connection(self, answer_s: float) -> None:
         """Take that a receiver has accepted `answer_s` after it was asked."""
@@ -116,45 +119,46 @@ class StreamChoice:
 
     def count_sent(self, index: int, payload_bytes: int) -> None:
         """Take that a chunk was given to the socket."""
-        self._backlog.sent(index, payload_bytes)
+        if self._backlog is not None:
+            self._backlog.sent(index, payload_bytes)
 
     def take_feedback(self, feedback: Feedback) -> None:
         """Take what the receiver has, and the fewest streams that it wants."""
+        if self._backlog is None:
+            return
         self._backlog.acknowledge(feedback.acknowledged)
         if self._controller is not None:
             self._controller.least = max(1, feedback.min_streams)
-        self._update(self._round_trips.grown_s(feedback.round_trip_ms))
+        self._update(self._backlog, self._round_trips.grown_s(feedback.round_trip_ms))
 
-    def _update(self, round_trip_grown_s: float) -> None:
+    def _update(self, backlog: Backlog, round_trip_grown_s: float) -> None:
         with self._lock:
-            self._bound_flight()
+            self._bound_flight(backlog)
             if self._controller is not None:
-                self._adapt(self._controller, max(self._backlog.behind_s, round_trip_grown_s))
-            self._history.set(self.now)
+                self._adapt(self._controller, backlog, max(backlog.behind_s, round_trip_grown_s))
+            self._levels.set(self.now)
 
-    def _adapt(self, controller: StreamController, behind_s: float) -> None:
-        if self._backlog.usual_s is None and behind_s < BEHIND_S:
+    def _adapt(self, controller: StreamController, backlog: Backlog, behind_s: float) -> None:
+        if backlog.usual_s is None and behind_s < BEHIND_S:
             return  # nothing was acknowledged: silence is no calm
         before = controller.num_streams
-        after = controller.update(behind_s, self._carried())
+        after = controller.update(behind_s, self._carried(backlog))
         if after < before:
             self._events.warning(f"streams {before} → {after}: the link is {behind_s:.1f} s behind")
         elif after > before:
             self._events.info(f"streams {before} → {after}: the link is calm")
 
-    def _carried(self) -> int:
-        stream = self.stream
+    def _carried(self, backlog: Backlog) -> int:
+        stream = self._stream
         if stream is None:
             return self._chosen
-        return int(self._backlog.delivered_bps * stream.num_streams / stream.kbps / 1000)
+        return int(backlog.delivered_bps * stream.num_streams / stream.kbps / 1000)
 
-    def _bound_flight(self) -> None:
+    def _bound_flight(self, backlog: Backlog) -> None:
         """What is on its way cannot be dropped, nor made smaller: so it should not be much."""
         if not self._timely:
             return
-        usual_s = self._backlog.usual_s
-        if usual_s is None:
-            self._window.in_flight_bound = FIRST_IN_FLIGHT
-        else:
-            sound_s = self._hop_s + usual_s + self._slack_s
-            self._window.in_flight_bound = max(FEWEST_IN_FLIGHT, math.ceil(sound_s / self._hop_s))
+        beyond, usual_s = 1, backlog.usual_s
+        if usual_s is not None:
+            beyond = max(FEWEST_BEYOND, math.ceil((usual_s + self._slack_s) / self._hop_s))
+        self._window.in_flight_bound = self._history_chunks + beyond

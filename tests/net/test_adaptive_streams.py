@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from codec.chunks import ChunkPlan
+from codec.chunks import ChunkPlan, Stitching
 from codec.errors import UsageError
 from codec.inference import Codec
 from net.sender import Sender
@@ -67,6 +67,19 @@ def test_a_receiver_can_ask_for_streams_at_least(tmp_path: Path, tiny_codec: Cod
             network.rate_bps = 2000
             wait_until(lambda: sender.snapshots()[0].num_streams < 6)
             assert sender.snapshots()[0].num_streams == 4
+
+
+def test_short_seamless_chunks_are_acknowledged_in_spite_of_the_bound(tmp_path: Path, tiny_codec: Codec) -> None:
+    """A receiver that needs several chunks more before it acknowledges one gets them."""
+    plan = ChunkPlan(1600, 0, Stitching.SEAMLESS)
+    speech = write_speech(tmp_path / "in.wav", 9600)
+    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True)
+    sender = make_sender(speech, receiver.port, tiny_codec, realtime=True, adaptive=True, plan=plan)
+    with running(receiver, sender):
+        assert sender.wait(DEADLINE_S)
+        assert receiver.wait(DEADLINE_S)
+    (received,) = receiver.snapshots()
+    assert len(read_pcm16(received.files[0])) == 9600
 
 
 def test_a_file_without_a_pace_has_nothing_to_adapt_to() -> None:
