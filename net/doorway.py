@@ -30,7 +30,7 @@ class Doorway:
         in_words: bool,
     ) -> None:
         self._admission = Admission(limits, clock)
-        self._make_downlink, self._events = make_downlink, events
+        self._make_downlink, self._events, self._clock = make_downlink, events, clock
         self._in_words = in_words
         self._dismissals = Dismissals(selector, clock, events)
         self._downlinks: dict[threading.Thread, Downlink] = {}
@@ -58,10 +58,12 @@ class Doorway:
             downlink.finish(reason)
 
     def close(self) -> None:
-        """Close all connections and wait for their threads."""
+        """Close all connections and wait for their threads; those that are at their end get a moment for it."""
         self._dismissals.close()
+        deadline_s = self._clock.monotonic_s() + CLOSE_DEADLINE_S
+        for thread in self._downlinks:
+            thread.join(max(0.0, deadline_s - self._clock.monotonic_s()))
         for thread, downlink in self._downlinks.items():
-            thread.join(CLOSE_DEADLINE_S)
             downlink.close()
             thread.join()
         self._downlinks.clear()

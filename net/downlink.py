@@ -105,7 +105,9 @@ class Downlink:
 
     def finish(self, reason: str) -> None:
         """Have the sender stop, unless its stream is at its end anyway."""
-        if self._session is None or not self._session.end_taken:
+        if self._link is None:
+            self.close()  # it is still shaking hands
+        elif self._session is None or not self._session.end_taken:
             self.refuse("policy", reason)
 
     def close(self) -> None:

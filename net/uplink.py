@@ -182,7 +182,8 @@ class Uplink:
     def _handshake(self, link: Link[Received]) -> Accept:
         asked_s = self._clock.monotonic_s()
         link.send(lambda: None)
-        messages = link.receive(ANSWER_TIMEOUT_S if self.guard else IDLE_TIMEOUT_S)
+        timeout_s = ANSWER_TIMEOUT_S if self.guard else IDLE_TIMEOUT_S
+        messages = link.receive(timeout_s, self._clock.monotonic_s() + timeout_s)
         if not messages:
             raise ConnectionLost("the connection ended")
         answer, *self._early = messages
