@@ -32,6 +32,8 @@ class AudioReader:
         self.rate = rate
         if isinstance(file, Path) and not file.is_file():
             raise AudioFileError(f"there is no file {self._shown!r}: check the path")
+        if isinstance(file, Path) and not file.stat().st_size:
+            raise AudioFileError(f"{self._shown!r} is empty: it holds no sound")
         try:
             self._file = soundfile.SoundFile(file)
         except (soundfile.LibsndfileError, TypeError, OSError) as error:

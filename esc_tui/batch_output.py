@@ -149,8 +149,9 @@ class ProgressBars:
             print(f"esc-tui: {stats.error}", file=sys.stderr)
         unfinished = len(jobs) - len(failed) - sum(stats.state is JobState.DONE for stats in jobs)
         if len(jobs) > 1 and code is not ExitCode.DONE:
-            stopped = f", {unfinished} were stopped" if unfinished else ""
-            print(f"esc-tui: {len(failed)} of {len(jobs)} files failed{stopped}", file=sys.stderr)
+            counts = ((len(failed), "failed"), (unfinished, "stopped"))
+            told = " and ".join(f"{count} {what}" for count, what in counts if count)
+            print(f"esc-tui: of {len(jobs)} files {told}", file=sys.stderr)
 
     def _tell(self, stats: JobStats) -> None:
         for note in notes(stats):

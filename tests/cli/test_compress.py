@@ -104,7 +104,7 @@ def test_failures_are_named_at_the_end(tmp_path: Path, capsys: pytest.CaptureFix
     assert "good.wav" in shown.out
     assert "0.50 s" in shown.out
     assert "missing.wav" in shown.err
-    assert "1 of 2 files failed" in shown.err
+    assert "of 2 files 1 failed" in shown.err
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
