@@ -1,5 +1,7 @@
 """Training ESC models: `python -m codec.training --data FOLDER --out FOLDER --config config.yaml`.
 
+On a CPU with several cores: `torchrun --nproc-per-node CORES -m codec.training …` (`workers`).
+
 The recipe departs from the paper (Gu and Diao, EMNLP 2024, arXiv 2404.19441: 250,000 steps of 36 clips of 3 s on
 GPUs, reconstruction by a mel and a compressed-spectrum loss, pre-training without quantization, AdamW) because it must
 also make something of a few hours on a few CPU cores:

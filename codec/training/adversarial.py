@@ -14,6 +14,8 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 from torch.optim import AdamW
 
+from codec.training.workers import Workers
+
 PERIODS = (2, 3, 5, 7, 11)
 RESOLUTIONS = (2048, 1024, 512)
 PERIOD_CHANNELS = (16, 64, 128, 256)
@@ -111,7 +113,7 @@ class Adversary:
         self.discriminators.requires_grad_(True)
         return {"adversarial": torch.stack(adversarial).mean(), "feature": torch.stack(feature).mean()}
 
-    def learn(self, wanted: Tensor, found: Tensor, rate_factor: float) -> None:
+    def learn(self, wanted: Tensor, found: Tensor, rate_factor: float, workers: Workers) -> None:
         """One step towards telling `found`, detached from the codec, from `wanted`."""
         losses = []
         for discriminator in self.discriminators:
@@ -119,6 +121,7 @@ class Adversary:
             losses.append((1 - real).square().mean() + copy.square().mean())
         self._optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(losses).mean())
+        workers.average_gradients(self.discriminators.parameters())
         for group in self._optimiser.param_groups:
             group["lr"] = self._rate * rate_factor
         self._optimiser.step()

@@ -1,11 +1,12 @@
 """What a training run shows and writes down while it runs."""
 
+import io
 import json
 import time
 from collections import defaultdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 import numpy as np
 from rich.console import Console
@@ -18,11 +19,14 @@ SHOWN = ("mel", "snr_db", "loudness")
 
 
 class RunLog:
-    """A progress display on standard error, and one JSON object a line, each the mean over `log_steps`, in a file."""
+    """A progress display on standard error, and one JSON object a line, each the mean over `log_steps`, in a file.
 
-    def __init__(self, path: Path, log_steps: int, console: Console | None = None) -> None:
+    Neither is there unless `shown`: of several workers, one shows what all do.
+    """
+
+    def __init__(self, path: Path, log_steps: int, *, shown: bool = True) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8")
+        self._file: TextIO = path.open("a", encoding="utf-8") if shown else io.StringIO()
         self._log_steps = log_steps
         columns: tuple[ProgressColumn, ...] = (
             TextColumn("[bold]step {task.fields[step]}"),
@@ -31,7 +35,7 @@ class RunLog:
             TimeRemainingColumn(),
             TextColumn("{task.fields[losses]}"),
         )
-        self._progress = Progress(*columns, console=console or Console(stderr=True), refresh_per_second=2)
+        self._progress = Progress(*columns, console=Console(stderr=True, quiet=not shown), refresh_per_second=2)
         self._task = self._progress.add_task("training", total=None, step=0, losses="")
         self._values: dict[str, list[float]] = defaultdict(list)
         self._skipped = 0

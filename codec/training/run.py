@@ -16,6 +16,7 @@ from codec.training.schedule import Budget, rate_factor
 from codec.training.settings import TrainingSettings, read_run_config
 from codec.training.speech import ClipSource, open_speech
 from codec.training.trainer import Trainer
+from codec.training.workers import Workers, join_workers
 
 MODEL_FOLDER = "model"
 CACHE_FOLDER = "speech"
@@ -50,33 +51,46 @@ def run(options: RunOptions) -> Path:
     """
     check_device(options.device)
     config, settings = read_run_config(options.config or bundled_folder() / CONFIG_FILE)
-    with RunLog(options.out / LOG_FILE, settings.log_steps) as log:
-        clips = open_clips(options, config, settings, log)
+    with (
+        join_workers(options.device) as workers,
+        RunLog(options.out / LOG_FILE, settings.log_steps, shown=workers.leads) as log,
+    ):
+        clips = open_clips(options, config, settings, log, workers)
         torch.manual_seed(settings.seed)
         network = ESC(config)
         if options.compile:
             compile_blocks(network)
-        trainer = Trainer(network, clips, settings, device=options.device, adversarial=options.adversarial)
+        trainer = Trainer(
+            network, clips, settings, device=options.device, adversarial=options.adversarial, workers=workers
+        )
         restore(trainer, options, log)
         log.say(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters, from step {trainer.step}")
         try:
-            train(trainer, options, settings, log)
+            train(trainer, options, settings, log, workers)
         except KeyboardInterrupt:
             log.say("interrupted")
-        save_checkpoint(options.out, trainer.step, trainer.state())
-        folder = export_model(options.out / MODEL_FOLDER, network)
-        log.say(f"step {trainer.step}: the model is in {folder}")
+        folder = options.out / MODEL_FOLDER
+        if workers.leads:
+            save_checkpoint(options.out, trainer.step, trainer.state())
+            export_model(folder, network)
+            log.say(f"step {trainer.step}: the model is in {folder}")
     return folder
 
 
-def open_clips(options: RunOptions, config: ModelConfig, settings: TrainingSettings, log: RunLog) -> ClipSource:
-    """Decode the data, or reuse what an earlier run decoded."""
+def open_clips(
+    options: RunOptions, config: ModelConfig, settings: TrainingSettings, log: RunLog, workers: Workers
+) -> ClipSource:
+    """Decode the data, or reuse what an earlier run decoded; the first worker does so for all."""
 
     def tell(done: int, total: int) -> None:
         if done % 50 == 0:
             log.say(f"decoding file {done + 1} of {total}")
 
+    if not workers.leads:
+        workers.follow_number(0)
     speech = open_speech(options.data, options.out / CACHE_FOLDER, config.sr, settings.exclude, tell)
+    if workers.leads:
+        workers.follow_number(0)
     log.say(f"{len(speech.lengths)} files, {speech.hours:.2f} hours of sound")
     samples = settings.clip_samples(config)
     return ClipSource(speech, samples, config.sr, seed=settings.seed, augment=settings.augment)
@@ -108,14 +122,14 @@ def start_from_model(trainer: Trainer, folder: Path) -> None:
     trainer.quantizing = True
 
 
-def train(trainer: Trainer, options: RunOptions, settings: TrainingSettings, log: RunLog) -> None:
+def train(trainer: Trainer, options: RunOptions, settings: TrainingSettings, log: RunLog, workers: Workers) -> None:
     """Step until the limits of this run are reached."""
     first_step = trainer.step
     budget = Budget(options.steps, options.minutes)
-    while (used := budget.used(trainer.step - first_step)) < 1:
+    while (used := workers.follow_number(budget.used(trainer.step - first_step))) < 1:
         factor = rate_factor(trainer.step, settings.warmup_steps, used, options.decay)
         log.add(trainer.train_step(factor), factor, used)
-        if trainer.step % settings.checkpoint_steps == 0:
+        if workers.leads and trainer.step % settings.checkpoint_steps == 0:
             save_checkpoint(options.out, trainer.step, trainer.state())
 
 

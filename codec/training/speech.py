@@ -128,9 +128,9 @@ class ClipSource:
             raise UsageError(f"no sound file is as long as one clip ({longest / sample_rate:.2f} s): add longer ones")
         self._weights = weights / weights.sum()
 
-    def batch(self, step: int, clips: int) -> Tensor:
-        """Sound float32 `[clips, samples]` for a step."""
-        rng = np.random.default_rng((self._seed, step))
+    def batch(self, step: int, clips: int, worker: int = 0) -> Tensor:
+        """Sound float32 `[clips, samples]` for a step, other sound for each worker."""
+        rng = np.random.default_rng((self._seed, step, worker))
         return torch.from_numpy(np.stack([self._clip(rng) for _ in range(clips)]))
 
     def _clip(self, rng: np.random.Generator) -> Audio:

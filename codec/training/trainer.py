@@ -14,6 +14,7 @@ from codec.training.losses import LoudnessLoss, MelLoss, snr_loss, spectrum_loss
 from codec.training.optimisers import Optimisers
 from codec.training.settings import TrainingSettings
 from codec.training.speech import ClipSource
+from codec.training.workers import Workers
 
 START_SEED, REVIVE_SEED, STREAM_SEED = range(3)
 
@@ -42,7 +43,14 @@ class Trainer:
     """
 
     def __init__(
-        self, network: ESC, clips: ClipSource, settings: TrainingSettings, *, device: str, adversarial: bool = False
+        self,
+        network: ESC,
+        clips: ClipSource,
+        settings: TrainingSettings,
+        *,
+        device: str,
+        adversarial: bool = False,
+        workers: Workers | None = None,
     ) -> None:
         self.network = network.to(device).train().requires_grad_(True)
         self.step = 0
@@ -51,6 +59,8 @@ class Trainer:
         self._clips = clips
         self._settings = settings
         self._device = torch.device(device)
+        self._workers = workers or Workers()
+        self._own_clips = self._workers.share(settings.batch_clips)
         self._optimisers = Optimisers(network, settings)
         self._use = CodebookUse(network)
         self._mel_loss = MelLoss(network.config.sr).to(device)
@@ -61,6 +71,7 @@ class Trainer:
         """Draw a batch, and move the network by its gradient; a gradient that is not finite moves nothing."""
         if not self.quantizing and self.step >= self._settings.pretraining_steps:
             start_codebooks(self.network, self._start_batch, self._generator(START_SEED))
+            self._workers.follow(self._codebooks())
             self.quantizing = True
         sound = self._batch(self.step)
         num_streams = self._draw_streams()
@@ -70,13 +81,14 @@ class Trainer:
             losses |= self._adversary.losses(sound, decoded)
         self.network.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack([self._weight(name) * loss for name, loss in losses.items()]).sum())
+        self._workers.average_gradients(self.network.parameters())
         norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._settings.clip_norm))
         finite = math.isfinite(norm)
         if finite:
             self._optimisers.step(rate_factor)
             self._use.add(coded.codes)
             if self._adversary is not None:
-                self._adversary.learn(sound, decoded.detach(), rate_factor)
+                self._adversary.learn(sound, decoded.detach(), rate_factor, self._workers)
         self.step += 1
         values = {name: float(loss.detach()) for name, loss in losses.items()}
         values["snr_db"] = -10 * values.pop("snr")
@@ -134,13 +146,19 @@ class Trainer:
         if not self.quantizing or self.step % self._settings.revive_steps:
             return None
         sound, generator = self._batch(self.step), self._generator(REVIVE_SEED)
-        return self._use.revive(sound, self._settings.dead_share, self._optimisers.adamw, generator)
+        self._workers.sum(self._use.counts)
+        uses = self._use.revive(sound, self._settings.dead_share, self._optimisers.adamw, generator)
+        self._workers.follow(self._codebooks())
+        return uses
+
+    def _codebooks(self) -> list[Tensor]:
+        return [book.embedding.weight.data for quantizer in self.network.streams for book in quantizer.books]
 
     def _start_batch(self, number: int) -> Tensor:
         return self._batch(self.step + number)
 
     def _batch(self, step: int) -> Tensor:
-        return self._clips.batch(step, self._settings.batch_clips).to(self._device)
+        return self._clips.batch(step, self._own_clips, self._workers.rank).to(self._device)
 
     def _generator(self, purpose: int) -> torch.Generator:
         # Hashed, since neighbouring seeds of torch's generator give alike first draws.

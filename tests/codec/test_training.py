@@ -1,4 +1,8 @@
 import json
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -181,3 +185,29 @@ def test_mistakes_are_explained(data: Path, tmp_path: Path, capsys: pytest.Captu
         assert words in capsys.readouterr().err
     with pytest.raises(UsageError, match="not a readable checkpoint"):
         read_checkpoint(config)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_workers_train_one_network(data: Path, tmp_path: Path) -> None:
+    """Two processes share each batch through codebook start and revival, and end with one checkpoint of all steps."""
+    settings = {"batch_clips": 2, "clip_seconds": 0.1, "pretraining_steps": 2, "revive_steps": 2, "log_steps": 2}
+    config, out = tmp_path / "config.yaml", tmp_path / "out"
+    config.write_text(yaml.safe_dump({"model_name": "csvq+swinT", "model": plain(CONFIG), "training": settings}))
+    command = [sys.executable, "-m", "codec.training", "--data", str(data), "--out", str(out), "--steps", "4"]
+    team = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    processes = [
+        subprocess.Popen([*command, "--config", str(config)], env=team | {"RANK": rank}, stderr=subprocess.PIPE)
+        for rank in ("0", "1")
+    ]
+    for process in processes:
+        _, said = process.communicate(timeout=100)
+        assert process.returncode == 0, said.decode()
+    newest = newest_checkpoint(out)
+    assert newest is not None
+    assert read_checkpoint(newest)["step"] == 4
+    assert len((out / LOG_FILE).read_text().splitlines()) == 3
