@@ -100,7 +100,7 @@ class Doorway:
         same = [each for each in waiting if each.visit.address == address]
         dropped = next(iter(same or waiting), None)
         if dropped is not None:
-            dropped.close()
+            dropped.close("it said nothing, and made room for others")
             dropped.visit.leave()
         return dropped is not None
 

@@ -72,6 +72,7 @@ class Downlink:
         """What the other end has proved over TLS."""
         self._session: StreamSession | None = None
         self._waiting = True
+        self._closed_for = ""
         self._ended = threading.Event()
 
     @property
@@ -110,8 +111,9 @@ class Downlink:
         elif self._session is None or not self._session.end_taken:
             self.refuse("policy", reason)
 
-    def close(self) -> None:
-        """Close the connection and wake its threads."""
+    def close(self, reason: str = "the receiver was stopped") -> None:
+        """Close the connection and wake its threads; `reason` is for the log."""
+        self._closed_for = reason
         self._ended.set()
         (self._link or self._tcp).close()
 
@@ -141,7 +143,7 @@ class Downlink:
             case _ if session is None:
                 if self._clock.monotonic_s() >= self._deadline_s:
                     self.visit.report_fault()
-                self._events.info(f"{self.peer} went away before a stream began: {error}")
+                self._events.info(f"{self.peer} went away before a stream began: {self._closed_for or error}")
             case _:
                 self._detach(str(error))
 

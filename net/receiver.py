@@ -301,7 +301,7 @@ class Receiver:
             previous = self._links.get(session)
             self._links[session] = downlink
         if previous is not None:
-            previous.close()
+            previous.close("its sender has connected anew")
         session.peer, session.secure = downlink.peer, downlink.fingerprint is not None
         self._events.info(
             f"{hello.name} from {downlink.peer}: {hello.num_streams} streams, from chunk {session.resume_index} on",
