@@ -11,11 +11,17 @@ SLICE_BYTES = 64
 
 
 class Throttle:
-    """A proxy for connections one after another; `rate_bps` holds from the client to the target, None: as it comes."""
+    """A proxy; `rate_bps` holds from the client to the target, None: as it comes. It can stall, and cut connections.
 
-    def __init__(self, target_port: int, rate_bps: int | None) -> None:
+    While `target_port` is None nobody is there.
+    """
+
+    def __init__(self, target_port: int | None, rate_bps: int | None) -> None:
         self.rate_bps = rate_bps
-        self._target_port = target_port
+        self.target_port = target_port
+        self.flowing = threading.Event()
+        """Cleared: no byte passes."""
+        self.flowing.set()
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         self._listener.bind(("127.0.0.1", 0))
@@ -31,23 +37,45 @@ class Throttle:
 
     def __exit__(self, *_exception: object) -> None:
         self._closed.set()
-        for end in (self._listener, *self._sockets):
+        self.flowing.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._threads[0].join(DEADLINE_S)
+        self.cut()
+        for thread in self._threads:
+            thread.join(DEADLINE_S)
+
+    def cut(self) -> None:
+        """End all connections."""
+        while self._sockets:
+            end = self._sockets.pop()
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
-        for thread in self._threads:
-            thread.join(DEADLINE_S)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._target_port))
+                far = self._reach_target()
+                if far is None:
+                    near.close()
+                    continue
                 self._sockets += [near, far]
+                self._threads = [thread for thread in self._threads if thread.is_alive()]
                 for source, sink, slow in ((near, far, True), (far, near, False)):
                     thread = threading.Thread(target=self._pump, args=(source, sink, slow), name="throttle-pump")
                     self._threads.append(thread)
                     thread.start()
+
+    def _reach_target(self) -> socket.socket | None:
+        if self.target_port is None:
+            return None
+        try:
+            return socket.create_connection(("127.0.0.1", self.target_port))
+        except OSError:
+            return None
 
     def _pump(self, source: socket.socket, sink: socket.socket, slow: bool) -> None:
         free_s = time.monotonic()
@@ -57,5 +85,8 @@ class Throttle:
                 if slow and rate_bps is not None:
                     free_s = max(free_s, time.monotonic()) + len(data) * 8 / rate_bps
                     self._closed.wait(free_s - time.monotonic())
+                self.flowing.wait()
                 sink.sendall(data)
-            sink.shutdown(socket.SHUT_RDWR)
+        for end in (sink, source):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
