@@ -33,14 +33,17 @@ class SendWindow:
         self._waiting: deque[Chunk] = deque()
         self._changed = threading.Condition()
         self._finished = self._aborted = self._interrupted = False
-        self._sent_below = 0
+        self._sent_below = self._needed_from = 0
         self._waiting_high = self._flight_high = self._dropped = 0
         self.acknowledged = 0
         """Chunks that the receiver will never ask for again."""
 
     def put(self, chunk: Chunk) -> None:
-        """Add an encoded chunk. Raises `PipelineStopped`."""
+        """Add an encoded chunk, unless the receiver has it. Raises `PipelineStopped`."""
         with self._changed:
+            if chunk.index < self._needed_from:
+                self.acknowledged += 1  # an earlier sender's chunks had been on their way when this one resumed
+                return
             if self._drop_oldest and len(self._waiting) >= self._capacity:
                 self._waiting.popleft()
                 self._dropped += 1
@@ -78,6 +81,7 @@ class SendWindow:
     def acknowledge(self, next_index: int) -> None:
         """Forget chunks below `next_index`: sent ones, and those that a rewind has put back."""
         with self._changed:
+            self._needed_from = max(self._needed_from, next_index)
             for chunks in (self._unacknowledged, self._waiting):
                 while chunks and chunks[0].index < next_index:
                     chunks.popleft()
@@ -88,6 +92,7 @@ class SendWindow:
         """After a reconnection: forget what is below `next_index` and send the rest again."""
         self.acknowledge(next_index)
         with self._changed:
+            self._needed_from = next_index
             self._waiting.extendleft(reversed(self._unacknowledged))
             self._unacknowledged.clear()
             self._interrupted = False

@@ -31,7 +31,7 @@ def test_a_file_is_held_back_and_nothing_is_lost(
     tmp_path: Path, tiny_codec: Codec, decoder_gate: threading.Event, wait_until: WaitUntil
 ) -> None:
     """Back-pressure reaches the file: every queue fills up to its limit, no more is read, and then all arrives."""
-    speech = write_speech(tmp_path / "in.wav", 16000 * 8)
+    speech = write_speech(tmp_path / "in.wav", 16000 * 4)
     receiver = make_receiver(tmp_path / "out", tiny_codec, once=True, buffer_chunks=BUFFER_CHUNKS)
     sender = make_sender(speech, receiver.port, tiny_codec, buffer_chunks=BUFFER_CHUNKS, num_streams=1)
     with running(receiver, sender):

@@ -115,3 +115,13 @@ def test_what_a_rewind_has_put_back_can_still_be_acknowledged() -> None:
     window.rewind(2)
     assert taken(window) == 2
     assert window.acknowledged == 2
+
+
+def test_what_the_receiver_has_is_not_taken_in() -> None:
+    """A resumed sender may begin below what the receiver names at the next connection: that need not be sent."""
+    window = SendWindow(10, 10)
+    window.rewind(2)
+    for index in range(4):
+        window.put(chunk(index))
+    assert [taken(window), taken(window)] == [2, 3]
+    assert window.acknowledged == 2
