@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INPUT ?=
 SECONDS ?= 60
 
-.PHONY: demo test check format fuzz quality screenshots clean
+.PHONY: bench demo test check format fuzz quality screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/esc-tui demo $(if $(INPUT),--input "$(INPUT)")
@@ -53,6 +53,9 @@ $(VENV)/.installed-fuzz: $(VENV)/.installed-test
 $(VENV)/.installed-metrics: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[metrics]'
 	@touch $@
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python -m tests.bench $(if $(JSON),--json "$(JSON)")
 
 screenshots: $(VENV)/.installed
 	$(BIN)/python docs/screenshots.py
