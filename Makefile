@@ -6,8 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INPUT ?=
 SECONDS ?= 60
+MINUTES ?= 15
 
-.PHONY: bench demo test check format fuzz quality screenshots clean
+.PHONY: bench demo test check format fuzz soak quality screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/esc-tui demo $(if $(INPUT),--input "$(INPUT)")
@@ -28,6 +29,10 @@ format: $(VENV)/.installed-test
 # Coverage-guided fuzzing of the protocol, the bitstream and the .esc file, SECONDS each.
 fuzz: $(VENV)/.installed-fuzz
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
+# Streams over a failing network for MINUTES; tells what was lost, and which threads, files, sockets or memory leaked.
+soak: $(VENV)/.installed-test
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 # Figures of the model (MODEL=folder; default: the bundled one) on the sample and on recordings in DATA.
 quality: $(VENV)/.installed-metrics
