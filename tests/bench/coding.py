@@ -23,7 +23,7 @@ ESC_LARGE = ModelConfig(swin_depth=4, codebook_dims=(8,) * 6)
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Medians of several rounds, in ms."""
+    """The best of several rounds, in ms."""
 
     plain_encode_ms: float
     fast_encode_ms: float
@@ -70,7 +70,7 @@ def compare(codec: Codec, samples: int = RATE) -> Times:
         plainly(lambda: network.decode(whole)),
         lambda: codec.decode(codes),
     )
-    return Times(*medians_ms(steps))
+    return Times(*best_ms(steps))
 
 
 def real_time_factors(codec: Codec) -> dict[str, dict[str, float]]:
@@ -92,7 +92,7 @@ def roofline(codec: Codec) -> dict[str, float]:
     """Arithmetic of a 1 s chunk, what `torch.mm` reaches here, and the least time that follows."""
     network, sound = plain_network(codec), torch.from_numpy(noise(RATE))[None]
     matrix = torch.randn(1024, 1024)
-    (mm_ms,) = medians_ms((lambda: torch.mm(matrix, matrix),))
+    (mm_ms,) = best_ms((lambda: torch.mm(matrix, matrix),))
     gflops = 2 * 1024**3 / mm_ms / 1e6
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         codes = network.encode(sound, codec.max_streams)
@@ -109,10 +109,10 @@ def roofline(codec: Codec) -> dict[str, float]:
     }
 
 
-def medians_ms(steps: "tuple[Callable[[], object], ...]") -> list[float]:
-    """Time each step, turn by turn; the first round warms up and does not count."""
+def best_ms(steps: "tuple[Callable[[], object], ...]") -> list[float]:
+    """Time each step, turn by turn; the first round warms up and does not count. The best of each: load only adds."""
     rounds = [[_time_ms(step) for step in steps] for _ in range(ROUNDS + 1)][1:]
-    return [float(median) for median in np.median(np.array(rounds), axis=0)]
+    return [float(best) for best in np.min(np.array(rounds), axis=0)]
 
 
 def noise(samples: int) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
@@ -123,7 +123,7 @@ def noise(samples: int) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
 def _factors(codec: Codec, samples: int, streams: int) -> dict[str, float]:
     sound = noise(samples)
     codes = codec.encode(sound, streams)
-    encode_ms, decode_ms = medians_ms((lambda: codec.encode(sound, streams), lambda: codec.decode(codes)))
+    encode_ms, decode_ms = best_ms((lambda: codec.encode(sound, streams), lambda: codec.decode(codes)))
     audio_ms = samples * 1000 / RATE
     return {"encode": encode_ms / audio_ms, "decode": decode_ms / audio_ms}
 
