@@ -24,8 +24,10 @@ SHIFTED = True
 
 LAYOUTS_KEPT = 64
 
-TILE_TOKENS = 1024
+TILE_TOKENS = 2048
 """About as many tokens as a core's cache holds with all that a block makes of them."""
+UNDIVIDED_TOKENS = 512
+"""So few tokens are done sooner than a helper is awake."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ class Layout:
         """Tiles as ranges of columns of windows, the same for every number of threads; on a GPU all are one."""
         batch, along_time, along_freq = self.grid.windows
         column_tokens = along_freq * self.grid.window_rows * self.grid.window
-        if self.grid.device != "cpu":
+        if self.grid.device != "cpu" or batch * along_time * column_tokens <= UNDIVIDED_TOKENS:
             return [(0, batch * along_time)]
         return cut(batch * along_time, max(1, TILE_TOKENS // column_tokens))
 
