@@ -1,11 +1,16 @@
 """Loaded models, shared: the engines of one process that use the same model folder use one copy."""
 
+import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from codec import Codec
+
+THREADS = max(1, (os.cpu_count() or 2) // 2)
+"""Half of the cores for each end of a link: on one machine both ends work at once, and threads that outnumber the
+cores wait for each other longer than they work."""
 
 _lock = threading.Lock()
 _loaded: dict[tuple[Path | None, str], "Codec"] = {}
@@ -18,5 +23,5 @@ def shared_codec(folder: Path | None, device: str) -> "Codec":
     key = (folder.resolve() if folder else None, device)
     with _lock:
         if key not in _loaded:
-            _loaded[key] = Codec.load(folder, device=device)
+            _loaded[key] = Codec.load(folder, device=device, threads=THREADS)
         return _loaded[key]

@@ -70,7 +70,9 @@ class SoundMeter:
             return np.zeros((0, BANDS), np.uint8)
         frames = np.lib.stride_tricks.sliding_window_view(self._pending, WINDOW_SAMPLES)[:: self._hop][:count]
         magnitude = np.abs(np.fft.rfft(frames * self._window, axis=1)) * self._scale
-        level_db = 20 * np.log10(np.sqrt(np.square(magnitude) @ self._filters) + 1e-9)
+        # Not `@`: BLAS would keep its threads spinning beside the codec's.
+        power = np.einsum("cf,fb->cb", np.square(magnitude), self._filters)
+        level_db = 20 * np.log10(np.sqrt(power) + 1e-9)
         self._pending = self._pending[count * self._hop :]
         columns: npt.NDArray[np.uint8] = np.clip((level_db - FLOOR_DBFS) * (255 / -FLOOR_DBFS), 0, 255).astype(np.uint8)
         return columns
