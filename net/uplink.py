@@ -257,10 +257,10 @@ class Uplink:
                 for message in link.receive():
                     self._take(message, link, protocol)
         except (ConnectionLost, ProtocolError, StreamRefused) as error:
-            if not self._finished:
-                self._lost = error
-                self._window.interrupt()
+            self._lost = error
         finally:
+            if not self._finished:
+                self._window.interrupt()  # whatever it was: the sending thread must not wait for a dead connection
             self._over.set()
 
     def _take(self, message: Received, link: Link[Received], protocol: SenderProtocol) -> None:
