@@ -1,6 +1,7 @@
 """What a sender counts and times. Its stages feed it, its snapshot is read from it; any thread may do either."""
 
 import threading
+from dataclasses import replace
 
 from codec.chunks import Audio, ChunkPlan
 from codec.container import EscHeader
@@ -8,7 +9,7 @@ from net.clock import Clock
 from net.messages import Feedback
 from net.meters import CodecMeter, DurationMeter, ProcessMeter, RateMeter
 from net.sound import SoundMeter
-from net.stats import QueueStats, Role, SenderChunks, StreamStats
+from net.stats import LinkState, QueueStats, Role, SenderChunks, StreamStats
 from net.status import StreamStatus, eta_s
 from net.stream_choice import StreamChoice
 from net.uplink import Uplink
@@ -110,40 +111,47 @@ class SenderMeters:
         total_s = None if total_samples is None else total_samples / self._rate
         audio_s, on_air_s = self._sent_samples / self._rate, status.on_air_s
         waiting, unacknowledged = window.stats()
-        num_streams = streams.now
-        return StreamStats(
-            role=Role.SENDER,
+        return replace(
+            self._described(stream, streams.now),
             stream_id=stream_id,
             state=status.state,
             reason=status.reason,
-            epoch_s=self._clock.epoch_s(),
             source=source,
             peer=uplink.peer,
             secure=uplink.secure,
-            model=stream.model if stream else "",
-            fingerprint=stream.fingerprint if stream else "",
-            sample_rate=self._rate,
-            num_streams=num_streams,
             streams_history=streams.history,
             max_streams=max_streams,
-            nominal_kbps=stream.kbps * num_streams / stream.num_streams if stream else 0.0,
-            stitching=str(stream.stitching) if stream else "",
-            chunk_ms=self.plan.chunk_samples * 1000 / self._rate,
-            overlap_ms=self.plan.overlap_samples * 1000 / self._rate,
             muted=muted,
             on_air_s=on_air_s,
             audio_s=audio_s,
             total_s=total_s,
             eta_s=eta_s(audio_s, total_s, on_air_s),
-            payload=self.payload.stats(),
             wire=uplink.wire.stats(),
             queues=(captured, waiting, unacknowledged),
+            chunks=self._chunks(window, captured, waiting),
+            send=uplink.send_durations.stats(),
+        )
+
+    def _described(self, stream: EscHeader | None, num_streams: int) -> StreamStats:
+        """What is measured here, and the form of the stream."""
+        return StreamStats(
+            role=Role.SENDER,
+            stream_id="",
+            state=LinkState.CONNECTING,
+            epoch_s=self._clock.epoch_s(),
+            model=stream.model if stream else "",
+            fingerprint=stream.fingerprint if stream else "",
+            sample_rate=self._rate,
+            num_streams=num_streams,
+            nominal_kbps=stream.kbps * num_streams / stream.num_streams if stream else 0.0,
+            stitching=str(stream.stitching) if stream else "",
+            chunk_ms=self.plan.chunk_samples * 1000 / self._rate,
+            overlap_ms=self.plan.overlap_samples * 1000 / self._rate,
+            payload=self.payload.stats(),
             latencies=tuple(meter.stats() for meter in self._latencies.values()),
             round_trip=self._round_trip.stats(),
             clock_offset_ms=self._clock_offset_ms,
-            chunks=self._chunks(window, captured, waiting),
             codec=self.encoding.stats(),
-            send=uplink.send_durations.stats(),
             process=self._process.stats(),
             sound=self.sound.stats(),
         )

@@ -1,6 +1,7 @@
 """What a receiver counts and times of one stream. Stages feed it, snapshots and feedback are read from it."""
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codec.streaming import Contribution
@@ -152,24 +153,10 @@ class SessionMeters:
         total_s = None if hello.total_samples is None else hello.total_samples / hello.sample_rate
         audio_s, on_air_s = self._saved_samples / hello.sample_rate, status.on_air_s
         playback = player.stats() if player else None
-        return StreamStats(
-            role=Role.RECEIVER,
-            stream_id=hello.stream_id.hex(),
-            state=status.state,
-            reason=status.reason,
-            epoch_s=self._clock.epoch_s(),
-            source=hello.name,
+        return replace(
+            self._described(codec, status),
             peer=peer,
             secure=secure,
-            model=codec.name,
-            fingerprint=codec.fingerprint,
-            sample_rate=hello.sample_rate,
-            num_streams=self._num_streams,
-            max_streams=hello.num_streams,
-            nominal_kbps=codec.kbps(self._num_streams),
-            stitching=hello.stitching,
-            chunk_ms=hello.chunk_samples * 1000 / hello.sample_rate,
-            overlap_ms=hello.overlap_samples * 1000 / hello.sample_rate,
             muted=playback is not None and playback.muted,
             on_air_s=on_air_s,
             audio_s=audio_s,
@@ -187,6 +174,27 @@ class SessionMeters:
             sound=self._sound.stats(),
             playback=playback,
             files=files,
+        )
+
+    def _described(self, codec: "Codec", status: StreamStatus) -> StreamStats:
+        """The form of the stream, and its state."""
+        hello = self._hello
+        return StreamStats(
+            role=Role.RECEIVER,
+            stream_id=hello.stream_id.hex(),
+            state=status.state,
+            reason=status.reason,
+            epoch_s=self._clock.epoch_s(),
+            source=hello.name,
+            model=codec.name,
+            fingerprint=codec.fingerprint,
+            sample_rate=hello.sample_rate,
+            num_streams=self._num_streams,
+            max_streams=hello.num_streams,
+            nominal_kbps=codec.kbps(self._num_streams),
+            stitching=hello.stitching,
+            chunk_ms=hello.chunk_samples * 1000 / hello.sample_rate,
+            overlap_ms=hello.overlap_samples * 1000 / hello.sample_rate,
         )
 
     def _latency_stats(self, player: Player | None) -> tuple[DurationStats, ...]:

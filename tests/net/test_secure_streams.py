@@ -200,7 +200,7 @@ def test_nobody_resumes_the_stream_of_another(sides: Sides, tiny_codec: Codec) -
             assert sender.wait(DEADLINE_S)
         settings = TlsSettings(folder=sides.folder / "mallory", trusted=frozenset({sides.receiver}))
         thief = make_sender(sides.speech, receiver.port, tiny_codec, tls=settings)
-        thief._stream_id = sender._stream_id
+        thief._stream.stream_id = sender._stream.stream_id
         with running(thief):
             assert thief.wait(DEADLINE_S)
     assert "another sender's" in str(thief.error)

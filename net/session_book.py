@@ -1,0 +1,144 @@
+"""The streams of one receiver: those that are served, and the last that have ended."""
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from codec.errors import AudioFileError, ContainerError
+from net.clock import Clock
+from net.downlink import Downlink
+from net.events import EventLog
+from net.intake import Intake
+from net.messages import Hello
+from net.meters import ProcessMeter
+from net.offers import check_offer, check_return
+from net.playback import Playback
+from net.refusal import Refusal
+from net.session import StreamSession
+from net.session_meters import HISTORY_CHUNKS
+from net.settings import ReceiverSettings
+from net.stats import LinkState
+from net.stream_files import FileChoices, StreamFiles
+
+if TYPE_CHECKING:
+    from codec import Codec
+
+KEPT_SESSIONS = 32
+"""Ended sessions that are still shown, and that a sender may still ask about."""
+
+
+class SessionBook:
+    """Finds or makes the session that a HELLO names, and ends those whose sender stays away.
+
+    Connections' threads call `open`; any thread may read.
+    """
+
+    def __init__(
+        self,
+        settings: ReceiverSettings,
+        codec: "Callable[[], Codec]",
+        playback: Playback,
+        *,
+        clock: Clock,
+        events: EventLog,
+    ) -> None:
+        self._settings, self._codec, self._playback = settings, codec, playback
+        self._clock, self._events = clock, events
+        self._process = ProcessMeter(clock)
+        self._intake = Intake(
+            settings.intake,
+            settings.save_path,
+            files_a_stream=2 + settings.save_chunks + settings.save_codes,
+            chunk_files=settings.save_chunks,
+            clock=clock,
+        )
+        self._lock = threading.Lock()
+        self._sessions: dict[bytes, StreamSession] = {}
+        self._links: dict[StreamSession, Downlink] = {}
+        self._detached_s: dict[StreamSession, float] = {}
+
+    @property
+    def window_chunks(self) -> int:
+        """How many chunks a sender may have unacknowledged."""
+        return self._settings.buffer_chunks + HISTORY_CHUNKS
+
+    def all(self) -> list[StreamSession]:
+        """The sessions, oldest first."""
+        with self._lock:
+            return list(self._sessions.values())
+
+    def tend(self) -> None:
+        """End sessions whose sender stays away for longer than the grace; for one thread."""
+        now_s, grace_s = self._clock.monotonic_s(), self._settings.grace_s
+        for session in self.all():
+            if session.status.state is not LinkState.RECONNECTING:
+                self._detached_s.pop(session, None)
+            elif now_s - self._detached_s.setdefault(session, now_s) >= grace_s:
+                session.close_early(f"the sender did not come back in {grace_s:g} s")
+
+    def open(self, hello: Hello, downlink: Downlink) -> StreamSession:
+        """Find the stream that HELLO names, or make it. Raises `Refusal`."""
+        codec = self._codec()
+        check_offer(hello, codec, self._settings.buffer_chunks)
+        with self._lock:
+            session = self._sessions.get(hello.stream_id)
+            if session is not None:
+                check_return(hello, session, downlink.fingerprint)
+            if session is None or (session.ended and not session.complete):
+                session = self._make_session(hello, codec, downlink)
+            previous = self._links.get(session)
+            self._links[session] = downlink
+        if previous is not None:
+            previous.close("its sender has connected anew")
+        session.peer, session.secure = downlink.peer, downlink.fingerprint is not None
+        self._events.info(
+            f"{hello.name} from {downlink.peer}: {hello.num_streams} streams, from chunk {session.resume_index} on",
+            session.stream_id,
+        )
+        return session
+
+    def _make_session(self, hello: Hello, codec: "Codec", downlink: Downlink) -> StreamSession:
+        active = sum(not session.ended for session in self._sessions.values())
+        if active >= self._settings.max_connections:
+            raise Refusal("busy", f"all {self._settings.max_connections} places are taken: try again later")
+        intake = self._intake.open(hello, downlink.fingerprint or downlink.visit.address)
+        files = self._open_files(hello, codec)
+        intake.skip(files.start.samples)
+        session = StreamSession(
+            hello,
+            codec,
+            files,
+            clock=self._clock,
+            events=self._events,
+            process=self._process,
+            window_chunks=self.window_chunks,
+            player=self._playback.make_player(hello),
+        )
+        session.meters.min_streams = self._settings.min_streams
+        session.intake, session.sender_fingerprint = intake, downlink.fingerprint
+        self._sessions[hello.stream_id] = session
+        self._forget_oldest()
+        session.start()
+        return session
+
+    def _forget_oldest(self) -> None:
+        ended = [stream_id for stream_id, kept in self._sessions.items() if kept.ended]
+        for stream_id in ended[: max(0, len(self._sessions) - KEPT_SESSIONS)]:
+            self._links.pop(self._sessions.pop(stream_id), None)
+
+    def _open_files(self, hello: Hello, codec: "Codec") -> StreamFiles:
+        settings = self._settings
+        choices = FileChoices(
+            folder=settings.save_path, save_chunks=settings.save_chunks, save_codes=settings.save_codes
+        )
+        try:
+            return StreamFiles(
+                choices,
+                hello,
+                kbps=codec.kbps(hello.num_streams),
+                frame_samples=codec.frame_samples,
+                clock=self._clock,
+                events=self._events,
+            )
+        except (AudioFileError, ContainerError) as error:
+            raise Refusal("storage", str(error)) from error
