@@ -3,6 +3,8 @@
 A journal is a small JSON file beside the sound, `.<stream id>.json`, replaced whole at each step. The sound is written
 before the journal that counts it, and the journal before the acknowledgement, so a receiver that was killed finds at
 least the sound that its journal tells, and the sender still has every chunk behind it.
+
+It also tells whose the stream is, so that nobody else goes on with it.
 """
 
 import contextlib
@@ -25,6 +27,8 @@ class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wav: str
     chunks: int = 0
     samples: int = 0
+    sender: str | msgspec.UnsetType | None = msgspec.UNSET
+    """The fingerprint of the key that began the stream; None: without TLS. Older versions did not write it."""
 
     def fits(self, hello: Hello) -> bool:
         """Whether `hello` announces the same chunks of the same model."""
@@ -34,6 +38,14 @@ class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             and self.overlap_samples == hello.overlap_samples
             and self.stitching == hello.stitching
         )
+
+    def is_anothers(self, sender: str | None) -> bool:
+        """Whether another than `sender` (a fingerprint; None: without TLS) is known to have begun the stream."""
+        return self.sender is not msgspec.UNSET and self.sender != sender
+
+    def is_nobodys(self, sender: str | None) -> bool:
+        """Whether it is not known whose the stream is, while `sender` has proved who it is."""
+        return self.sender is msgspec.UNSET and sender is not None
 
 
 class Journal:
@@ -46,8 +58,8 @@ class Journal:
         """The last position, or None where there is none, or no sound that it tells of."""
         try:
             position = msgspec.json.decode(self.path.read_bytes(), type=Position)
-            wav = self.path.parent / Path(position.wav).name
-            whole = wav.stat().st_size >= HEADER.size + 2 * position.samples
+            wav = self.path.parent / position.wav
+            whole = wav.stat().st_size >= HEADER.size + 2 * position.samples and wav.parent == self.path.parent
         except (OSError, msgspec.MsgspecError):
             return None
         return position if whole and position.chunks else None

@@ -8,6 +8,7 @@ from codec.streaming import history_chunks
 from net.messages import Hello
 from net.refusal import Refusal
 from net.session import StreamSession
+from net.stream_files import NOT_YOURS
 
 if TYPE_CHECKING:
     from codec import Codec
@@ -43,7 +44,7 @@ def check_return(hello: Hello, session: StreamSession, fingerprint: str | None) 
     `fingerprint` is what the claimant has proved over TLS.
     """
     if session.sender_fingerprint != fingerprint:
-        raise Refusal("policy", "this stream is another sender's")
+        raise Refusal("policy", NOT_YOURS)
     if session.next_index and not hello.resume:
         raise Refusal("protocol", "this stream has begun before: resume it, or start a new one")
     if _format(hello) != _format(session.hello):

@@ -102,7 +102,7 @@ class SessionBook:
         if active >= self._settings.max_connections:
             raise Refusal("busy", f"all {self._settings.max_connections} places are taken: try again later")
         intake = self._intake.open(hello, downlink.fingerprint or downlink.visit.address)
-        files = self._open_files(hello, codec)
+        files = self._open_files(hello, codec, downlink.fingerprint)
         intake.skip(files.start.samples)
         session = StreamSession(
             hello,
@@ -126,7 +126,7 @@ class SessionBook:
         for stream_id in ended[: max(0, len(self._sessions) - KEPT_SESSIONS)]:
             self._links.pop(self._sessions.pop(stream_id), None)
 
-    def _open_files(self, hello: Hello, codec: "Codec") -> StreamFiles:
+    def _open_files(self, hello: Hello, codec: "Codec", sender: str | None) -> StreamFiles:
         settings = self._settings
         choices = FileChoices(
             folder=settings.save_path, save_chunks=settings.save_chunks, save_codes=settings.save_codes
@@ -135,6 +135,7 @@ class SessionBook:
             return StreamFiles(
                 choices,
                 hello,
+                sender,
                 kbps=codec.kbps(hello.num_streams),
                 frame_samples=codec.frame_samples,
                 clock=self._clock,

@@ -13,9 +13,12 @@ from net.clock import Clock
 from net.events import EventLog
 from net.journal import Journal, Position
 from net.messages import Hello
+from net.refusal import Refusal
 from net.sinks.keeper import KeeperSink
 from net.sinks.wav import ChunkFilesSink, Sink, WavSink
 from net.stored import CodesSink
+
+NOT_YOURS = "this stream was begun by another sender, with another key or without --tls: start a new one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +34,15 @@ class StreamFiles:
     """Opens and writes the files of one stream, going on with those of an earlier process where a journal tells of it.
 
     Nothing but the constructor raises: what happens to the disk is an event. The constructor raises `AudioFileError`
-    or `ContainerError` where a file cannot be created.
+    or `ContainerError` where a file cannot be created, and `Refusal` where the stream is not that of `sender`, a
+    fingerprint (None: without TLS).
     """
 
     def __init__(
         self,
         choices: FileChoices,
         hello: Hello,
+        sender: str | None,
         *,
         kbps: float,
         frame_samples: int,
@@ -48,10 +53,9 @@ class StreamFiles:
         self.loss: AudioFileError | None = None
         """What no disk took, once the files are closed."""
         self._journal = Journal(choices.folder, hello.stream_id)
-        found = self._journal.read() if hello.resume else None
-        self.start = (
-            found if found is not None and found.fits(hello) else _beginning(choices.folder, hello, kbps, clock)
-        )
+        found = self._find(hello, sender)
+        start = found or _beginning(choices.folder, hello, kbps, clock)
+        self.start = msgspec.structs.replace(start, sender=sender)
         """Where the files stood when they were opened."""
         self._position, self._samples = self.start, self.start.samples
         wav = choices.folder / self.start.wav
@@ -85,6 +89,18 @@ class StreamFiles:
             keeper.close()
         if complete:
             self._journal.remove()
+
+    def _find(self, hello: Hello, sender: str | None) -> Position | None:
+        """What an earlier process has of the stream, if the sender may and wants to go on with it."""
+        found = self._journal.read()
+        if found is None:
+            return None
+        if found.is_anothers(sender):
+            raise Refusal("policy", NOT_YOURS)
+        if found.is_nobodys(sender):
+            self._events.warning(f"it is not known whose {found.wav} is: a new file is begun", self._stream_id)
+            return None
+        return found if hello.resume and found.fits(hello) else None
 
     def _report(self, text: str, is_loss: bool) -> None:
         if is_loss:

@@ -47,6 +47,6 @@ def _key(settings: SenderSettings) -> str:
     plan = settings.plan
     parts = (
         *(str(source.resolve()), version, settings.host, str(settings.port), str(settings.model_path or "")),
-        *(str(plan.chunk_samples), str(plan.overlap_samples), str(settings.num_streams)),
+        *(str(plan.chunk_samples), str(plan.overlap_samples), str(plan.stitching), str(settings.num_streams)),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

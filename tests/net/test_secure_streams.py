@@ -203,7 +203,7 @@ def test_nobody_resumes_the_stream_of_another(sides: Sides, tiny_codec: Codec) -
         thief._stream.stream_id = sender._stream.stream_id
         with running(thief):
             assert thief.wait(DEADLINE_S)
-    assert "another sender's" in str(thief.error)
+    assert "another sender" in str(thief.error)
     assert receiver.snapshots()[0].state is LinkState.DONE
 
 
