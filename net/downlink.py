@@ -22,7 +22,7 @@ from net.events import EventLog
 from net.guard import Guard, known_as
 from net.limits import LimitExceeded
 from net.link import Link
-from net.messages import Accept, Chunk, End, Hello, Ping, Pong, Refuse, RefuseCode
+from net.messages import Accept, Chunk, End, Feedback, Hello, Ping, Pong, Refuse, RefuseCode
 from net.meters import RateMeter
 from net.pipeline import PipelineStopped
 from net.protocol import ReceiverProtocol
@@ -73,6 +73,7 @@ class Downlink:
         self._session: StreamSession | None = None
         self._waiting = True
         self._closed_for = ""
+        self._last_ping: Ping | None = None
         self._ended = threading.Event()
 
     @property
@@ -227,6 +228,8 @@ class Downlink:
                 session.take_end(message)
             case Pong():
                 session.take_pong(message)
+                if self._last_ping is not None and message.id == self._last_ping.id:
+                    session.known_finished.set()
             case Ping():
                 now_s = self._clock.epoch_s()
                 pong = Pong(message.id, message.sent_s, now_s, self._clock.epoch_s())
@@ -258,15 +261,26 @@ class Downlink:
                     link.send(lambda ping=ping: self._protocol.send_ping(ping))  # type: ignore[misc]
                     next_ping_s = began_s + _next_ping_delay_s(now_s - began_s)
                 feedback = session.feedback()
-                link.send(lambda feedback=feedback: self._protocol.send_feedback(feedback))  # type: ignore[misc]
                 if feedback.finished:
+                    self._say_finished(feedback, session.make_ping(next(numbers)), link)
                     return
+                link.send(lambda feedback=feedback: self._protocol.send_feedback(feedback))  # type: ignore[misc]
                 if session.error is not None:
                     self._refuse_failed()
                     return
                 session.wait(FEEDBACK_INTERVAL_S)
         except (ConnectionLost, ProtocolError):
             link.close()
+
+    def _say_finished(self, feedback: Feedback, ping: Ping, link: Link[Received]) -> None:
+        """Tell that all is saved, with a ping whose answer tells that this was heard."""
+        self._last_ping = ping
+
+        def say() -> None:
+            self._protocol.send_feedback(feedback)
+            self._protocol.send_ping(ping)
+
+        link.send(say)
 
 
 def _next_ping_delay_s(passed_s: float) -> float:

@@ -71,6 +71,7 @@ class _Side:
 
     _admitted: dict[State, frozenset[FrameType]]
     _safe_to_close: frozenset[State]
+    _sent_when_finished: tuple[type[Control], ...] = (Pong,)
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -154,7 +155,8 @@ class _Side:
         self._send_advice(pong)
 
     def _send_advice(self, message: Ping | Pong | Feedback) -> None:
-        if self._state.is_final and not (self._state is State.FINISHED and isinstance(message, Pong)):
+        finished = self._state is State.FINISHED
+        if self._state.is_final and not (finished and isinstance(message, self._sent_when_finished)):
             return
         if self._state not in (State.STREAMING, State.ENDED, State.FINISHED):
             raise LocalProtocolError(f"{type(message).__name__} must not be sent while {self._state}")
@@ -265,6 +267,7 @@ class ReceiverProtocol(_Side):
 
     _admitted = _FROM_SENDER
     _safe_to_close = frozenset({State.ENDED})
+    _sent_when_finished = (Pong, Ping)
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         super().__init__(limits)

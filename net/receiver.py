@@ -225,10 +225,7 @@ class Receiver:
     def _over(self) -> bool:
         if self._pipeline.stopping.is_set() or self._stop_requested.is_set():
             return True
-        sessions = self._sessions.all()
-        return (
-            self._settings.once and bool(sessions) and all(session.ended and session.played_out for session in sessions)
-        )
+        return self._settings.once and self._sessions.is_over()
 
     def _wind_up(self, door: Doorway) -> None:
         """Tell the senders, and save what has come."""

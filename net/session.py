@@ -51,6 +51,8 @@ class StreamSession:
         self.intake: StreamIntake | None = None
         self.sender_fingerprint: str | None = None
         """What its sender proves over TLS: nobody else may resume the stream."""
+        self.known_finished = threading.Event()
+        """Set when the sender has answered that it knows that all is saved."""
         history = history_chunks(codec, self.plan)
         self.meters = SessionMeters(hello, clock, process, history)
         self._codec, self._files = codec, files

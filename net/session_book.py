@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 KEPT_SESSIONS = 32
 """Ended sessions that are still shown, and that a sender may still ask about."""
+FAREWELL_S = 5.0
+"""How long a receiver that takes one stream only waits for a sender that may not have heard that all is saved."""
 
 
 class SessionBook:
@@ -56,6 +58,8 @@ class SessionBook:
         self._sessions: dict[bytes, StreamSession] = {}
         self._links: dict[StreamSession, Downlink] = {}
         self._detached_s: dict[StreamSession, float] = {}
+        self._ended_s: dict[StreamSession, float] = {}
+        self._closed = False
 
     @property
     def window_chunks(self) -> int:
@@ -75,6 +79,23 @@ class SessionBook:
                 self._detached_s.pop(session, None)
             elif now_s - self._detached_s.setdefault(session, now_s) >= grace_s:
                 session.close_early(f"the sender did not come back in {grace_s:g} s")
+
+    def is_over(self) -> bool:
+        """Whether there were streams, and all have ended and are played, and their senders know or had time to ask.
+
+        From the first moment that all have ended no other stream is taken. For one thread.
+        """
+        sessions = self.all()
+        if not sessions or not all(session.ended and session.played_out for session in sessions):
+            return False
+        self._closed = True
+        now_s = self._clock.monotonic_s()
+        return all(
+            session.known_finished.is_set()
+            or not session.complete
+            or now_s - self._ended_s.setdefault(session, now_s) >= FAREWELL_S
+            for session in sessions
+        )
 
     def open(self, hello: Hello, downlink: Downlink) -> StreamSession:
         """Find the stream that HELLO names, or make it. Raises `Refusal`."""
@@ -98,6 +119,8 @@ class SessionBook:
         return session
 
     def _make_session(self, hello: Hello, codec: "Codec", downlink: Downlink) -> StreamSession:
+        if self._closed:
+            raise Refusal("busy", "this receiver took one stream (--once), and is about to end")
         active = sum(not session.ended for session in self._sessions.values())
         if active >= self._settings.max_connections:
             raise Refusal("busy", f"all {self._settings.max_connections} places are taken: try again later")

@@ -26,6 +26,8 @@ FIRST_BACKOFF_S = 0.1
 LONGEST_BACKOFF_S = 3.0
 ATTEMPT_TIMEOUT_S = 3.0
 HANDSHAKE_TIMEOUT_S = 10.0
+FAREWELL_S = 1.0
+"""For the ping that comes after "finished": its answer tells the receiver that this was heard."""
 ANSWER_TIMEOUT_S = 60.0
 """Of a receiver over TLS, which may have to ask a person first."""
 
@@ -85,7 +87,7 @@ class Uplink:
         self._protocol: SenderProtocol | None = None
         self._lost: BaseException | None = None
         self._early: list[Received] = []
-        self._finished = False
+        self._finished = self._farewell_answered = False
         self._over = threading.Event()
 
     @property
@@ -196,7 +198,8 @@ class Uplink:
         return answer
 
     def _begin(self, accept: Accept) -> None:
-        self._lost, self._finished = None, False
+        self._lost = None
+        self._finished = self._farewell_answered = False
         self._over.clear()
         self._window.in_flight_limit = accept.window_chunks
         self._window.rewind(accept.next_chunk)
@@ -256,12 +259,19 @@ class Uplink:
             while not self._finished:
                 for message in link.receive():
                     self._take(message, link, protocol)
+            self._take_farewell(link, protocol)
         except (ConnectionLost, ProtocolError, StreamRefused) as error:
             self._lost = error
         finally:
             if not self._finished:
                 self._window.interrupt()  # whatever it was: the sending thread must not wait for a dead connection
             self._over.set()
+
+    def _take_farewell(self, link: Link[Received], protocol: SenderProtocol) -> None:
+        deadline_s = self._clock.monotonic_s() + FAREWELL_S
+        while not self._farewell_answered:
+            for message in link.receive(FAREWELL_S, deadline_s):
+                self._take(message, link, protocol)
 
     def _take(self, message: Received, link: Link[Received], protocol: SenderProtocol) -> None:
         match message:
@@ -273,6 +283,7 @@ class Uplink:
                 now_s = self._clock.epoch_s()
                 pong = Pong(message.id, message.sent_s, now_s, self._clock.epoch_s())
                 link.send(lambda: protocol.send_pong(pong))
+                self._farewell_answered = self._finished
             case Refuse():
                 raise StreamRefused(message.reason, message.code)
             case _:

@@ -12,12 +12,13 @@ DEADLINE_S = 30.0
 class Cutter:
     """A proxy on loopback whose connections can be cut, and whose target can go away and come back elsewhere.
 
-    With `limits`, each new connection is cut after so many bytes from the client; those beyond the last are not.
+    With `limits`, each new connection is cut after so many bytes from the client, with `answer_limits` after so many
+    from the target; those beyond the last are not.
     """
 
-    def __init__(self, target_port: int | None, limits: Iterable[int] = ()) -> None:
+    def __init__(self, target_port: int | None, limits: Iterable[int] = (), answer_limits: Iterable[int] = ()) -> None:
         self.target_port = target_port
-        self._limits = iter(limits)
+        self._limits, self._answer_limits = iter(limits), iter(answer_limits)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
@@ -54,8 +55,8 @@ class Cutter:
                 continue
             far = socket.create_connection(("127.0.0.1", self.target_port))
             self._sockets += [near, far]
-            limit = next(self._limits, None)
-            for source, sink, most in ((near, far, limit), (far, near, None)):
+            limit, answer_limit = next(self._limits, None), next(self._answer_limits, None)
+            for source, sink, most in ((near, far, limit), (far, near, answer_limit)):
                 thread = threading.Thread(target=self._pump, args=(source, sink, most), name="cutter-pump")
                 self._threads.append(thread)
                 thread.start()

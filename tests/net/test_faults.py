@@ -3,13 +3,17 @@
 import errno
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from codec.bitstream import unpack_codes
 from codec.errors import AudioFileError, UsageError
 from codec.inference import Codec
+from net.session_book import FAREWELL_S
+from net.stats import LinkState
 from tests.clock import FakeClock
 from tests.conftest import WaitUntil
 from tests.net.cutter import Cutter
@@ -26,6 +30,8 @@ from tests.net.links import (
 
 STREAM_BYTES = 520
 """More than the whole short stream takes, HELLO included."""
+ANSWER_BYTES = 200
+"""More than a receiver says of one that is shorter."""
 
 
 def test_a_stream_that_is_cut_at_every_byte_arrives_whole(tmp_path: Path, tiny_codec: Codec) -> None:
@@ -42,6 +48,62 @@ def test_a_stream_that_is_cut_at_every_byte_arrives_whole(tmp_path: Path, tiny_c
     (stream,) = receiver.snapshots()
     assert np.array_equal(read_pcm16(stream.files[0]), locally_coded(speech, tiny_codec, num_streams=1))
     assert stream.chunks.lost == 0
+
+
+def test_a_receiver_for_one_stream_ends_when_its_sender_knows(tmp_path: Path, tiny_codec: Codec) -> None:
+    """Where nothing fails, nothing is waited for."""
+    speech = write_speech(tmp_path / "in.wav", 3200)
+    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True)
+    sender = make_sender(speech, receiver.port, tiny_codec)
+    with running(receiver, sender):
+        assert sender.wait(DEADLINE_S)
+        assert receiver.wait(FAREWELL_S * 0.6)
+
+
+def test_a_receiver_for_one_stream_stays_until_its_sender_knows(
+    tmp_path: Path, tiny_codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answers are cut at every byte, also in the word that all is saved: in the end the sender has heard it."""
+    monkeypatch.setattr("net.session_book.FAREWELL_S", 2.0)
+    speech = write_speech(tmp_path / "in.wav", 3200)
+    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True)
+    with Cutter(receiver.port, answer_limits=range(1, ANSWER_BYTES)) as network:
+        patient = {"connect_timeout_s": 1e9, "reconnect_timeout_s": 1e9}
+        sender = make_sender(speech, network.port, tiny_codec, FakeClock(), num_streams=1, **patient)
+        with running(receiver, sender):
+            assert sender.wait(DEADLINE_S)
+            assert receiver.wait(DEADLINE_S)
+    assert sender.error is None
+    assert receiver.error is None
+    assert np.array_equal(
+        read_pcm16(receiver.snapshots()[0].files[0]), locally_coded(speech, tiny_codec, num_streams=1)
+    )
+
+
+def test_a_receiver_for_one_stream_does_not_wait_for_ever(
+    tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sender vanished after its last word: the receiver ends well, but not before it had time to come back."""
+    monkeypatch.setattr("net.session_book.FAREWELL_S", 0.5)
+    decoding = threading.Event()
+    monkeypatch.setattr("net.session.unpack_codes", lambda *parts: decoding.wait(DEADLINE_S) and unpack_codes(*parts))
+    speech = write_speech(tmp_path / "in.wav", 3200)
+    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True)
+    with Cutter(receiver.port) as network, running(receiver):
+        sender = make_sender(speech, network.port, tiny_codec)
+        with running(sender):
+            wait_until(lambda: receiver.snapshots() and receiver.snapshots()[0].state is LinkState.DRAINING)
+            network.target_port = None
+            network.cut()
+        decoding.set()
+        wait_until(lambda: receiver.snapshots()[0].state is LinkState.DONE)
+        stranger = make_sender(speech, receiver.port, tiny_codec)
+        assert not receiver.wait(0.3)
+        with running(stranger):
+            assert stranger.wait(DEADLINE_S)
+        assert receiver.wait(DEADLINE_S)
+    assert receiver.error is None
+    assert "--once" in str(stranger.error)
 
 
 def test_a_killed_sender_is_resumed_by_another(tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil) -> None:
