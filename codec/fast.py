@@ -14,12 +14,12 @@ from torch.nn import functional
 
 from codec.config import ModelConfig
 from codec.folding import FoldedDeEmbed
-from codec.grids import PLAIN, SHIFTED, TILE_TOKENS, Layout, Tile, layout, masks, window_positions
+from codec.grids import PLAIN, SHIFTED, Layout, Tile, layout, masks, tiles_of, window_positions
 from codec.network.esc import ESC
 from codec.network.quantize import ProductQuantizer
 from codec.network.spectrum import PatchEmbed
 from codec.network.swin import Merge, Split, SwinBlock, SwinLayer, WindowAttention
-from codec.tiles import cut, for_tiles
+from codec.tiles import for_tiles
 
 LANES = 8
 """Matrix products are fast where their width is a multiple of this: weights are padded with zeros to it."""
@@ -102,6 +102,8 @@ class FastBlock:
         self.in_bias = functional.pad(block.mlp.linear_1.bias, (0, more))
         self.out_weight = functional.pad(block.mlp.linear_2.weight.t(), (0, 0, 0, more)).contiguous()
         self.out_bias = block.mlp.linear_2.bias
+        matrices = (self.attention.qkv_weight, self.attention.proj_weight, self.in_weight, self.out_weight)
+        self.products = sum(matrix.numel() for matrix in matrices)
 
     def __call__(self, tokens: Tensor, tile: Tile, mapped: Tensor) -> None:
         """Map the tokens of a tile into `mapped`; leaves those that came in as they were."""
@@ -170,12 +172,12 @@ class FastLayer:
     def _run(self, block: FastBlock, tokens: Tensor, places: Layout, gather: Tensor | None) -> Tensor:
         mapped = torch.empty_like(tokens)
 
-        def work(start: int, _stop: int) -> None:
-            tile = places.tile(block.shifted, start)
+        def work(start: int, stop: int) -> None:
+            tile = places.tile(block.shifted, start, stop)
             taken = tokens[tile.tokens] if gather is None else tokens.index_select(0, gather[tile.tokens])
             block(taken, tile, mapped[tile.tokens])
 
-        for_tiles(work, places.tiles, self.threads)
+        for_tiles(work, places.tiles(block.products), self.threads)
         return mapped
 
     def _merge(self, tokens: Tensor, pairs: Tensor) -> Tensor:
@@ -185,7 +187,7 @@ class FastLayer:
             taken = tokens.index_select(0, pairs[2 * start : 2 * stop]).view(stop - start, -1)
             torch.mm(self.norm(taken), self.weight, out=merged[start:stop])
 
-        for_tiles(work, tiles_of(tokens, len(merged)), self.threads)
+        for_tiles(work, self._tiles(merged), self.threads)
         return merged
 
     def _split(self, tokens: Tensor, halves: Tensor) -> Tensor:
@@ -194,13 +196,11 @@ class FastLayer:
         def work(start: int, stop: int) -> None:
             torch.mm(self.norm(tokens[start:stop]), self.weight, out=split[start:stop])
 
-        for_tiles(work, tiles_of(tokens, len(tokens)), self.threads)
+        for_tiles(work, self._tiles(split), self.threads)
         return split.view(2 * len(tokens), -1).index_select(0, halves)
 
-
-def tiles_of(tokens: Tensor, length: int) -> list[tuple[int, int]]:
-    """Tiles for work on each token by itself."""
-    return cut(length, TILE_TOKENS) if tokens.device.type == "cpu" else [(0, length)]
+    def _tiles(self, tokens: Tensor) -> list[tuple[int, int]]:
+        return tiles_of(len(tokens), 1, self.weight.numel(), tokens.device.type)
 
 
 def padded_head_width(heads: int, width: int) -> int:

@@ -26,8 +26,8 @@ LAYOUTS_KEPT = 64
 
 TILE_TOKENS = 2048
 """About as many tokens as a core's cache holds with all that a block makes of them."""
-UNDIVIDED_TOKENS = 512
-"""So few tokens are done sooner than a helper is awake."""
+UNDIVIDED_PRODUCTS = 10_000_000
+"""Fewer multiplications than this are done sooner than a helper is awake."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,11 @@ class Grid:
     def windows(self) -> tuple[int, int, int]:
         """Number of windows: batch, along time, along frequency."""
         return self.batch, self.columns // self.window, self.rows // self.window_rows
+
+    @property
+    def column_tokens(self) -> int:
+        """Tokens in one column of windows."""
+        return self.windows[2] * self.window_rows * self.window
 
     def cells(self, shifted: bool) -> tuple[Tensor, Tensor, Tensor]:
         """Batch item, row and column that each token holds, in the order that `shifted` names."""
@@ -150,31 +155,27 @@ class Layout:
         """Either order, each token twice → PLAIN of the scale with twice the rows."""
         return self._to_halves[shifted]
 
-    @cached_property
-    def tiles(self) -> list[tuple[int, int]]:
-        """Tiles as ranges of columns of windows, the same for every number of threads; on a GPU all are one."""
-        batch, along_time, along_freq = self.grid.windows
-        column_tokens = along_freq * self.grid.window_rows * self.grid.window
-        if self.grid.device != "cpu" or batch * along_time * column_tokens <= UNDIVIDED_TOKENS:
-            return [(0, batch * along_time)]
-        return cut(batch * along_time, max(1, TILE_TOKENS // column_tokens))
+    def tiles(self, products: int) -> list[tuple[int, int]]:
+        """Tiles as ranges of columns of windows, for work of so many `products` on each token."""
+        batch, along_time, _ = self.grid.windows
+        columns = batch * along_time
+        return tiles_of(columns, self.grid.column_tokens, products, self.grid.device)
 
-    def tile(self, shifted: bool, start: int) -> Tile:
-        """The tile of `tiles` that begins with column `start`, for blocks that are shifted or not."""
-        return self._tiles[shifted][start]
+    def tile(self, shifted: bool, start: int, stop: int) -> Tile:
+        """The tile of the columns from `start` to `stop`, for blocks that are shifted or not."""
+        key = shifted, start, stop
+        if key not in self._tiles:
+            self._tiles[key] = self._tile(*key)
+        return self._tiles[key]
 
     @cached_property
-    def _tiles(self) -> tuple[dict[int, Tile], dict[int, Tile]]:
-        plain, shifted = (
-            {start: self._tile(order, start, stop) for start, stop in self.tiles} for order in (PLAIN, SHIFTED)
-        )
-        return plain, shifted
+    def _tiles(self) -> dict[tuple[bool, int, int], Tile]:
+        return {}
 
     def _tile(self, shifted: bool, start: int, stop: int) -> Tile:
         grid = self.grid
-        _, along_time, along_freq = grid.windows
-        column_tokens = along_freq * grid.window_rows * grid.window
-        tokens = slice(start * column_tokens, stop * column_tokens)
+        _, along_time, _ = grid.windows
+        tokens = slice(start * grid.column_tokens, stop * grid.column_tokens)
         _, rows, columns = (cell[tokens] for cell in grid.cells(shifted))
         padding = ((rows >= grid.freq) | (columns >= grid.time)).nonzero()
         lasts = [column - start for column in range(start, stop) if column % along_time == along_time - 1]
@@ -215,6 +216,16 @@ class Layout:
 
     def _place(self, index: Tensor) -> Tensor:
         return index.flatten().to(self.grid.device)
+
+
+def tiles_of(length: int, tokens: int, products: int, device: str) -> list[tuple[int, int]]:
+    """Cut `length` items, each of so many `tokens` with so many multiplications, into tiles for the processor's cores.
+
+    They are the same for every number of threads; small work stays in one piece, and on a GPU all work does.
+    """
+    if device != "cpu" or length * tokens * products <= UNDIVIDED_PRODUCTS:
+        return [(0, length)]
+    return cut(length, max(1, TILE_TOKENS // tokens))
 
 
 @lru_cache(maxsize=LAYOUTS_KEPT)
