@@ -136,8 +136,10 @@ class SoundDecoder:
         return np.stack([decoder.finish().audio for decoder in self._decoders])
 
     def _push(self, decoder: ChunkDecoder, chunk: StoredChunk | None, index: int, samples: int) -> Audio:
-        if chunk is None or chunk.silence_dbfs is not None:
+        if chunk is None:
             return decoder.push_silence(index, samples).audio
+        if chunk.silence_dbfs is not None:
+            return decoder.push_silence(index, samples, chunk.silence_dbfs).audio
         frames = self._header.frames(chunk.samples, tail=chunk.tail)
         shape = (chunk.num_streams, self._header.groups, frames)
         codes = unpack_codes(chunk.payload, *shape, self._header.bits_per_code)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from codec.bitstream import Codes
 from codec.chunks import PAD_SAMPLES, Audio, Chunk, Chunker, ChunkPlan, Stitcher, Stitching
+from codec.comfort import DIGITAL_SILENCE_DBFS, comfort_noise
 from codec.reach import decoding_reach, encoding_reach
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ class ChunkDecoder(Protocol):
         """Take the next chunk; return the stretch of sound that is final with it, which may be none."""
         ...
 
-    def push_silence(self, index: int, samples: int, noise: Audio | None = None) -> Contribution:
-        """Put silence, or `noise` of that length, in place of a chunk that was lost or announced as silent."""
+    def push_silence(self, index: int, samples: int, level_dbfs: int = DIGITAL_SILENCE_DBFS) -> Contribution:
+        """Put silence, or comfort noise of that level, in place of a chunk that was lost or announced as silent."""
         ...
 
     def finish(self) -> Contribution:
@@ -107,9 +108,9 @@ class CrossfadeDecoder:
         """Decode the next chunk; return the stretch of sound that is final with it."""
         return self._stitch(chunk.index, self._codec.decode(chunk.codes, samples=chunk.samples))
 
-    def push_silence(self, index: int, samples: int, noise: Audio | None = None) -> Contribution:
-        """Put silence, or `noise` of that length, in place of a chunk that was lost or announced as silent."""
-        return self._stitch(index, np.zeros(samples, np.float32) if noise is None else noise)
+    def push_silence(self, index: int, samples: int, level_dbfs: int = DIGITAL_SILENCE_DBFS) -> Contribution:
+        """Put silence, or comfort noise of that level, in place of a chunk that was lost or announced as silent."""
+        return self._stitch(index, comfort_noise(level_dbfs, samples, seed=index))
 
     def finish(self) -> Contribution:
         """Return the end of the last chunk."""
@@ -153,13 +154,12 @@ class SeamlessDecoder:
             return Contribution(chunk.index, NO_SOUND)
         return Contribution(chunk.index, self._decode_to(self._run, ready))
 
-    def push_silence(self, index: int, samples: int, noise: Audio | None = None) -> Contribution:
-        """Put silence, or `noise` of that length, in place of a chunk that was lost or announced as silent."""
+    def push_silence(self, index: int, samples: int, level_dbfs: int = DIGITAL_SILENCE_DBFS) -> Contribution:
+        """Put silence, or comfort noise of that level, in place of a chunk that was lost or announced as silent."""
         self._last_index = index
         before = faded(self._end_run()[::-1])[::-1]
         self._after_gap = True
-        silence = np.zeros(samples, np.float32) if noise is None else noise
-        return Contribution(index, np.concatenate([before, silence]))
+        return Contribution(index, np.concatenate([before, comfort_noise(level_dbfs, samples, seed=index)]))
 
     def finish(self) -> Contribution:
         """Return the end of the sound."""

@@ -1,4 +1,4 @@
-"""Voice activity by energy, and the comfort noise that stands for what is not voice.
+"""Voice activity by energy, and the level of what is not voice.
 
 A frame of 20 ms is active while its level is well above the noise floor, which is the lowest smoothed level of the
 last 3 s: speech pauses more often than that, noise does not. Activity begins 9 dB above the floor, ends 5 dB above
@@ -11,6 +11,7 @@ from collections import deque
 import numpy as np
 
 from codec.chunks import Audio
+from codec.comfort import DIGITAL_SILENCE_DBFS
 
 FRAME_MS = 20
 FLOOR_WINDOW_S = 3.0
@@ -20,7 +21,6 @@ HANGOVER_S = 0.2
 ALWAYS_ACTIVE_DBFS = -35.0
 NEVER_ACTIVE_DBFS = -65.0
 SMOOTHING = 0.4
-DIGITAL_SILENCE_DBFS = -127
 
 
 class ActivityDetector:
@@ -70,11 +70,25 @@ def noise_level_dbfs(audio: Audio) -> int:
     return int(np.clip(round(10 * np.log10(power)), DIGITAL_SILENCE_DBFS, 0))
 
 
-def comfort_noise(level_dbfs: int, samples: int, seed: int) -> Audio:
-    """Soft noise of that level, darker than white as rooms are; the same for the same seed, so results repeat."""
-    if level_dbfs <= DIGITAL_SILENCE_DBFS:
-        return np.zeros(samples, np.float32)
-    white = np.random.default_rng(seed).standard_normal(samples + 3)
-    dark = (white[3:] + white[2:-1] + white[1:-2] + white[:-3]) / 2
-    noise: Audio = (dark * 10 ** (level_dbfs / 20)).astype(np.float32)
-    return noise
+class ActivityRecord:
+    """Remembers which stretches of a stream held voice, until they are asked for."""
+
+    def __init__(self) -> None:
+        self._stretches: deque[tuple[int, bool]] = deque()
+
+    def add(self, stop: int, active: bool) -> None:
+        """Take whether there was voice from the last stretch's end up to the sample `stop`."""
+        self._stretches.append((stop, active))
+
+    def within(self, start: int, stop: int) -> bool:
+        """Whether a stretch that lies, or begins, in these samples held voice; what ends before them is forgotten."""
+        while self._stretches and self._stretches[0][0] <= start:
+            self._stretches.popleft()
+        begin = start
+        for end, active in self._stretches:
+            if begin >= stop:
+                return False
+            if active:
+                return True
+            begin = end
+        return False

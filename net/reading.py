@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from codec.chunks import Audio, Chunk, Chunker, Stitching
 from codec.container import EscHeader
 from codec.streaming import chunker_for
-from net.activity import ActivityDetector
+from net.activity import ActivityDetector, ActivityRecord
 from net.clock import Clock
 from net.encoding import CapturedChunk
 from net.pipeline import PipelineStopped, StageQueue
@@ -71,7 +71,7 @@ class SoundReader:
         self._captured, self._audience, self._control = captured, audience, control
         self._meters, self._clock, self._rate = meters, clock, sample_rate
         self._activity = ActivityDetector(sample_rate)
-        self._active = False
+        self._voice = ActivityRecord()
 
     def run(self) -> None:
         """Read the source to its end, or until it is to stop. Raises `PipelineStopped`."""
@@ -118,7 +118,7 @@ class SoundReader:
     def _heard(self, block: SourceBlock) -> Audio:
         audio = block.audio * 0 if self._control.muted else block.audio
         self._meters.count_sound(audio)
-        self._active |= self._activity.push(audio)
+        self._voice.add(self._meters.samples_read, self._activity.push(audio))
         self._meters.sound.speech = self._activity.active
         return audio
 
@@ -126,10 +126,11 @@ class SoundReader:
         """Queue chunks; `captured_s` is that of the newest sample, which may lie beyond a chunk's last."""
         for chunk in chunks:
             self._meters.count_read()
-            beyond = self._meters.samples_read - self._settings.plan.start(chunk.index) - chunk.samples
-            self._captured.put(CapturedChunk(chunk, captured_s - beyond / self._rate, active=self._active))
-        if chunks:
-            self._active = self._activity.active
+            start = self._settings.plan.start(chunk.index)
+            stop = start + chunk.samples
+            beyond = self._meters.samples_read - stop
+            active = self._voice.within(start, stop)
+            self._captured.put(CapturedChunk(chunk, captured_s - beyond / self._rate, active=active))
 
 
 class CodesReader:

@@ -9,7 +9,6 @@ from codec.bitstream import unpack_codes
 from codec.chunks import ChunkPlan, Stitching
 from codec.errors import AudioFileError
 from codec.streaming import CodedChunk, Contribution, code_frames, decoder_for, history_chunks
-from net.activity import comfort_noise
 from net.clock import Clock
 from net.errors import ConnectionLost, RemoteProtocolError
 from net.events import EventLog
@@ -238,8 +237,7 @@ class StreamSession:
 
     def _decode(self, chunk: Chunk) -> Contribution:
         if chunk.silence_dbfs is not None:
-            noise = comfort_noise(chunk.silence_dbfs, chunk.samples, seed=chunk.index)
-            return self._decoder.push_silence(chunk.index, chunk.samples, noise)
+            return self._decoder.push_silence(chunk.index, chunk.samples, chunk.silence_dbfs)
         codec = self._codec
         frames = code_frames(chunk.samples, chunk.tail)
         try:

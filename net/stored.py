@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from codec.comfort import DIGITAL_SILENCE_DBFS
 from codec.container import EscHeader, EscReader, EscWriter, Stitching, StoredChunk, thin_chunk
-from codec.container.layout import DIGITAL_SILENCE_DBFS, shortened_name
+from codec.container.layout import shortened_name
 from codec.errors import DamagedChunk, UsageError
 from net.clock import Clock
 from net.errors import RemoteProtocolError

@@ -11,6 +11,7 @@ import numpy as np
 
 from codec.bitstream import MAX_BITS_PER_CODE, packed_bytes
 from codec.chunks import ChunkPlan, Stitching
+from codec.comfort import DIGITAL_SILENCE_DBFS
 from codec.errors import ContainerError, UsageError
 
 MAGIC = b"\x89ESC\r\n\x1a\n"
@@ -24,7 +25,6 @@ MAX_CHUNKS = 1 << 24
 MAX_GAP_S = 3600
 MAX_FIRST_S = 96 * 3600
 """Without an index: the longest stretch that may be missing between two chunks, and before the first one."""
-DIGITAL_SILENCE_DBFS = -127
 
 RECORD_MARK = b"\xecS"
 TRAILER_MARK = b"\xecX"

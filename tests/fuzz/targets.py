@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from codec.bitstream import keep_streams, pack_codes, unpack_codes
+from codec.comfort import DIGITAL_SILENCE_DBFS
 from codec.container import EscReader
-from codec.container.layout import DIGITAL_SILENCE_DBFS
 from codec.errors import ContainerError
 from net.errors import ConnectionLost, RemoteProtocolError
 from net.frames import HEADER_BYTES, PREAMBLE, encode_chunk, encode_control, largest_chunk_body_bytes

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from codec.comfort import DIGITAL_SILENCE_DBFS, comfort_noise
 from esc_tui.commands.demo import SPEECH_SAMPLE
-from net.activity import DIGITAL_SILENCE_DBFS, ActivityDetector, comfort_noise, noise_level_dbfs
+from net.activity import ActivityDetector, ActivityRecord, noise_level_dbfs
 
 RATE = 16000
 
@@ -70,3 +71,12 @@ def test_digital_silence_stays_digital_silence() -> None:
     """Zeros are announced as −127 dBFS and come back as zeros."""
     assert noise_level_dbfs(np.zeros(100, np.float32)) == DIGITAL_SILENCE_DBFS
     assert not comfort_noise(DIGITAL_SILENCE_DBFS, 100, seed=0).any()
+
+
+def test_voice_is_found_where_it_was_however_late_one_asks() -> None:
+    """A stretch counts for all chunks that it touches, overlapping ones included, and for no other."""
+    record = ActivityRecord()
+    for stop, active in ((100, False), (200, True), (300, False), (400, False), (500, True)):
+        record.add(stop, active)
+    chunks = [(0, 100), (80, 180), (150, 250), (200, 300), (250, 401), (300, 400), (450, 460)]
+    assert [record.within(*chunk) for chunk in chunks] == [False, True, True, False, True, False, True]

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from codec import compress
+from codec.chunks import ChunkPlan, Stitching
 from codec.container import EscReader
 from codec.errors import ContainerError, UsageError
 from codec.files import decompress
@@ -60,6 +62,25 @@ def test_what_arrives_is_stored_as_it_is(tmp_path: Path, tiny_codec: Codec) -> N
         assert reader.header.plan == PLAN
     np.testing.assert_array_equal(to_pcm16(decompress(stored, tiny_codec)), locally_coded(speech, tiny_codec))
     np.testing.assert_array_equal(read_pcm16(stored.with_suffix(".wav")), locally_coded(speech, tiny_codec))
+
+
+@pytest.mark.parametrize("stitching", list(Stitching))
+def test_skipped_silence_sounds_the_same_live_and_stored(
+    tmp_path: Path, tiny_codec: Codec, stitching: Stitching
+) -> None:
+    """Chunks announced as silence cost a byte; stored, they give the comfort noise that the receiver has given."""
+    level = np.repeat([0.3, 2e-4, 0.3, 2e-4, 0.3], 16000).astype(np.float32)
+    soundfile.write(tmp_path / "in.wav", level * np.random.default_rng(1).normal(0, 1, len(level)).clip(-3, 3), 16000)
+    plan = ChunkPlan(3200, 320 if stitching is Stitching.CROSSFADE else 0, stitching)
+    stored = sent(tmp_path / "in.wav", tmp_path / "out", tiny_codec, skip_silence=True, plan=plan)
+    with EscReader(stored) as reader:
+        silent = [chunk.index for chunk in reader.chunks() if chunk and chunk.silence_dbfs is not None]
+    received = read_pcm16(stored.with_suffix(".wav"))
+    assert len(silent) >= 4
+    assert len(received) == len(level)
+    noise = received[plan.start(silent[0]) + 320 :][: plan.chunk_samples - 640] / 32768
+    assert noise.std() == pytest.approx(2e-4, rel=0.15)
+    np.testing.assert_allclose(to_pcm16(decompress(stored, tiny_codec)), received, atol=3)  # decoded in other spans
 
 
 @pytest.mark.parametrize("streams", [6, 2])
