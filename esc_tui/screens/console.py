@@ -81,6 +81,9 @@ class ConsoleScreen(Screen[None]):
         self._purpose = title
         self._next_sequences = (0,) * len(self.readers)
         self._offered: tuple[object, ...] = ()
+        self._panes = tuple(StreamPane(reader.index, reader.role) for reader in self.readers)
+        self.events = EventsPane()
+        """The pane of events."""
         self.publisher = Publisher(self.readers, self.post_message, refresh_hz=refresh_hz, clock=clock)
 
     def compose(self) -> ComposeResult:
@@ -90,9 +93,9 @@ class ConsoleScreen(Screen[None]):
             ConsoleScreen.view, ConsoleScreen.page, ConsoleScreen.notice
         )
         with Horizontal(id="panes"):
-            for reader in self.readers:
-                yield StreamPane(reader.index, reader.role).data_bind(ConsoleScreen.view, ConsoleScreen.window_s)
-        yield EventsPane()
+            for pane in self._panes:
+                yield pane.data_bind(ConsoleScreen.view, ConsoleScreen.window_s)
+        yield self.events
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -114,7 +117,7 @@ class ConsoleScreen(Screen[None]):
             self.view = message.view
             unseen = self._unseen(message.events)
             if unseen:
-                self.query_one(EventsPane).append(unseen)
+                self.events.append(unseen)
         self._next_sequences = message.next_sequences
         self.publisher.acknowledge(message.next_sequences)
         self._offer_keys()
@@ -234,18 +237,13 @@ class ConsoleScreen(Screen[None]):
     @property
     def pane(self) -> StreamPane | None:
         """The pane that keys act on: the focused one, or the first while the events have the focus."""
-        panes = self.query(StreamPane)
-        index = self.page if self.page < len(panes) else 0
-        return panes[index] if panes else None
+        if not self._panes:
+            return None
+        return self._panes[self.page if self.page < len(self._panes) else 0]
 
     @property
-    def events(self) -> EventsPane:
-        """The pane of events."""
-        return self.query_one(EventsPane)
-
-    @property
-    def _pages(self) -> list[StreamPane | EventsPane]:
-        return [*self.query(StreamPane), self.events]
+    def _pages(self) -> tuple[StreamPane | EventsPane, ...]:
+        return (*self._panes, self.events)
 
     def _send(self, intent: Callable[[Engine, StreamStats], None]) -> None:
         pane = self.pane

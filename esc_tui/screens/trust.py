@@ -42,10 +42,6 @@ class TrustScreen(ModalScreen[bool]):
             "Trust it only if that is what it shows on its own screen."
         )
 
-    def on_mount(self) -> None:
-        """Take the keys."""
-        self.query_one(OptionList).focus()
-
     def on_screen_resume(self) -> None:
         """Leave where the question was settled behind another screen."""
         if not self.question.open:

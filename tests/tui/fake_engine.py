@@ -120,8 +120,8 @@ class FakeEngine:
     def __init__(self, role: Role, t_s: float = 41.0, streams: Iterable[StreamStats] | None = None) -> None:
         self.role = role
         self.still_s = t_s
-        self.running_since_s: float | None = None
         self.streams = None if streams is None else tuple(streams)
+        self.running_since_s: float | None = None
         self.state = LinkState.STREAMING
         self.events: list[Event] = []
         self.intents: list[tuple[str, object]] = []
@@ -133,6 +133,11 @@ class FakeEngine:
         self.is_slow_to_finish = False
         self.on_request_stop: Callable[[Role], object] = lambda _role: None
         self._ended = threading.Event()
+
+    def begin_again(self) -> None:
+        """Forget intents and what they did."""
+        self.state, self.muted, self.streams = LinkState.STREAMING, False, None
+        self.intents.clear()
 
     @property
     def t_s(self) -> float:

@@ -7,7 +7,7 @@ from esc_tui.screens.quit import QuitScreen
 from esc_tui.widgets.event_log import EventLog
 from net.stats import LinkState, Role, Severity
 from tests.tui.fake_engine import FakeEngine, receiver_stats
-from tests.tui.waiting import running, until
+from tests.tui.waiting import SIDE_BY_SIDE, running, until
 
 
 def both() -> list[FakeEngine]:
@@ -51,7 +51,7 @@ async def test_a_start_error_is_shown() -> None:
 async def test_a_failed_stage_is_shown_with_its_reason_and_the_console_goes_on() -> None:
     """A stream that failed shows its state and reason; the other pane still takes keys."""
     engines = both()
-    async with running(engines) as (app, pilot):
+    async with running(engines, size=SIDE_BY_SIDE) as (app, pilot):
         engines[1].fail("stage decode failed: the model gave nan; use another model")
         pane = app.screen.query(StreamPane)[1]
         await until(pilot, lambda: pane.stats is not None and pane.stats.state is LinkState.FAILED)

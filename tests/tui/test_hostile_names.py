@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from esc_tui.panes.stream import StreamPane
 from esc_tui.widgets.event_log import EventLog
-from net.stats import LinkState, Role, StreamStats
-from tests.tui.fake_engine import FakeEngine, receiver_stats
-from tests.tui.waiting import running, until
+from net.stats import LinkState, StreamStats
+from tests.tui.conftest import Console
+from tests.tui.fake_engine import receiver_stats
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+NAMES = ["[red]", "[/]", "[@click=app.quit]x[/]", "漢" * 200, "e" + "\u0301" * 199, "$x \\"]
 
 
 def named(name: str, stream_id: str, state: LinkState) -> StreamStats:
@@ -16,15 +19,15 @@ def named(name: str, stream_id: str, state: LinkState) -> StreamStats:
 
 
 @pytest.mark.parametrize("state", [LinkState.STREAMING, LinkState.FAILED, LinkState.DONE])
-@pytest.mark.parametrize("name", ["[red]", "[/]", "[@click=app.quit]x[/]", "漢" * 200, "e" + "\u0301" * 199, "$x \\"])
-async def test_names_are_only_text(name: str, state: LinkState) -> None:
+@pytest.mark.parametrize("name", NAMES, ids=["color", "close", "click", "wide", "combining", "content"])
+async def test_names_are_only_text(console: Console, name: str, state: LinkState) -> None:
     """Markup is shown, long and wide names are cut, lines keep their width."""
-    engine = FakeEngine(Role.RECEIVER, streams=(named(name, "a1", state), named(name, "b2", state)))
+    pane, engine = console.panes[1], console.receiver
+    engine.streams = (named(name, "a1", state), named(name, "b2", state))
     engine.say(f"{name} refused")
-    async with running([engine], size=(80, 24)) as (app, pilot):
-        await until(pilot, lambda: "refused" in app.screen.query_one(EventLog).text)
-        pane = app.screen.query_one(StreamPane)
-        lines = [line for section in pane.query("Section") for line in section._lines]  # type: ignore[attr-defined]
-        assert any(name[:6] in line.text for line in lines)
-        assert app.is_running
-        app.export_screenshot()
+    await console.until(lambda: console.screen.query_one(EventLog).text.endswith(f"{name} refused"))
+    await console.until(lambda: pane.stats is not None and (pane.stats.source, pane.stats.state) == (name, state))
+    lines = [line for section in pane.query("Section") for line in section._lines]  # type: ignore[attr-defined]
+    assert any(name[:6] in line.text for line in lines)
+    assert console.app.is_running
+    console.app.export_screenshot()

@@ -68,19 +68,20 @@ def test_a_broken_memory_is_no_obstacle(tmp_path: Path) -> None:
     assert load_last_launch(path) == launch
 
 
-async def test_what_is_filled_in_is_started_and_remembered(tmp_path: Path) -> None:
+async def test_what_is_filled_in_is_started_and_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Choose, fill in, start: the launcher returns the arguments, and the next one begins where this one ended."""
-    memory, sound = tmp_path / "launcher.json", tmp_path / "a.wav"
-    sound.touch()
+    monkeypatch.chdir(tmp_path)
+    memory = tmp_path / "launcher.json"
+    (tmp_path / "a.wav").touch()
     app = LauncherApp(memory)
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test() as pilot:
         await pilot.press("down", "enter", "ctrl+s")
         assert app.is_running  # an input is missing
-        await pilot.press(*str(sound), "ctrl+s")
+        await pilot.press(*"a.wav", "ctrl+s")
         await until(pilot, lambda: not app.is_running)  # type: ignore[arg-type]
-    assert app.return_value == ["sender", "--input", str(sound)]
+    assert app.return_value == ["sender", "--input", "a.wav"]
     again = LauncherApp(memory)
     async with again.run_test() as pilot:
         await pilot.pause()
         assert again.command == "sender"
-        assert again.query("FieldRow").first().value == str(sound)  # type: ignore[attr-defined]
+        assert again.query("FieldRow").first().value == "a.wav"  # type: ignore[attr-defined]

@@ -3,8 +3,6 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from esc_tui.screens.trust import TrustScreen
 from net.questions import Questions
 from net.stats import Role
@@ -14,21 +12,21 @@ from tests.tui.waiting import running, until
 FINGERPRINT = "1a2b-3c4d-5e6f-0718-293a-4b5c-6d7e-8f90"
 
 
-@pytest.mark.parametrize(("key", "trusted"), [("y", True), ("n", False), ("escape", False), ("enter", False)])
-async def test_a_key_answers(key: str, trusted: bool) -> None:
+async def test_a_key_answers() -> None:
     """The engine that waits gets the answer; enter alone does not trust anybody."""
     questions = Questions()
     with ThreadPoolExecutor() as pool:
         async with running([FakeEngine(Role.RECEIVER)], questions=questions) as (app, pilot):
-            answer = pool.submit(questions.ask, "sender [red]alice", FINGERPRINT)
-            await until(pilot, lambda: isinstance(app.screen, TrustScreen))
-            shown = str(app.screen.query_one("#peer").render())
-            assert "sender [red]alice is not known yet" in shown
-            assert FINGERPRINT in shown
-            await pilot.press(key)
-            await until(pilot, answer.done)
-            assert answer.result() is trusted
-            await until(pilot, lambda: not isinstance(app.screen, TrustScreen))
+            for key, trusted in (("y", True), ("n", False), ("escape", False), ("enter", False)):
+                answer = pool.submit(questions.ask, "sender [red]alice", FINGERPRINT)
+                await until(pilot, lambda: bool(app.screen.query("TrustScreen #peer")))
+                shown = str(app.screen.query_one("#peer").render())
+                assert "sender [red]alice is not known yet" in shown
+                assert FINGERPRINT in shown
+                await pilot.press(key)
+                await until(pilot, answer.done)
+                assert answer.result() is trusted, key
+                await until(pilot, lambda: not isinstance(app.screen, TrustScreen))
 
 
 async def test_a_settled_question_leaves() -> None:

@@ -1,5 +1,6 @@
 """Waiting for what a console under test will come to show."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -11,13 +12,19 @@ from esc_tui.panes.stream import StreamPane
 from net.clock import SystemClock
 from tests.tui.fake_engine import EPOCH_S, FakeEngine
 
+SMALL = (80, 24)
+"""Shows one page at a time: cheapest to draw."""
+SIDE_BY_SIDE = (112, 30)
+"""The smallest terminal that shows all pages."""
+
 
 async def until(pilot: Pilot[None], holds: Callable[[], bool], within_s: float = 10.0) -> None:
     """Let the app run until `holds`, at most `within_s`."""
     deadline = time.monotonic() + within_s
     while not holds():
+        assert pilot.app._exception is None, "the app has failed"
         assert time.monotonic() < deadline, "it did not come to hold in time"
-        await pilot.pause(0.01)
+        await asyncio.sleep(0.005)
 
 
 async def shown(app: ConsoleApp, pilot: Pilot[None]) -> None:
@@ -35,7 +42,7 @@ class StillClock(SystemClock):
 
 @asynccontextmanager
 async def running(
-    engines: Sequence[FakeEngine], size: tuple[int, int] = (120, 40), **options: object
+    engines: Sequence[FakeEngine], size: tuple[int, int] = SMALL, **options: object
 ) -> AsyncIterator[tuple[ConsoleApp, Pilot[None]]]:
     """A console over `engines`, once it shows their first view."""
     app = ConsoleApp(engines, refresh_hz=10, **options)  # type: ignore[arg-type]
