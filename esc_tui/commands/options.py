@@ -7,11 +7,14 @@ from typing import Any, TypeVar
 
 import click
 
-from codec.chunks import ChunkPlan, Stitching
+from codec.chunks import PAD_SAMPLES, ChunkPlan, Stitching
 
 FC = TypeVar("FC", bound=Callable[..., Any])
 
 PathType = click.Path(path_type=Path)
+
+SAMPLES_PER_MS = 16
+DEFAULT_OVERLAP_SAMPLES = 1600
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,9 @@ address_options = compose(
 
 chunk_options = compose(
     click.option("--chunk-size", default=16000, show_default=True, help="Samples a chunk, at 16 kHz."),
-    click.option("--overlap-size", default=1600, show_default=True, help="Samples that neighbouring chunks share."),
+    click.option(
+        "--overlap-size", type=int, help="Samples that crossfaded neighbours share.  [default: 1600, or 0 if seamless]"
+    ),
 )
 
 chunk_ms_options = compose(
@@ -76,9 +81,8 @@ microphone_options = compose(
 stitching_option = click.option(
     "--stitching",
     type=click.Choice([str(way) for way in Stitching]),
-    default=str(Stitching.CROSSFADE),
-    show_default=True,
-    help="How chunks are joined: overlapping, or coded inside the sound around them.",
+    help="How chunks are joined: overlapping, or coded inside the sound around them.  "
+    "[default: seamless; crossfade for a microphone, or where an overlap is given]",
 )
 
 lookahead_option = click.option(
@@ -89,10 +93,31 @@ lookahead_option = click.option(
 )
 
 
-def chunk_plan(chunk_size: int, overlap_size: int, stitching: str) -> ChunkPlan:
-    """The plan that these options name; seamless chunks do not overlap, whatever the overlap option says."""
-    way = Stitching(stitching)
-    return ChunkPlan(chunk_size, overlap_size if way is Stitching.CROSSFADE else 0, way)
+def chunk_plan(
+    chunk_size: int,
+    overlap_size: int | None,
+    stitching: str | None,
+    *,
+    chunk_ms: int | None = None,
+    overlap_ms: int | None = None,
+    is_live: bool = False,
+) -> ChunkPlan:
+    """The plan that these options name; raises `UsageError` where they contradict each other.
+
+    Seamless chunks take fewer bits at the same quality, but have to wait for the sound that follows them. So chunks
+    are crossfaded where that delay is heard (`is_live`), where an overlap is asked for, and where they are no whole
+    number of code frames, unless `stitching` says otherwise.
+    """
+    chunk = chunk_size if chunk_ms is None else chunk_ms * SAMPLES_PER_MS
+    overlap = overlap_size if overlap_ms is None else overlap_ms * SAMPLES_PER_MS
+    if stitching is None:
+        can_be_seamless = not overlap and chunk % PAD_SAMPLES == 0
+        way = Stitching.SEAMLESS if can_be_seamless and not is_live else Stitching.CROSSFADE
+    else:
+        way = Stitching(stitching)
+    if overlap is None:
+        overlap = DEFAULT_OVERLAP_SAMPLES if way is Stitching.CROSSFADE else 0
+    return ChunkPlan(chunk, overlap, way)
 
 
 num_streams_option = click.option(

@@ -28,8 +28,6 @@ from esc_tui.run import run_engines
 from net.questions import Questions
 from net.settings import MicrophoneSettings, SenderSettings
 
-SAMPLES_PER_MS = 16
-
 
 @click.command("sender")
 @click.option("--input", "input_path", type=PathType, metavar="FILE", help="The sound or .esc file to stream.")
@@ -65,10 +63,10 @@ def command(
     port: int,
     num_streams: int,
     chunk_size: int,
-    overlap_size: int,
+    overlap_size: int | None,
     chunk_ms: int | None,
     overlap_ms: int | None,
-    stitching: str,
+    stitching: str | None,
     lookahead_ms: float | None,
     realtime: bool,
     adaptive: bool,
@@ -94,10 +92,15 @@ def command(
     if list_devices:
         print_devices(as_json=as_json)
         return ExitCode.DONE
-    chunk_samples = chunk_size if chunk_ms is None else chunk_ms * SAMPLES_PER_MS
-    overlap_samples = overlap_size if overlap_ms is None else overlap_ms * SAMPLES_PER_MS
-    plan = chunk_plan(chunk_samples, overlap_samples, stitching)
     recording = MicrophoneSettings(device=mic_device, save_path=mic_save_path)
+    plan = chunk_plan(
+        chunk_size,
+        overlap_size,
+        stitching,
+        chunk_ms=chunk_ms,
+        overlap_ms=overlap_ms,
+        is_live=live or input_path is None,
+    )
     settings = SenderSettings(
         input=input_path,
         microphone=recording if microphone or mic_device or mic_save_path else None,

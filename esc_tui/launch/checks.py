@@ -5,8 +5,8 @@ from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
 
-from codec.chunks import ChunkPlan
 from codec.errors import UsageError
+from esc_tui.commands.options import chunk_plan
 from esc_tui.launch.form import Field, Values, field_problem
 from net.settings import MicrophoneSettings, PlaybackSettings, ReceiverSettings, SenderSettings
 
@@ -24,7 +24,6 @@ SETTINGS: dict[str, Callable[..., object]] = {
     "receiver": ReceiverSettings,
     "demo": SenderSettings,
 }
-SAMPLES_PER_MS = 16
 
 
 def problem(command: str, fields: Sequence[Field], values: Values) -> str:
@@ -54,10 +53,14 @@ def _converted(fields: Sequence[Field], values: Values) -> dict[str, Any]:
 def _build(command: str, options: dict[str, Any]) -> None:
     settings = {SETTING_OF_FIELD.get(name, name): value for name, value in options.items()}
     if "chunk_size" in options:
-        chunk, overlap = options["chunk_size"], options["overlap_size"]
-        chunk = options["chunk_ms"] * SAMPLES_PER_MS if "chunk_ms" in options else chunk
-        overlap = options["overlap_ms"] * SAMPLES_PER_MS if "overlap_ms" in options else overlap
-        settings["plan"] = ChunkPlan(chunk, overlap)
+        settings["plan"] = chunk_plan(
+            options["chunk_size"],
+            options.get("overlap_size"),
+            options.get("stitching"),
+            chunk_ms=options.get("chunk_ms"),
+            overlap_ms=options.get("overlap_ms"),
+            is_live=bool(options.get("microphone") or options.get("live")),
+        )
     if command == "demo":
         settings.setdefault("input", Path("the bundled sample"))
     settings["microphone"] = (

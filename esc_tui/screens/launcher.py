@@ -60,7 +60,9 @@ class FieldRow(Horizontal):
             yield Flag(bool(self._value))
         elif self.field.choices:
             chosen = self._value if self._value in self.field.choices else self.field.default
-            yield Select.from_values(self.field.choices, value=chosen, allow_blank=False, compact=True)
+            unset = [] if self.field.default else [("default", "")]
+            options = [*unset, *((choice, choice) for choice in self.field.choices)]
+            yield Select(options, value=chosen, allow_blank=False, compact=True)
         else:
             placeholder = "a sound file, ctrl+o to choose" if self.field.is_file else "default"
             self._devices = device_names(self.field.name)

@@ -1,0 +1,32 @@
+import pytest
+
+from codec.chunks import ChunkPlan, Stitching
+from codec.errors import UsageError
+from esc_tui.commands.options import chunk_plan
+
+SEAMLESS, CROSSFADE = Stitching.SEAMLESS, Stitching.CROSSFADE
+
+
+@pytest.mark.parametrize(
+    ("plan", "expected"),
+    [
+        (chunk_plan(16000, None, None), ChunkPlan(16000, 0, SEAMLESS)),
+        (chunk_plan(16000, 0, None), ChunkPlan(16000, 0, SEAMLESS)),
+        (chunk_plan(16000, 1600, None), ChunkPlan(16000, 1600, CROSSFADE)),
+        (chunk_plan(16000, None, None, is_live=True), ChunkPlan(16000, 1600, CROSSFADE)),
+        (chunk_plan(10000, None, None), ChunkPlan(10000, 1600, CROSSFADE)),
+        (chunk_plan(16000, None, "crossfade"), ChunkPlan(16000, 1600, CROSSFADE)),
+        (chunk_plan(16000, None, "seamless", is_live=True), ChunkPlan(16000, 0, SEAMLESS)),
+        (chunk_plan(16000, None, None, chunk_ms=200), ChunkPlan(3200, 0, SEAMLESS)),
+        (chunk_plan(16000, 1600, None, chunk_ms=200, overlap_ms=20), ChunkPlan(3200, 320, CROSSFADE)),
+    ],
+)
+def test_stitching_follows_from_what_is_given(plan: ChunkPlan, expected: ChunkPlan) -> None:
+    """Files are seamless; what is heard live, overlaps, or is no whole number of code frames is crossfaded."""
+    assert plan == expected
+
+
+def test_a_seamless_overlap_is_refused() -> None:
+    """Options that contradict each other are not silently bent."""
+    with pytest.raises(UsageError, match="overlap must be 0, not 1600"):
+        chunk_plan(16000, 1600, "seamless")
