@@ -181,11 +181,18 @@ class SeamlessDecoder:
         return audio
 
 
-def history_chunks(codec: "Codec", plan: ChunkPlan) -> int:
-    """Chunks before the next one that a decoder without memory needs to go on to the sample where another stopped."""
+def history_chunks(codec: "Codec", plan: ChunkPlan, *, exact: bool = True) -> int:
+    """Chunks before the next one that a decoder without memory needs to go on at the sample where another stopped.
+
+    Without `exact` the sound may differ from that of the whole for a moment, of at most the decoder's reach.
+    """
     if plan.stitching is Stitching.CROSSFADE:
         return 1
-    return -(-decoding_reach(codec.config).ahead_samples // plan.chunk_samples)
+    reach = decoding_reach(codec.config)
+    needed_samples = reach.ahead_samples
+    if exact:
+        needed_samples += reach.back_samples + reach.alignment_samples - PAD_SAMPLES
+    return -(-needed_samples // plan.chunk_samples)
 
 
 def faded(audio: Audio) -> Audio:

@@ -29,7 +29,7 @@ def check_offer(hello: Hello, codec: "Codec", buffer_chunks: int) -> None:
         plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples, Stitching(hello.stitching))
     except UsageError as error:
         raise Refusal("format", str(error)) from error
-    history = history_chunks(codec, plan)
+    history = history_chunks(codec, plan, exact=not hello.live)
     if history > max(1, buffer_chunks // 2):
         raise Refusal(
             "format",

@@ -249,7 +249,7 @@ class OutgoingStream:
             if source.live:
                 self._encoder.warm_up(settings.plan.chunk_samples, settings.num_streams)
             self._header = header_for(codec, settings.num_streams, settings.plan)
-            self.streams.begin(self._header, history_chunks(codec, settings.plan))
+            self.streams.begin(self._header, history_chunks(codec, settings.plan, exact=not source.live))
         if self._memory and not source.live:
             self._memory.remember(self.stream_id)
         self.uplink.run(self._hello(self._header, source), self._end)

@@ -52,7 +52,7 @@ class StreamSession:
         """What its sender proves over TLS: nobody else may resume the stream."""
         self.known_finished = threading.Event()
         """Set when the sender has answered that it knows that all is saved."""
-        history = history_chunks(codec, self.plan)
+        history = history_chunks(codec, self.plan, exact=not hello.live)
         self.meters = SessionMeters(hello, clock, process, history)
         self._codec, self._files = codec, files
         self._clock, self._events = clock, events

@@ -337,15 +337,18 @@ def test_a_sender_that_never_returns_leaves_a_whole_file(
     assert np.array_equal(received[:2880], locally_coded(speech, tiny_codec, most_chunks=1)[:2880])
 
 
-def test_a_restarted_receiver_goes_on_with_its_file(tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil) -> None:
+@pytest.mark.parametrize("plan", [PLAN, ChunkPlan(3200, 0, Stitching.SEAMLESS)], ids=["crossfade", "seamless"])
+def test_a_restarted_receiver_goes_on_with_its_file(
+    tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil, plan: ChunkPlan
+) -> None:
     """A receiver that was stopped dead and started again appends to what it had: the file is as if nothing had been."""
     speech = write_speech(tmp_path / "in.wav", 32000)
     first = make_receiver(tmp_path / "out", tiny_codec)
     with Cutter(first.port) as network:
-        sender = make_sender(speech, network.port, tiny_codec, realtime=True)
+        sender = make_sender(speech, network.port, tiny_codec, realtime=True, plan=plan)
         with running(sender):
             with running(first):
-                wait_until(lambda: first.snapshots() and first.snapshots()[0].chunks.saved >= 3)
+                wait_until(lambda: first.snapshots() and first.snapshots()[0].chunks.saved >= 5)
                 network.target_port = None
                 network.cut()
             second = make_receiver(tmp_path / "out", tiny_codec, once=True)
@@ -355,7 +358,7 @@ def test_a_restarted_receiver_goes_on_with_its_file(tmp_path: Path, tiny_codec: 
                 assert second.wait(DEADLINE_S)
     assert sender.error is None
     assert only_file(second) == only_file(first)
-    assert np.array_equal(read_pcm16(only_file(second)), locally_coded(speech, tiny_codec))
+    assert np.array_equal(read_pcm16(only_file(second)), locally_coded(speech, tiny_codec, plan))
     assert not list((tmp_path / "out").glob(".*.json"))
 
 
