@@ -21,7 +21,7 @@ from esc_tui.report import event_record, final_report, snapshot_record
 from esc_tui.shown import shown
 from net.clock import SYSTEM_CLOCK
 from net.engine import Engine
-from net.stats import Event, Role, Severity, StreamStats
+from net.stats import Event, RateStats, Role, Severity, StreamStats
 
 STOP_DEADLINE_S = 5.0
 STYLES = {Severity.INFO: "", Severity.WARNING: "yellow", Severity.ERROR: "red"}
@@ -194,13 +194,19 @@ def _summary_rows(stats: StreamStats) -> Iterator[tuple[str, str]]:
     yield "model", f"{stats.model} {stats.fingerprint}"
     yield "audio", _audio_text(stats)
     yield "time on air", f"{stats.on_air_s:.2f} s"
-    yield "payload", f"{stats.payload.total_bytes} bytes, {stats.payload.average_kbps:.2f} kbps on average"
-    yield "wire", f"{stats.wire.total_bytes} bytes, {stats.wire.average_kbps:.2f} kbps on average"
+    yield "payload", _rate_text(stats.payload, stats.audio_s)
+    yield "wire", _rate_text(stats.wire, stats.audio_s)
     yield "chunks", ", ".join(f"{name} {count}" for name, count in dataclasses.asdict(stats.chunks).items())
     yield verb, _duration_text(stats)
     for latency in stats.latencies:
         if latency.count:
             yield f"to {latency.name}", f"p50 {latency.p50_ms:.0f} ms, p95 {latency.p95_ms:.0f} ms"
+
+
+def _rate_text(rate: RateStats, audio_s: float) -> str:
+    """How many bytes, for the time on air and, which does not depend on the link's speed, for the sound's length."""
+    of_sound = f", {rate.total_bytes * 8 / audio_s / 1000:.2f} kbps of sound" if audio_s else ""
+    return f"{rate.total_bytes} bytes, {rate.average_kbps:.2f} kbps on air{of_sound}"
 
 
 def _duration_text(stats: StreamStats) -> str:
