@@ -24,6 +24,7 @@ from tests.bench.coding import (
     whole_file_rtf,
 )
 from tests.bench.link import transfer
+from tests.bench.start import start
 
 
 def main() -> None:
@@ -57,6 +58,9 @@ def main() -> None:
     sent = transfer(Codec.load(threads=1))
     report["loopback"] = asdict(sent) | {"overlap_ratio": sent.overlap_ratio}
     console.print(report["loopback"])
+    started = start()
+    report["start"] = asdict(started) | {"beyond_torch_s": started.beyond_torch_s}
+    console.print(report["start"])
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=2) + "\n")
 
