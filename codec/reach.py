@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from codec.config import ModelConfig
 
+LOOKBACK_SAMPLES = 2560
+"""160 ms: with ahead cut short, half of that gave the same PESQ and SI-SDR of the bundled model as its full reach."""
+
 CONVOLUTION_PATCHES = 2
 """Patches to each side that the 5×5 convolution takes in; the 3×3 convolution after it takes in one hop."""
 
@@ -28,11 +31,14 @@ class Reach:
     alignment_samples: int
 
     def cut(self, lookahead_samples: int | None) -> "Reach":
-        """The same with at most so much ahead, in whole units of alignment: nearer in time, and less exact."""
-        if lookahead_samples is None:
+        """The same with at most so much ahead, in whole units of alignment: nearer in time, and less exact.
+
+        Where that is less than all, looking far back gains nothing either that is heard, and takes work.
+        """
+        if lookahead_samples is None or lookahead_samples >= self.ahead_samples:
             return self
-        ahead = min(self.ahead_samples, lookahead_samples // self.alignment_samples * self.alignment_samples)
-        return Reach(self.back_samples, ahead, self.alignment_samples)
+        ahead = lookahead_samples // self.alignment_samples * self.alignment_samples
+        return Reach(min(self.back_samples, self.aligned(LOOKBACK_SAMPLES)), ahead, self.alignment_samples)
 
     def start_of_context(self, start: int) -> int:
         """Where the context begins of a stretch that begins at `start`."""

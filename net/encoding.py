@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codec.bitstream import pack_codes
-from codec.chunks import Chunk
-from codec.streaming import encode_chunk
+from codec.chunks import Chunk, ChunkPlan
+from codec.streaming import chunker_for, encode_chunk
 from net import messages
 from net.activity import noise_level_dbfs
 from net.sender_meters import SenderMeters
@@ -15,6 +15,10 @@ from net.stream_choice import StreamChoice
 
 if TYPE_CHECKING:
     from codec import Codec
+
+
+WARM_UP_SAMPLES = 16000
+"""More than any model looks back."""
 
 
 class CapturedChunk:
@@ -49,9 +53,15 @@ class Encoder:
         for each in captured:
             self._streams.queue(self._encode(each))
 
-    def warm_up(self, chunk_samples: int, num_streams: int) -> None:
-        """The first chunk of a length takes longest: code one of silence before live sound waits for it."""
-        encode_chunk(self._codec(), Chunk(0, np.zeros(chunk_samples, np.float32)), num_streams)
+    def warm_up(self, plan: ChunkPlan, lookahead_samples: int | None, num_streams: int) -> None:
+        """The first chunk of a length takes longest: code silence of each length before live sound waits for it."""
+        chunker = chunker_for(self._codec(), plan, lookahead_samples)
+        coded_lengths = set()
+        for chunk in chunker.push(np.zeros(plan.chunk_samples + WARM_UP_SAMPLES, np.float32)):
+            length = len(chunk.before) + chunk.samples + len(chunk.after)
+            if length not in coded_lengths:
+                encode_chunk(self._codec(), chunk, num_streams)
+                coded_lengths.add(length)
 
     def _encode(self, captured: CapturedChunk) -> messages.Chunk:
         if self._skip_silence and not captured.active:

@@ -247,7 +247,7 @@ class OutgoingStream:
         if self._header is None:
             codec = self._codec()
             if source.live:
-                self._encoder.warm_up(settings.plan.chunk_samples, settings.num_streams)
+                self._encoder.warm_up(settings.plan, settings.lookahead_samples, settings.num_streams)
             self._header = header_for(codec, settings.num_streams, settings.plan)
             self.streams.begin(self._header, history_chunks(codec, settings.plan, exact=not source.live))
         if self._memory and not source.live:

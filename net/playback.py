@@ -3,13 +3,12 @@
 from net.clock import Clock
 from net.devices import AudioSystem
 from net.events import EventLog
-from net.live import LIVE_JITTER_MS
+from net.live import LIVE_JITTER_MS, is_quick
 from net.messages import Hello
 from net.settings import PlaybackSettings
 from net.sinks.player import Player
 
 JITTER_MS = 200.0
-SHORT_CHUNK_S = 0.5
 
 
 class Playback:
@@ -52,5 +51,4 @@ class Playback:
     def _target_ms(self, settings: PlaybackSettings, hello: Hello) -> float:
         if settings.jitter_ms is not None:
             return settings.jitter_ms
-        short = hello.chunk_samples <= SHORT_CHUNK_S * hello.sample_rate
-        return LIVE_JITTER_MS if hello.live and short else JITTER_MS
+        return LIVE_JITTER_MS if is_quick(hello) else JITTER_MS

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from codec import Codec
 
 
+WARM_UP_SAMPLES = 8000
+"""More than any model looks back to decode."""
+
+
 class StreamSession:
     """Takes the chunks of one stream in order, over as many connections as it takes, and writes them to sinks."""
 
@@ -40,6 +44,7 @@ class StreamSession:
         process: ProcessMeter,
         window_chunks: int,
         player: Player | None = None,
+        lookahead_samples: int | None = None,
     ) -> None:
         self.hello = hello
         self.player = player
@@ -56,7 +61,8 @@ class StreamSession:
         self.meters = SessionMeters(hello, clock, process, history)
         self._codec, self._files = codec, files
         self._clock, self._events = clock, events
-        self._decoder = decoder_for(codec, self.plan)
+        self._lookahead_samples = lookahead_samples
+        self._decoder = decoder_for(codec, self.plan, lookahead_samples)
         self._pipeline = Pipeline(f"receiver-{self.stream_id[:4]}", clock)
         self._to_decode: StageQueue[Chunk] = self._pipeline.add_queue("decode", window_chunks)
         self._to_save: StageQueue[Contribution] = self._pipeline.add_queue("save", window_chunks)
@@ -230,10 +236,13 @@ class StreamSession:
             self.player.finish()
 
     def _warm_up(self) -> None:
-        """The first chunk of a length takes longest: decode one before live sound waits for it."""
-        codec, hello = self._codec, self.hello
-        frames = code_frames(hello.chunk_samples, tail=True)
-        codec.decode(np.zeros((hello.num_streams, codec.groups, frames), np.uint16), samples=hello.chunk_samples)
+        """The first chunk of a length takes longest: decode some before live sound waits for them."""
+        codec, samples = self._codec, self.hello.chunk_samples
+        tail = self.plan.stitching is Stitching.CROSSFADE
+        codes = np.zeros((self.hello.num_streams, codec.groups, code_frames(samples, tail)), np.uint16)
+        decoder = decoder_for(codec, self.plan, self._lookahead_samples)
+        for index in range(1 if tail else 1 + WARM_UP_SAMPLES // samples):
+            decoder.push(CodedChunk(index, samples, codes, tail))
 
     def _decode(self, chunk: Chunk) -> Contribution:
         if chunk.silence_dbfs is not None:

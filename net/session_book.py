@@ -9,6 +9,7 @@ from net.clock import Clock
 from net.downlink import Downlink
 from net.events import EventLog
 from net.intake import Intake
+from net.live import decoding_lookahead_samples
 from net.messages import Hello
 from net.meters import ProcessMeter
 from net.offers import check_offer, check_return
@@ -136,6 +137,7 @@ class SessionBook:
             process=self._process,
             window_chunks=self.window_chunks,
             player=self._playback.make_player(hello),
+            lookahead_samples=decoding_lookahead_samples(self._settings.lookahead_ms, hello),
         )
         session.meters.min_streams = self._settings.min_streams
         session.intake, session.sender_fingerprint = intake, downlink.fingerprint

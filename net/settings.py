@@ -147,6 +147,9 @@ class ReceiverSettings:
     grace_s: float = 30.0
     min_streams: int = 1
     """The fewest streams that a sender which adapts should use."""
+    lookahead_ms: float | None = None
+    """How much of the codes after a seamless chunk is waited for; None for all that the network looks at, and 40 ms of
+    live speech in short chunks."""
     playback: PlaybackSettings | None = None
     model_path: Path | None = None
     device: str = "cpu"
@@ -163,5 +166,9 @@ class ReceiverSettings:
         _require(
             1 <= self.min_streams <= MAX_STREAMS,
             f"--min-streams must be 1 to {MAX_STREAMS}, not {self.min_streams}",
+        )
+        _require(
+            self.lookahead_ms is None or self.lookahead_ms >= 0,
+            f"--lookahead-ms must not be negative, not {self.lookahead_ms}",
         )
         _require(self.grace_s >= 0, f"--grace must not be negative, not {self.grace_s}")

@@ -20,6 +20,8 @@ ADAPTIVE_SLACK_S: Final = 0.3
 LIVE_SLACK_S: Final = 1.5
 SLOW_ANSWER_S: Final = 0.4
 """A receiver that takes longer to accept may be behind a slow link."""
+FIRST_FLIGHT_S: Final = 0.4
+"""Sound that may be on its way before anything was acknowledged: about as long as that takes on a good link."""
 FEWEST_BEYOND: Final = 2
 """In flight beyond those that are needed for an acknowledgement, once a first one has told the usual delay."""
 
@@ -158,7 +160,8 @@ class StreamChoice:
         """What is on its way cannot be dropped, nor made smaller: so it should not be much."""
         if not self._timely:
             return
-        beyond, usual_s = 1, backlog.usual_s
+        usual_s = backlog.usual_s
+        beyond = math.ceil(FIRST_FLIGHT_S / self._hop_s)
         if usual_s is not None:
             beyond = max(FEWEST_BEYOND, math.ceil((usual_s + self._slack_s) / self._hop_s))
         self._window.in_flight_bound = self._history_chunks + beyond

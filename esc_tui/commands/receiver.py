@@ -35,6 +35,12 @@ from net.settings import PlaybackSettings, ReceiverSettings
     metavar="MS",
     help="Sound to hold against jitter.  [default: 200; 80 for short live chunks]",
 )
+@click.option(
+    "--lookahead-ms",
+    type=float,
+    metavar="MS",
+    help="Wait for so much of the codes after a seamless chunk.  [default: all that matters; 40 for short live chunks]",
+)
 @tls_options
 @allow_options
 @model_options
@@ -54,6 +60,7 @@ def command(
     play: bool,
     output_device: str | None,
     jitter_ms: float | None,
+    lookahead_ms: float | None,
     tls: bool,
     trust: tuple[str, ...],
     allow: tuple[str, ...],
@@ -81,6 +88,7 @@ def command(
         buffer_chunks=buffer_size,
         grace_s=grace,
         min_streams=min_streams,
+        lookahead_ms=lookahead_ms,
         playback=PlaybackSettings(device=output_device, jitter_ms=jitter_ms) if play or output_device else None,
         model_path=model_path,
         device=device,

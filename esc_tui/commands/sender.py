@@ -134,9 +134,10 @@ def command(
 
 def _live_settings(settings: SenderSettings) -> SenderSettings:
     """Measure this machine with the model, choose, and say what was chosen."""
-    from net.live import LIVE_BUFFER_CHUNKS, plan_live  # noqa: PLC0415 - not needed to show the help
+    from net.live import ENCODING_LOOKAHEAD_MS, plan_live  # noqa: PLC0415 - not needed to show the help
     from net.models import shared_codec  # noqa: PLC0415 - likewise
 
-    chosen = plan_live(shared_codec(settings.model_path, settings.device), settings.num_streams)
-    print(f"esc-tui: {chosen.describe()}", file=sys.stderr)
-    return replace(settings, plan=chosen.plan, buffer_chunks=LIVE_BUFFER_CHUNKS)
+    choice = plan_live(shared_codec(settings.model_path, settings.device), settings.num_streams)
+    print(f"esc-tui: {choice.describe()}", file=sys.stderr)
+    chosen = choice.chosen
+    return replace(settings, plan=chosen.plan, lookahead_ms=ENCODING_LOOKAHEAD_MS, buffer_chunks=chosen.buffer_chunks)

@@ -132,6 +132,25 @@ def test_a_shorter_lookahead_costs_codes_and_quality(codec: Codec, speech: Audio
     assert likeness_db[0] < likeness_db[1] < likeness_db[2]
 
 
+def test_decoding_with_a_shorter_lookahead_comes_sooner_and_costs_quality(codec: Codec, speech: Audio) -> None:
+    """The same codes give the more of the whole's sound, and the later, the more of what follows is waited for."""
+    _, audio = whole(codec, speech)
+    plan = seamless(1280)
+    chunks = in_chunks(codec, speech, plan)
+    likeness_db, first = [], []
+    for lookahead_ms in (0, 40, 120, None):
+        decoder = decoder_for(codec, plan, None if lookahead_ms is None else lookahead_ms * 16)
+        parts = [*map(decoder.push, chunks), decoder.finish()]
+        likeness_db.append(si_sdr_db(audio, joined(parts)))
+        first.append(next(part.index for part in parts if len(part.audio)))
+        assert len(joined(parts)) == len(speech)
+    assert likeness_db == sorted(likeness_db)
+    assert likeness_db[1] > likeness_db[0] + 5
+    assert likeness_db[-1] > 60
+    assert first == sorted(first)
+    assert first[0] == 0 < first[-1]
+
+
 REACHES = [
     small_config(),
     small_config(swin_depth=1),
