@@ -1,5 +1,6 @@
 """`Codec`: a loaded model that encodes sound to codes and decodes codes to sound."""
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Literal, overload
@@ -16,6 +17,7 @@ from codec.config import ModelConfig
 from codec.errors import UsageError
 from codec.fast import FastESC
 from codec.tiles import own_thread_only
+from codec.turns import Turns
 
 Precision = Literal["float32", "bfloat16", "float16"]
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -26,7 +28,7 @@ class Codec:
 
     Sound is float32 `[samples]` or `[batch, samples]`, codes are `[stream, group, frame]` or
     `[batch, stream, group, frame]`; numpy arrays give numpy arrays (codes uint16), tensors give tensors (codes int64).
-    Any thread may call `encode` and `decode`, and several at once.
+    Any thread may call `encode` and `decode`; where more call than there are cores, they take turns.
     """
 
     def __init__(
@@ -35,7 +37,9 @@ class Codec:
         self._checkpoint = checkpoint
         self._device = torch.device(device)
         network = checkpoint.network.to(self._device).requires_grad_(False)
-        self._network = FastESC(network, threads or torch.get_num_threads(), PRECISIONS[precision])
+        threads = threads or torch.get_num_threads()
+        self._network = FastESC(network, threads, PRECISIONS[precision])
+        self._turns = Turns(max(1, (os.cpu_count() or 1) // threads) if self._device.type == "cpu" else 1)
 
     @classmethod
     def load(
@@ -130,7 +134,7 @@ class Codec:
         streams = self.max_streams if num_streams is None else num_streams
         if not 1 <= streams <= self.max_streams:
             raise UsageError(f"the number of streams must be 1 to {self.max_streams}, not {streams}")
-        with torch.inference_mode(), self._threads():
+        with self._turns, torch.inference_mode(), self._threads():
             codes = self._network.encode(sound if sound.dim() == 2 else sound[None], streams)
         codes = codes if sound.dim() == 2 else codes[0]
         return codes if isinstance(audio, Tensor) else codes.cpu().numpy().astype(np.uint16)
@@ -165,7 +169,7 @@ class Codec:
         available = self.config.samples(whole.shape[-1])
         if samples is not None and not 0 <= samples <= available:
             raise UsageError(f"{whole.shape[-1]} code frames hold 0 to {available} samples, not {samples}")
-        with torch.inference_mode(), self._threads():
+        with self._turns, torch.inference_mode(), self._threads():
             present = None if streams is None else torch.as_tensor(streams, device=self._device)
             sound = self._network.decode(whole if whole.dim() == 4 else whole[None], present)[:, :samples]
         sound = sound if whole.dim() == 4 else sound[0]
