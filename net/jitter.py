@@ -4,6 +4,7 @@ Pure and without a clock: time is the samples that were pulled. The buffer's *re
 sound arrives; its target is the reserve that it wants. It starts to play so long after the first sound that steady
 arrivals leave the target as reserve. Sound that comes too late leaves a gap (silence with short fades, counted), moves
 all that follows by its lateness, and raises the target; a calm while lowers it again, not below what jitter needs.
+Live sound is brought back to the target: what was left over for a second is left out, in a pause if one comes soon.
 """
 
 from collections import deque
@@ -13,6 +14,8 @@ import numpy as np
 
 from codec.chunks import Audio
 from net.drift import DriftControl
+from net.splice import Loudness, best_fit, longest_pause, spliced
+from net.surplus import SurplusWatch
 
 FADE_MS = 5
 GROWTH = 1.25
@@ -22,6 +25,10 @@ CALM_S = 30.0
 SHRINK_PER_S = 0.005
 JITTER_MARGIN_MS = 20.0
 SKIP_BEYOND_MS = 300.0
+SHORTEST_CUT_MS = 20.0
+"""Shorter pauses are left as they are."""
+FIT_WITHIN_MS = 12.5
+"""How much less than wanted is left out where there is no pause, so that the ends fit: a period of a low voice."""
 LIVE_CAPACITY_S = 30.0
 FILE_CAPACITY_S = 1800.0
 
@@ -84,6 +91,8 @@ class JitterBuffer:
         self._calm = 0
         self._lowest = _RecentLowest()
         self._underruns = self._played = self._skipped = self._silence = 0
+        self._surplus = SurplusWatch()
+        self._loudness = Loudness(sample_rate)
         self.drift = DriftControl()
         self.played_chunks = 0
         """Chunks whose sound has been given out to its end."""
@@ -117,6 +126,7 @@ class JitterBuffer:
         if self._playing and self._since_arrival:
             self._observe_reserve()
         self._since_arrival = 0
+        self._loudness.push(audio)
         self._pieces.append(_Piece(audio, index, captured_s))
         self.depth_samples += len(audio)
         self._largest = max(self._largest, len(audio))
@@ -125,6 +135,8 @@ class JitterBuffer:
             self._skip(excess)
         elif self.depth_samples > self._capacity:
             self._skip(self.depth_samples - self._capacity)
+        elif self._live and self._playing:
+            self._catch_up()
 
     def finish(self) -> None:
         """Say that no more sound will come: what is left is given out, and its end is no underrun."""
@@ -191,6 +203,7 @@ class JitterBuffer:
         self._underruns += 1
         self._calm = 0
         self._lowest = _RecentLowest()
+        self._surplus.reset()
         self.target_ms = max(
             self.target_ms, min(MAX_TARGET_MS, max(self.target_ms * GROWTH, self.target_ms + GROWTH_MS))
         )
@@ -218,26 +231,53 @@ class JitterBuffer:
 
     def _skip(self, samples: int) -> None:
         """Leave out the oldest sound, with a short cross-fade over the cut."""
-        fade = self._fade if self._playing and self.depth_samples >= samples + 2 * self._fade else 0
-        played, last_value = self._played, self._last_value
-        before = self._take(fade)
-        self._take(samples - fade)
-        self._played, self._last_value = played, last_value
-        self._skipped += samples
-        if fade:
-            first = self._pieces[0]
-            fade = min(fade, len(first.audio))
-            fall = self._fall[:fade]
-            first.audio = np.concatenate(
-                [before[:fade] * fall + first.audio[:fade] * (1 - fall), first.audio[fade:]], dtype=np.float32
-            )
+        self._leave_out(0, samples, self._fade if self._playing else 0)
+        self._surplus.reset()
         self.drift.reset()
+
+    def _catch_up(self) -> None:
+        """Leave out a lasting surplus: from a pause that is at hand, or after a while anywhere, where the ends fit."""
+        surplus = self._to_samples(self._surplus.surplus_ms(self.target_ms))
+        if not surplus:
+            return
+        held = np.concatenate([piece.audio for piece in self._pieces])
+        start, pause = longest_pause(held, self._rate, self._loudness.quiet_below)
+        length = min(surplus, pause - 2 * self._fade)
+        if length >= self._to_samples(SHORTEST_CUT_MS):
+            self._leave_out(start + self._fade, length, self._fade)
+        elif self._surplus.is_urgent:
+            length = best_fit(held, self._fade, surplus - self._to_samples(FIT_WITHIN_MS), surplus)
+            self._leave_out(0, length, self._fade)
+        else:
+            return
+        self._surplus.left_out(length * 1000 / self._rate)
+        self.drift.reset()
+
+    def _leave_out(self, start: int, samples: int, fade: int) -> None:
+        """Take so many samples out of what is held, with a cross-fade over the cut."""
+        pieces: list[_Piece] = []
+        while self._pieces and sum(len(piece.audio) for piece in pieces) < start + samples + fade:
+            pieces.append(self._pieces.popleft())
+        held = spliced(np.concatenate([piece.audio for piece in pieces]), start, samples, fade)
+        end = sum(len(piece.audio) for piece in pieces)
+        for piece in reversed(pieces):
+            begin = end - len(piece.audio)
+            kept = max(0, min(end, start) - begin) + max(0, end - max(begin, start + samples))
+            piece.audio, held = held[len(held) - kept :], held[: len(held) - kept]
+            if kept:
+                self._pieces.appendleft(piece)
+            elif not start:
+                self.played_chunks = max(self.played_chunks, piece.index + 1)
+            end = begin
+        self.depth_samples -= samples
+        self._skipped += samples
 
     def _observe_reserve(self) -> None:
         reserve_ms = self.depth_ms
         elapsed_s = self._since_arrival / self._rate
         self._lowest.add(reserve_ms, elapsed_s)
         if self._live:
+            self._surplus.observe(reserve_ms, elapsed_s)
             self.drift.observe(reserve_ms, self.target_ms, elapsed_s)
 
     def _grow_calm(self, samples: int) -> None:

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from net.jitter import GROWTH_MS, JitterBuffer
+from net.splice import Loudness, best_fit, longest_pause, spliced
+from net.surplus import BEYOND_MS, PATIENCE_S
 
 RATE = 16000
 BLOCK = 2560  # 160 ms
@@ -109,3 +111,63 @@ def test_capture_times_follow_the_sound() -> None:
     buffer.push(tone(0, BLOCK), 0, captured_s=10.0)
     buffer.pull(PULL)
     assert buffer.captured_s == pytest.approx(10.0 - 0.150)
+
+
+def after_an_outage(sound: np.ndarray, until_ms: int) -> tuple[JitterBuffer, np.ndarray, list[float]]:
+    """Pull 10 ms at a time; 320 ms of blocks come 250 ms late. Returns the sound and how old it was at each pull."""
+    buffer, out, ages_ms = JitterBuffer(RATE, 80, live=True), [], []
+    arrivals_ms = [at + (410 - 160 * (k - 10) if k in (10, 11) else 0) for k, at in enumerate(steady(until_ms // 160))]
+    for now_ms in range(0, until_ms, 10):
+        while arrivals_ms and arrivals_ms[0] <= now_ms:
+            arrivals_ms.pop(0)
+            index = until_ms // 160 - len(arrivals_ms) - 1
+            buffer.push(sound[index * BLOCK :][:BLOCK], index, (index + 1) * 0.16)
+        out.append(buffer.pull(PULL))
+        ages_ms.append(now_ms - (buffer.captured_s or 0.0) * 1000)
+    return buffer, np.concatenate(out), ages_ms
+
+
+def test_what_an_outage_has_added_is_left_out_within_seconds() -> None:
+    """Even in sound without a pause latency is back soon, counted as skipped, without a click, and does not grow."""
+    buffer, out, ages_ms = after_an_outage(tone(0, 20 * RATE), 12_000)
+    assert buffer.counts.underruns == 1
+    assert max(ages_ms[200:300]) > ages_ms[100] + 150
+    settled = ages_ms[int(200 + (PATIENCE_S + 2.0) * 100) :]
+    assert max(settled) <= ages_ms[100] + BEYOND_MS + GROWTH_MS
+    assert buffer.counts.skipped_samples > 0.1 * RATE
+    assert buffer.counts.underruns == 1
+    assert np.abs(np.diff(out)).max() < 0.15
+
+
+def test_a_surplus_is_left_out_of_pauses_where_there_are_any() -> None:
+    """Words keep their lengths: only the pauses between them become shorter."""
+    word, pause = 4800, 3200
+    sound = tone(0, 20 * RATE) * (np.arange(20 * RATE) % (word + pause) < word)
+    buffer, out, ages_ms = after_an_outage(sound, 12_000)
+    assert buffer.counts.skipped_samples > 0.1 * RATE
+    assert max(ages_ms[500:]) <= ages_ms[100] + BEYOND_MS + GROWTH_MS
+    loud = np.convolve(np.abs(out) > 0.01, np.ones(100), "same") > 0
+    starts, stops = np.flatnonzero(np.diff(loud.astype(int)) == 1), np.flatnonzero(np.diff(loud.astype(int)) == -1)
+    lengths = (stops[: len(starts)] - starts[: len(stops)])[10:]
+    assert np.abs(lengths - word).max() < 250
+    assert np.abs(np.diff(out)).max() < 0.15
+
+
+def test_pauses_are_found_beside_what_is_loud() -> None:
+    """A pause is what is far below the loudest of late, and is found whole, to 10 ms."""
+    loudness = Loudness(RATE)
+    loudness.push(tone(0, RATE))
+    sound = np.concatenate([tone(0, 1600), 0.005 * tone(0, 800), tone(0, 800), 0.005 * tone(0, 1600), tone(0, 480)])
+    assert longest_pause(sound, RATE, loudness.quiet_below) == (3200, 1600)
+    assert longest_pause(tone(0, 1600), RATE, loudness.quiet_below) == (0, 0)
+
+
+def test_a_cut_is_made_where_the_ends_fit() -> None:
+    """Of a tone whole periods are left out, and what is left is the tone."""
+    sound = tone(0, 4000)
+    length = best_fit(sound, 80, 1000, 1200)
+    assert 1000 <= length <= 1200
+    assert length * 220 / RATE == pytest.approx(round(length * 220 / RATE), abs=0.02)
+    left = spliced(sound, 0, length, 80)
+    assert len(left) == 4000 - length
+    assert np.abs(np.diff(left, 2)).max() < 0.5 * (2 * np.pi * 220 / RATE) ** 2 * 1.2
