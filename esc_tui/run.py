@@ -37,4 +37,6 @@ def _run_console(engines: Sequence[Engine], display: Display, title: str, questi
     errors = [engine.error for engine in engines if engine.error is not None]
     for error in errors:
         tell(error)
+    if app.return_code and not errors:
+        return ExitCode.STREAM_BROKEN  # the console itself failed, and has said how
     return exit_code(errors[0] if errors else None)

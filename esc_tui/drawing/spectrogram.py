@@ -117,7 +117,7 @@ class ColorMap:
             return "│"
         if self.is_shaded:
             return SHADES[max(pair) * len(SHADES) // LEVELS]
-        return " " if pair == (0, 0) else HALF_BLOCK
+        return " " if pair[0] == pair[1] else HALF_BLOCK
 
     def _style(self, pair: tuple[int, int]) -> Style:
         if CURSOR in pair:

@@ -3,7 +3,7 @@
 import re
 
 TOKENS = re.compile(
-    r"\x1b\[(\d+);(\d+)H|\x1b\[[0-9;?>=$]*[a-zA-Z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.|(\r)|(\n)|([^\x1b\r\n]+)"
+    r"\x1b\[(\d+);(\d+)H|\x1b\[(\d+)C|\x1b\[[0-9;?>=$]*[a-zA-Z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.|(\r)|(\n)|([^\x1b\r\n]+)"
 )
 
 
@@ -16,9 +16,11 @@ class TerminalScreen:
 
     def feed(self, output: str) -> None:
         """Take whole escape sequences and text; each character is one cell wide."""
-        for line, column, carriage, feed, text in TOKENS.findall(output):
+        for line, column, ahead, carriage, feed, text in TOKENS.findall(output):
             if line:
                 self._y, self._x = int(line) - 1, int(column) - 1
+            elif ahead:
+                self._x += int(ahead)
             elif carriage or feed:
                 self._x, self._y = 0, self._y + (1 if feed else 0)
             for character in text:

@@ -1,8 +1,14 @@
+from functools import partialmethod
+
 import pytest
+from textual.app import App
 
 from codec.errors import EscError, UsageError
 from esc_tui.app import ConsoleApp
+from esc_tui.commands.options import Display
+from esc_tui.errors import ExitCode
 from esc_tui.panes.stream import StreamPane
+from esc_tui.run import run_engines
 from esc_tui.screens.quit import QuitScreen
 from esc_tui.widgets.event_log import EventLog
 from net.stats import LinkState, Role, Severity
@@ -146,3 +152,17 @@ async def test_an_unknown_theme_is_an_error_for_people() -> None:
     """`--theme` with a wrong name says which there are."""
     with pytest.raises(UsageError, match="esc-dark"):
         ConsoleApp([], theme="neon")
+
+
+def test_a_console_that_fails_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever started it learns from the exit code that the console broke down, though no engine failed."""
+
+    def broken(_app: ConsoleApp) -> list[object]:
+        raise RuntimeError("no such cell")
+
+    monkeypatch.setattr(ConsoleApp, "compose", broken)
+    monkeypatch.setattr(ConsoleApp, "run", partialmethod(App.run, headless=True))
+    monkeypatch.setattr("esc_tui.run.in_terminal", lambda: True)
+    engine = FakeEngine(Role.RECEIVER, streams=())
+    assert run_engines([engine], Display(), "receiver") is ExitCode.STREAM_BROKEN
+    assert engine.intents == []
