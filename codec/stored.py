@@ -12,7 +12,7 @@ from codec.chunks import PAD_SAMPLES, Audio, Chunk, ChunkPlan, Stitching
 from codec.container import EscHeader, StoredChunk
 from codec.container.layout import shortened_name
 from codec.errors import ModelError, UsageError
-from codec.streaming import ChunkDecoder, CodedChunk, chunker_for, decoder_for, encode_chunk
+from codec.streaming import ChunkDecoder, CodedChunk, check_streamable, chunker_for, decoder_for, encode_chunk
 
 if TYPE_CHECKING:
     from codec.inference import Codec
@@ -36,9 +36,10 @@ def header_for(
     """The header of a file that `codec` makes.
 
     Without a plan the sound is coded as a whole, which is seamless; with one, in chunks that are joined as it says,
-    or as `stitching` says. Raises `UsageError` for a number of streams that the model has not, and for seamless
-    chunks that overlap or are no whole number of code frames.
+    or as `stitching` says. Raises `ModelError` for a model that files do not take, `UsageError` for a number of
+    streams that the model has not, and for seamless chunks that overlap or are no whole number of code frames.
     """
+    check_streamable(codec)
     streams = codec.max_streams if num_streams is None else num_streams
     if not 1 <= streams <= codec.max_streams:
         raise UsageError(f"the number of streams must be 1 to {codec.max_streams}, not {streams}")

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from codec.bitstream import Codes
 from codec.chunks import PAD_SAMPLES, Audio, Chunk, Chunker, ChunkPlan, Stitcher, Stitching
 from codec.comfort import DIGITAL_SILENCE_DBFS, comfort_noise
+from codec.errors import ModelError
 from codec.reach import decoding_reach, encoding_reach
 
 if TYPE_CHECKING:
@@ -41,6 +42,15 @@ class Contribution:
 
     index: int
     audio: Audio
+
+
+def check_streamable(codec: "Codec") -> None:
+    """Raise `ModelError` for a model whose code frames are not as long as chunks and files count them."""
+    if codec.frame_samples != PAD_SAMPLES:
+        raise ModelError(
+            f"the model {codec.name!r} makes code frames of {codec.frame_samples} samples: links and .esc files take "
+            f"models with frames of {PAD_SAMPLES} (hops, times time_patch, times overlap)"
+        )
 
 
 def code_frames(samples: int, tail: bool) -> int:

@@ -17,11 +17,14 @@ _loaded: dict[tuple[Path | None, str], "Codec"] = {}
 
 
 def shared_codec(folder: Path | None, device: str) -> "Codec":
-    """Load a model once (None: the bundled one); raises `ModelError`."""
+    """Load a model once (None: the bundled one); raises `ModelError`, also for one that no link can carry."""
     from codec import Codec  # noqa: PLC0415 - importing torch takes seconds
+    from codec.streaming import check_streamable  # noqa: PLC0415 - likewise
 
     key = (folder.resolve() if folder else None, device)
     with _lock:
         if key not in _loaded:
-            _loaded[key] = Codec.load(folder, device=device, threads=THREADS)
+            codec = Codec.load(folder, device=device, threads=THREADS)
+            check_streamable(codec)
+            _loaded[key] = codec
         return _loaded[key]

@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 
 from codec import Codec, compress, decompress
 from codec.bitstream import unpack_codes
+from codec.checkpoint import Checkpoint
 from codec.chunks import ChunkPlan
 from codec.errors import ContainerError, DamagedChunk, ModelError, UsageError
 from tests.codec.esc_files import opened
-from tests.codec.models import TINY
+from tests.codec.models import TINY, random_network, small_config
 from tests.codec.staircase import StaircaseCodec, staircase
 
 PLANS = [None, ChunkPlan(16000, 1600), ChunkPlan(1600, 320), ChunkPlan(8001, 13)]
@@ -159,3 +160,11 @@ def test_files_can_be_read_from_disk(tiny, tmp_path):
     data = compress(noise(5000), tiny)
     (tmp_path / "a.esc").write_bytes(data)
     np.testing.assert_array_equal(decompress(tmp_path / "a.esc", tiny), decompress(data, tiny))
+
+
+def test_a_model_with_other_code_frames_is_refused() -> None:
+    """What links and files cannot count is said when the model is chosen, not found in the sound."""
+    config = small_config()
+    short = Codec(Checkpoint("short", config, random_network(config), "0" * 16))
+    with pytest.raises(ModelError, match="'short' makes code frames of 32 samples"):
+        compress(noise(16000), short)
