@@ -3,10 +3,17 @@
 sounddevice (PortAudio) is imported on first use, so that everything else works on a machine without PortAudio. A
 stream hands its blocks to a callback, which must only copy. PortAudio's own callback thread loses wake-ups of ALSA's
 PulseAudio and PipeWire plugins, after which it never calls again; on ALSA a thread of ours polls the device instead.
+
+How late a device is, is measured where PortAudio calls: from the times of the converter and of the call that come with
+each block, as far as they make sense. Polled devices have no such times: there it is the length of the buffer that
+PortAudio reports (an output's is kept full; an input's is emptied at once, so that much is the most). It is assumed,
+two constants, of sound servers behind ALSA, whose own buffers PortAudio does not see.
 """
 
 import os
+import statistics
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -35,7 +42,11 @@ PULSE_LATENCY_MSEC = "40"
 SOUND_SERVER_NAMES = ("default", "pulse", "pipewire")
 SERVER_INPUT_LATENCY_S = 0.01
 SERVER_OUTPUT_LATENCY_S = 0.03
-"""What sound servers take on top of their buffers' nominal length is theirs to know; this was measured."""
+"""Assumed of PulseAudio and PipeWire: what recordings of a server's own monitors showed, to a few ms."""
+MOST_LATENCY_S = 1.0
+"""Times that say more are taken for wrong: some drivers give zeros, or another clock's."""
+TIMED_BLOCKS = 50
+"""The measured latency is the median over so many blocks."""
 COMMON_RATES = (8000, 16000, 22050, 32000, 44100, 48000, 96000)
 
 INSTALL_ADVICE = (
@@ -65,7 +76,7 @@ class DeviceStream(Protocol):
     rate: int
     channels: int
     latency_s: float
-    """Time between a sample's callback and the device's membrane, as far as the driver tells."""
+    """Time between a sample's callback and the device's membrane: measured, reported or assumed."""
 
     @property
     def failed(self) -> bool:
@@ -150,7 +161,7 @@ class AudioSystem:
                 if polled:
                     stream: _Stream = _PolledStream(getattr(sd, kind)(**options), kind, callback, self._clock, sd)
                 else:
-                    stream = _CallbackStream(lambda **extra: getattr(sd, kind)(**options, **extra), callback)
+                    stream = _CallbackStream(lambda **extra: getattr(sd, kind)(**options, **extra), kind, callback)
                 stream.start()
             except (sd.PortAudioError, ValueError) as error:
                 raise AudioDeviceError(f"the device {device.name!r} cannot be opened: {error}") from error
@@ -265,14 +276,30 @@ class _Stream:
 class _CallbackStream(_Stream):
     """PortAudio's own thread calls."""
 
-    def __init__(self, open_stream: Callable[..., Any], callback: Callable[[Frames], None]) -> None:
+    def __init__(self, open_stream: Callable[..., Any], kind: str, callback: Callable[[Frames], None]) -> None:
         super().__init__()
 
-        def on_block(data: Frames, _frames: int, _time: object, _status: object) -> None:
+        def on_block(data: Frames, _frames: int, times: Any, _status: object) -> None:
             callback(data)
+            self._time_block(times)
 
+        self._latencies_s: deque[float] = deque(maxlen=TIMED_BLOCKS)
+        self._is_output = kind == "OutputStream"
         self._stream = open_stream(callback=on_block)
         self._take_format()
+
+    def _time_block(self, times: Any) -> None:
+        """Take how far the block's time at the converter is from now."""
+        if times is None:
+            return
+        at_converter_s = times.outputBufferDacTime if self._is_output else times.inputBufferAdcTime
+        latency_s = abs(at_converter_s - times.currentTime)
+        right_way = (at_converter_s >= times.currentTime) == self._is_output or latency_s == 0
+        if at_converter_s > 0 and times.currentTime > 0 and right_way and latency_s <= MOST_LATENCY_S:
+            self._latencies_s.append(latency_s)
+            if len(self._latencies_s) == TIMED_BLOCKS:
+                self.latency_s = statistics.median(self._latencies_s)
+                self._latencies_s.clear()
 
 
 class _PolledStream(_Stream):

@@ -127,6 +127,7 @@ class MicrophoneSource:
             self._mind_device()
             if self._device is not None and self._device.default_rate != rate:
                 return
+            self._latency_s = self._stream.latency_s if self._stream else self._latency_s
             now_s = self._clock.epoch_s() - self._latency_s
             frames = self._take(clock, position, now_s, rate)
             if not len(frames):

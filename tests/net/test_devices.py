@@ -1,11 +1,12 @@
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from net.devices import AudioSystem
+from net.devices import TIMED_BLOCKS, AudioSystem
 from net.errors import AudioDeviceError
 from net.ring import FrameRing
 from tests.net.fake_audio import FakeSounddevice
@@ -75,6 +76,42 @@ def test_recorded_frames_reach_the_callback(host_api: str) -> None:
     stream.close()
     stream.close()
     assert module.streams[0].closed
+
+
+@dataclass(frozen=True)
+class Times:
+    """What PortAudio tells with a block."""
+
+    currentTime: float  # noqa: N815 - PortAudio's name
+    inputBufferAdcTime: float = 0.0  # noqa: N815 - likewise
+    outputBufferDacTime: float = 0.0  # noqa: N815 - likewise
+
+
+@pytest.mark.parametrize(
+    ("times", "expected_s"),
+    [
+        (Times(100.0, 99.965, 100.035), 0.035),
+        (Times(100.0, 0.0, 0.0), 0.01),
+        (Times(0.0, 99.965, 99.965), 0.01),
+        (Times(100.0, 100.035, 99.965), 0.01),
+        (Times(100.0, 98.0, 102.0), 0.01),
+        (None, 0.01),
+    ],
+)
+def test_latency_is_what_the_blocks_times_tell(times: Times | None, expected_s: float) -> None:
+    """Times of the converter are believed where they can be true; otherwise the driver's nominal latency counts."""
+    module = FakeSounddevice()
+    system = AudioSystem(module)
+    streams = [
+        system.open_input(system.find_input(), lambda _: None),
+        system.open_output(system.find_output(), lambda _: None),
+    ]
+    for fake in module.streams:
+        for _ in range(TIMED_BLOCKS):
+            fake.options["callback"](np.zeros((480, 2), np.float32), 480, times, None)
+    assert [stream.latency_s for stream in streams] == pytest.approx([expected_s] * 2)
+    for stream in streams:
+        stream.close()
 
 
 def test_a_polled_output_takes_what_the_callback_fills_in() -> None:
