@@ -18,8 +18,11 @@ from net.splice import Loudness, best_fit, longest_pause, spliced
 from net.surplus import SurplusWatch
 
 FADE_MS = 5
-GROWTH = 1.25
+GROWTH = 0.25
 GROWTH_MS = 20.0
+"""After an underrun the target grows by how late the sound was, but by no more than a quarter, or 20 ms."""
+OUTAGE_MS = 1500.0
+"""Sound that is later than this was interrupted or paused: that is no jitter."""
 MAX_TARGET_MS = 1500.0
 CALM_S = 30.0
 SHRINK_PER_S = 0.005
@@ -85,7 +88,7 @@ class JitterBuffer:
         self.depth_samples = 0
         self._largest = 0
         self._playing = self._started = self._finished = False
-        self._waited = 0
+        self._waited = self._late = 0
         self._last_value = np.float32(0)
         self._since_arrival = 0
         self._calm = 0
@@ -145,7 +148,7 @@ class JitterBuffer:
     def rejoin(self) -> None:
         """The device is back: begin anew, live sound with its newest."""
         self._playing = False
-        self._waited = 0
+        self._waited = self._late = 0
         excess = self.depth_samples - self._largest - self._to_samples(self.target_ms)
         if self._live and excess > 0:
             self._skip(excess)
@@ -172,12 +175,16 @@ class JitterBuffer:
     def _wait(self, samples: int) -> Audio:
         if self.depth_samples:
             self._waited += samples
+        elif self._late:
+            self._late += samples
         if self._started and not self._finished:
             self._silence += samples
         return np.zeros(samples, np.float32)
 
     def _resume(self, samples: int) -> Audio:
-        self._waited = 0
+        if self._late:
+            self._grow(self._late * 1000 / self._rate)
+        self._waited = self._late = 0
         self._since_arrival = samples
         if self.depth_samples < samples:
             return self._run_dry(samples)
@@ -196,6 +203,7 @@ class JitterBuffer:
         self._playing = False
         if not self._finished:
             self._silence += len(silence)
+            self._late = len(silence)
             self._count_underrun()
         return np.concatenate([audio, silence])
 
@@ -204,10 +212,13 @@ class JitterBuffer:
         self._calm = 0
         self._lowest = _RecentLowest()
         self._surplus.reset()
-        self.target_ms = max(
-            self.target_ms, min(MAX_TARGET_MS, max(self.target_ms * GROWTH, self.target_ms + GROWTH_MS))
-        )
         self.drift.reset()
+
+    def _grow(self, late_ms: float) -> None:
+        """Raise the target after an underrun."""
+        if late_ms <= OUTAGE_MS:
+            growth_ms = max(GROWTH_MS, min(late_ms, self.target_ms * GROWTH))
+            self.target_ms = max(self.target_ms, min(MAX_TARGET_MS, self.target_ms + growth_ms))
 
     def _take(self, samples: int) -> Audio:
         taken: list[Audio] = []

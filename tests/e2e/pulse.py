@@ -90,8 +90,10 @@ class Tap:
         command = ["parec", f"--device={sink}.monitor", "--latency-msec=20", "--format=s16le", "--channels=1"]
         self._process = subprocess.Popen([*command, f"--rate={RATE}"], env=server.environment, stdout=subprocess.PIPE)
         self._blocks: list[bytes] = []
+        self._lock = threading.Lock()
         self._clock = CaptureClock(RATE)
-        self._end_s = 0.0
+        self.end_s = 0.0
+        """When the last sample so far was there."""
         self._thread = threading.Thread(target=self._read, name=f"tap-{sink}")
         self._thread.start()
 
@@ -99,16 +101,22 @@ class Tap:
         assert self._process.stdout is not None
         position = 0
         while block := os.read(self._process.stdout.fileno(), 1 << 16):
-            self._blocks.append(block)
             position += len(block) // 2
-            self._end_s = self._clock.stamp(position, SYSTEM_CLOCK.epoch_s())
+            with self._lock:
+                self._blocks.append(block)
+                self.end_s = self._clock.stamp(position, SYSTEM_CLOCK.epoch_s())
 
-    def stop(self) -> tuple[np.ndarray, float]:
-        """End, and return the sound and the time of its first sample."""
+    def between(self, start_s: float, stop_s: float) -> np.ndarray:
+        """What was recorded between two times, which must be past."""
+        with self._lock:
+            sound = np.frombuffer(b"".join(self._blocks), "<i2").astype(np.float32) / 32768
+            began_s = self.end_s - len(sound) / RATE
+        return sound[round((start_s - began_s) * RATE) : round((stop_s - began_s) * RATE)]
+
+    def stop(self) -> None:
+        """End the recording."""
         self._process.terminate()
         self._process.wait(5)
         self._thread.join(5)
         assert self._process.stdout is not None
         self._process.stdout.close()
-        sound = np.frombuffer(b"".join(self._blocks), "<i2").astype(np.float32) / 32768
-        return sound, self._end_s - len(sound) / RATE

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,17 @@ import soundfile
 
 from codec.resampling import Resampler
 from esc_tui.commands.demo import SPEECH_SAMPLE
+from net.clock import SYSTEM_CLOCK
 from tests.e2e.pulse import RATE, PulseServer, PulseUnavailable, Tap
 from tests.net.waiting import wait_until
 
 SPEECH_S = 8
 CHUNK_MS, OVERLAP_MS = 320, 40
 GAP_MS = 10
+MOST_TAKES = 3
+SLIP = RATE // 100
+"""How far the recording may have moved against the codec's sound since its beginning."""
+LONGEST_LATENCY = 3 * RATE
 
 
 @pytest.fixture
@@ -55,11 +61,18 @@ class Command:
             record = json.loads(line)
             if record["type"] == "snapshot":
                 self.snapshot = record
+                self.heard_ms += [
+                    each["now_ms"] for each in record["latencies"] if each["name"] == "heard" and each["count"]
+                ]
             elif record["type"] == "event":
                 self.events.append(record["text"])
 
-    def latency(self, name: str) -> dict[str, Any]:
-        return next(each for each in self.snapshot["latencies"] if each["name"] == name)
+    @property
+    def trouble(self) -> dict[str, float]:
+        """What the receiver counts of sound that did not come through in time."""
+        playback = self.snapshot["playback"]
+        counted = {name: playback[name] for name in ("underruns", "skipped_ms", "silence_ms")}
+        return {**counted, "lost": self.snapshot["chunks"]["lost"]}
 
     def end(self) -> None:
         self._process.send_signal(signal.SIGINT)
@@ -98,6 +111,18 @@ def lag_of(sound: np.ndarray, reference: np.ndarray) -> int:
     return lag if lag < size // 2 else lag - size
 
 
+def aligned(sound: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """The part of `reference` that `sound` holds, as long as `sound`; found anew for each second, as clocks drift."""
+    lag, parts = lag_of(sound, reference), []
+    padded = np.pad(reference, RATE)
+    for start in range(0, len(sound), RATE):
+        second = sound[start : start + RATE]
+        near = padded[RATE + start - lag - SLIP : RATE + start - lag + len(second) + SLIP]
+        slip = -lag_of(second, near) if second.std() > 1e-4 else SLIP
+        parts.append(near[min(max(slip, 0), 2 * SLIP) :][: len(second)])
+    return np.concatenate(parts)
+
+
 def longest_gap_ms(sound: np.ndarray, reference: np.ndarray) -> float:
     """The longest stretch of digital silence where the reference is not silent."""
     silent = (np.abs(sound) < 2e-5) & (np.abs(reference) > 1e-3)
@@ -108,11 +133,47 @@ def longest_gap_ms(sound: np.ndarray, reference: np.ndarray) -> float:
     return longest * 1000 / RATE
 
 
+@dataclass(frozen=True)
+class Take:
+    """Speech that was spoken once: what the microphone and the speaker's monitor gave, and the latency shown."""
+
+    said: np.ndarray
+    heard: np.ndarray
+    shown_ms: float
+    disturbed: bool
+
+    @property
+    def measured_ms(self) -> float:
+        """Mouth to ear: the median over stretches of 2 s."""
+        starts = range(0, len(self.said) - 2 * RATE - LONGEST_LATENCY, RATE)
+        stretches = [(self.said[at : at + 2 * RATE], self.heard[at : at + 2 * RATE + LONGEST_LATENCY]) for at in starts]
+        lags = [lag_of(heard, said) for said, heard in stretches if said.std() > 1e-3]
+        return float(np.median(lags)) * 1000 / RATE
+
+
+def speak(pulse: PulseServer, path: Path, mouth: Tap, ear: Tap, receiver: Command) -> Take:
+    """Play a file into the microphone and take what comes out."""
+    before, start_s = receiver.trouble, SYSTEM_CLOCK.epoch_s()
+    shown = len(receiver.heard_ms)
+    assert pulse.play(path).wait(60) == 0
+    stop_s = SYSTEM_CLOCK.epoch_s()
+    wait_until(lambda: ear.end_s > stop_s and mouth.end_s > stop_s, 10)
+    return Take(
+        mouth.between(start_s, stop_s),
+        ear.between(start_s, stop_s),
+        float(np.median(receiver.heard_ms[shown:])),
+        receiver.trouble != before,
+    )
+
+
 @pytest.mark.timeout(180)
 def test_speech_reaches_the_speaker_as_the_codec_gives_it(
     pulse: PulseServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The speaker's recording correlates with the codec alone by 0.95, without gaps, and the latency shown is true."""
+    """The speaker's recording correlates with the codec alone by 0.95, without gaps, and the latency shown is true.
+
+    Speech that something disturbed (an underrun, a skip or a lost chunk, all counted) is spoken again, twice at most.
+    """
     speech, rate = soundfile.read(SPEECH_SAMPLE, frames=SPEECH_S * 16000, dtype="float32")
     spoken = tmp_path / "spoken.wav"
     soundfile.write(spoken, np.concatenate([speech, np.zeros(2 * rate, np.float32)]), rate)
@@ -122,27 +183,26 @@ def test_speech_reaches_the_speaker_as_the_codec_gives_it(
     chunks = ("--chunk-ms", str(CHUNK_MS), "--overlap-ms", str(OVERLAP_MS))
     recording = tmp_path / "raw.wav"
     sender = Command(pulse, "sender", "--microphone", "--port", port, *chunks, "--mic-save-path", str(recording))
-    wait_until(lambda: (receiver.snapshot.get("playback") or {}).get("playing"), 60)
-    assert pulse.play(spoken).wait(60) == 0
-    shown_ms = receiver.latency("heard")["p50_ms"]
-    playback = receiver.snapshot["playback"]
-    (said, said_s), (heard, heard_s) = mouth.stop(), ear.stop()
+    wait_until(lambda: receiver.heard_ms and receiver.snapshot["playback"]["playing"], 60)
+    takes = [speak(pulse, spoken, mouth, ear, receiver)]
+    while takes[-1].disturbed and len(takes) < MOST_TAKES:
+        takes.append(speak(pulse, spoken, mouth, ear, receiver))
+    mouth.stop()
+    ear.stop()
     sender.end()
     receiver.finish()
-    lag = lag_of(heard, said)
-    measured_ms = (heard_s - said_s) * 1000 + lag * 1000 / RATE
-    expected = at_speaker_rate(Path(receiver.snapshot["files"][0]))
-    offset = lag_of(heard, expected)
-    first, last = max(0, offset), min(len(heard), len(expected) + offset)
-    heard, expected = heard[first:last], expected[first - offset : last - offset]
-    correlation = float(np.corrcoef(heard, expected)[0, 1])
-    assert soundfile.info(recording).duration > SPEECH_S
-    gap_ms = longest_gap_ms(heard, expected)
+    take, load = takes[-1], os.getloadavg()[0]
+    expected = aligned(take.heard, at_speaker_rate(Path(receiver.snapshot["files"][0])))
+    correlation, gap_ms = float(np.corrcoef(take.heard, expected)[0, 1]), longest_gap_ms(take.heard, expected)
     with capsys.disabled():
         print(
-            f"\nmouth to ear: {measured_ms:.0f} ms measured, {shown_ms:.0f} ms shown; correlation {correlation:.4f}; "
-            f"longest gap {gap_ms:.1f} ms; {playback}; load {os.getloadavg()[0]:.1f}"
+            f"\nmouth to ear: {take.measured_ms:.0f} ms measured, {take.shown_ms:.0f} ms shown; correlation "
+            f"{correlation:.4f}; longest gap {gap_ms:.1f} ms; take {len(takes)}; {receiver.trouble}; load {load:.1f}"
         )
+    assert soundfile.info(recording).duration > SPEECH_S
+    if take.disturbed and load > 2 * (os.cpu_count() or 1):
+        pytest.skip(f"the machine is too busy for live sound (load {load:.1f}): {receiver.trouble}")
+    assert not take.disturbed
     assert correlation >= 0.95
     assert gap_ms <= GAP_MS
-    assert measured_ms == pytest.approx(shown_ms, abs=100)
+    assert take.measured_ms == pytest.approx(take.shown_ms, abs=50)

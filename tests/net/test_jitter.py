@@ -54,6 +54,15 @@ def test_a_late_block_is_one_underrun_with_fades_and_raises_the_target() -> None
     assert buffer.counts.silence_samples == pytest.approx((400 - 60 + GROWTH_MS) * 16, abs=3 * PULL)
 
 
+@pytest.mark.parametrize(("late_ms", "grown_ms"), [(90, GROWTH_MS), (150, 40), (600, 100), (3000, 0)])
+def test_the_target_grows_with_lateness_but_not_by_an_outage(late_ms: float, grown_ms: float) -> None:
+    """A target of 400 ms grows by what the sound was too late, a quarter at most; a pause of seconds is no jitter."""
+    buffer = JitterBuffer(RATE, 400, live=True)
+    play(buffer, [at + (400 + late_ms if k >= 20 else 0) for k, at in enumerate(steady(60))], 8000)
+    assert buffer.counts.underruns == 1
+    assert buffer.target_ms - 400 == pytest.approx(grown_ms, abs=20)
+
+
 def test_the_end_is_played_out_and_is_no_underrun() -> None:
     """After `finish` the last sample is given, and silence after it counts nothing."""
     buffer = JitterBuffer(RATE, 200, live=False)
