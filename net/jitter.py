@@ -25,7 +25,7 @@ OUTAGE_MS = 1500.0
 """Sound that is later than this was interrupted or paused: that is no jitter."""
 MAX_TARGET_MS = 1500.0
 CALM_S = 30.0
-SHRINK_PER_S = 0.005
+SHRINK_PER_S = 0.02
 JITTER_MARGIN_MS = 20.0
 SKIP_BEYOND_MS = 300.0
 SHORTEST_CUT_MS = 20.0
@@ -170,7 +170,8 @@ class JitterBuffer:
         if not self.depth_samples:
             return False
         wanted_ms = GROWTH_MS if self._started else self.target_ms
-        return self._finished or self.depth_samples + self._waited >= self._largest + self._to_samples(wanted_ms)
+        wanted = self._to_samples(wanted_ms)
+        return self._finished or self._waited >= wanted or self.depth_samples >= self._largest + wanted
 
     def _wait(self, samples: int) -> Audio:
         if self.depth_samples:
