@@ -10,8 +10,11 @@ from net.clock import Clock
 from net.dismissals import Dismissals
 from net.downlink import Downlink
 from net.events import EventLog
+from net.repeats import RepeatedEvents
+from net.stats import Severity
 
 CLOSE_DEADLINE_S = 2.0
+OUT_OF_FILES_WAIT_S = 0.05
 THREADS_A_CONNECTION = 2
 """A connection that was dropped has its thread for a moment longer."""
 
@@ -27,11 +30,13 @@ class Doorway:
         *,
         clock: Clock,
         events: EventLog,
+        repeats: RepeatedEvents,
         in_words: bool,
     ) -> None:
         self._admission = Admission(limits, clock)
-        self._make_downlink, self._events, self._clock = make_downlink, events, clock
+        self._make_downlink, self._clock, self._repeats = make_downlink, clock, repeats
         self._in_words = in_words
+        self._never = threading.Event()
         self._dismissals = Dismissals(selector, clock, events)
         self._downlinks: dict[threading.Thread, Downlink] = {}
 
@@ -43,7 +48,9 @@ class Doorway:
         try:
             connection, address = ready.accept()
         except OSError as error:
-            self._events.warning(f"a connection could not be taken: {error.strerror or error}")
+            text = f"a connection could not be taken: {error.strerror or error}"
+            self._repeats.add(Severity.WARNING, "not taken", "", text)
+            self._clock.wait(self._never, OUT_OF_FILES_WAIT_S)  # it still waits at the door: do not spin
             return
         self._admit(connection, str(address[0]))
 
@@ -87,7 +94,7 @@ class Doorway:
             thread = threading.Thread(target=downlink.run, name=f"receiver-{downlink.peer}")
             thread.start()
         except (OSError, RuntimeError) as error:  # no file descriptor, or no thread, is left
-            self._events.warning(f"a connection could not be served: {error}")
+            self._repeats.add(Severity.WARNING, "not served", "", f"a connection could not be served: {error}")
             visit.leave()
             connection.close()
             return

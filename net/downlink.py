@@ -1,7 +1,6 @@
 """One connection to the receiver: HELLO to END, with feedback and pings on the way."""
 
 import contextlib
-import itertools
 import socket
 import threading
 from collections.abc import Callable
@@ -15,26 +14,25 @@ from net.errors import (
     LinkError,
     LocalProtocolError,
     PeerNotTrusted,
-    ProtocolError,
     RemoteProtocolError,
 )
-from net.events import EventLog
 from net.guard import Guard, known_as
 from net.limits import LimitExceeded
 from net.link import Link
-from net.messages import Accept, Chunk, End, Feedback, Hello, Ping, Pong, Refuse, RefuseCode
+from net.messages import Accept, Chunk, End, Hello, Ping, Pong, Refuse, RefuseCode
 from net.meters import RateMeter
 from net.pipeline import PipelineStopped
 from net.protocol import ReceiverProtocol
 from net.refusal import Refusal
+from net.repeats import RepeatedEvents
+from net.reporter import Reporter
 from net.session import StreamSession
-from net.stats import LinkState
+from net.stats import LinkState, Severity
 from net.wire import TcpSocket, shown_address
 
-FEEDBACK_INTERVAL_S = 0.2
-PING_INTERVAL_S = 5.0
-FIRST_PINGS_S = (0.0, 0.5, 1.5)
 LINGER_S = 2.0
+REFUSE_TIMEOUT_S = 1.0
+"""For a peer that does not read why it has to go."""
 
 Received: TypeAlias = Hello | Chunk | End | Ping | Pong
 
@@ -48,14 +46,14 @@ class Downlink:
         visit: Visit,
         *,
         clock: Clock,
-        events: EventLog,
+        repeats: RepeatedEvents,
         receiver_name: str,
         window_chunks: int,
         handshake_s: float,
         guard: Guard | None,
         open_session: Callable[[Hello, "Downlink"], StreamSession],
     ) -> None:
-        self._clock, self._events = clock, events
+        self._clock, self._repeats = clock, repeats
         self._receiver_name, self._window_chunks = receiver_name, window_chunks
         self._open_session = open_session
         self._guard = guard
@@ -73,7 +71,7 @@ class Downlink:
         self._session: StreamSession | None = None
         self._waiting = True
         self._closed_for = ""
-        self._last_ping: Ping | None = None
+        self._reporter: Reporter | None = None
         self._ended = threading.Event()
 
     @property
@@ -95,22 +93,24 @@ class Downlink:
                 self._ended.set()
                 self._hang_up()
 
-    def refuse(self, code: RefuseCode, reason: str) -> None:
-        """End the connection with a reason, if it can still carry one."""
+    def refuse(self, code: RefuseCode, reason: str, timeout_s: float = REFUSE_TIMEOUT_S) -> None:
+        """End the connection with a reason, if it can still carry one within `timeout_s`."""
         link = self._link
         self._ended.set()
         if link is None:
             return
         with contextlib.suppress(ConnectionLost, LocalProtocolError):  # the peer is gone, or was told already
-            link.send(lambda: self._protocol.refuse(Refuse(code, reason)))
+            link.send(lambda: self._protocol.refuse(Refuse(code, reason)), timeout_s)
         link.finish_writing()
 
     def finish(self, reason: str) -> None:
-        """Have the sender stop, unless its stream is at its end anyway."""
+        """Have the sender stop, unless its stream is at its end anyway; waits for nobody."""
         if self._link is None:
             self.close()  # it is still shaking hands
-        elif self._session is None or not self._session.end_taken:
-            self.refuse("policy", reason)
+        elif self._session is None:
+            self.refuse("busy", reason, 0.0)
+        elif not self._session.end_taken:
+            self.refuse("policy", reason, 0.0)
 
     def close(self, reason: str = "the receiver was stopped") -> None:
         """Close the connection and wake its threads; `reason` is for the log."""
@@ -123,30 +123,34 @@ class Downlink:
         session = self._session
         match error:
             case Refusal():
-                self._events.warning(f"{self.peer} refused: {error.reason}")
+                self._complain("refused", f"{self.peer} refused: {error.reason}")
                 self.refuse(error.code, error.reason)
                 if session is not None:
                     session.close_early(error.reason)
             case RemoteProtocolError():
                 self.visit.report_fault()
-                self._events.warning(f"{self.peer} broke the protocol: {error}")
+                self._complain("broken", f"{self.peer} broke the protocol: {error}")
                 self.refuse("limit" if isinstance(error, LimitExceeded) else "protocol", str(error))
                 self._detach(f"broke the protocol: {error}")
             case PeerNotTrusted():
                 self.visit.report_fault()
-                self._events.warning(str(error))
+                self._complain("unknown", str(error))
                 self.refuse("policy", f"the receiver does not know the fingerprint {self.fingerprint}")
             case HandshakeFailed():
                 self.visit.report_fault()
-                self._events.warning(f"{self.peer}: {error}")
+                self._complain("handshake", f"{self.peer}: {error}")
             case LocalProtocolError():
                 self._detach("the receiver was stopped")  # `finish` was faster than the answer to HELLO
             case _ if session is None:
                 if self._clock.monotonic_s() >= self._deadline_s:
                     self.visit.report_fault()
-                self._events.info(f"{self.peer} went away before a stream began: {self._closed_for or error}")
+                went = f"{self.peer} went away before a stream began: {self._closed_for or error}"
+                self._complain("gone", went, Severity.INFO)
             case _:
                 self._detach(str(error))
+
+    def _complain(self, what: str, text: str, severity: Severity = Severity.WARNING) -> None:
+        self._repeats.add(severity, what, self.visit.address, text)
 
     def _hang_up(self) -> None:
         if self._link is not None:
@@ -162,13 +166,20 @@ class Downlink:
         accept = Accept(session.resume_index, self._receiver_name, self._window_chunks)
         link.send(lambda: self._protocol.accept(accept))
         session.begin()
-        reporter = threading.Thread(target=self._report, args=(session, link), name=f"receiver-report-{self.peer}")
-        reporter.start()
+        reporter = self._start_reporting(session, link)
         try:
             self._take_stream(session, link)
         finally:
             self._ended.set()
             reporter.join(LINGER_S)
+
+    def _start_reporting(self, session: StreamSession, link: Link[Received]) -> threading.Thread:
+        self._reporter = Reporter(
+            session, self._protocol, clock=self._clock, ended=self._ended, on_failure=self._refuse_failed
+        )
+        thread = threading.Thread(target=self._reporter.run, args=(link,), name=f"receiver-report-{self.peer}")
+        thread.start()
+        return thread
 
     def _begin_link(self) -> Link[Received]:
         """Shake hands where TLS is asked for, and judge the peer."""
@@ -228,7 +239,7 @@ class Downlink:
                 session.take_end(message)
             case Pong():
                 session.take_pong(message)
-                if self._last_ping is not None and message.id == self._last_ping.id:
+                if self._reporter is not None and self._reporter.answers_the_last(message.id):
                     session.known_finished.set()
             case Ping():
                 now_s = self._clock.epoch_s()
@@ -241,51 +252,10 @@ class Downlink:
         session = self._session
         if session is not None and not session.ended and not session.end_taken:
             session.status.set(LinkState.RECONNECTING, reason)
-            self._events.warning(f"{session.hello.name}: connection lost ({reason}), waiting for it", session.stream_id)
+            text = f"{session.hello.name}: connection lost ({reason}), waiting for it"
+            self._repeats.add(Severity.WARNING, "lost", session.stream_id, text, session.stream_id)
 
     def _refuse_failed(self) -> None:
         session = self._session
         reason = str(session.error) if session is not None and session.error else "the receiver was stopped"
         self.refuse("internal", reason)
-
-    def _report(self, session: StreamSession, link: Link[Received]) -> None:
-        """Send feedback and pings until the stream or the connection is over."""
-        numbers = itertools.count()
-        began_s = self._clock.monotonic_s()
-        next_ping_s = began_s
-        try:
-            while not self._ended.is_set():
-                now_s = self._clock.monotonic_s()
-                if now_s >= next_ping_s:
-                    ping = session.make_ping(next(numbers))
-                    link.send(lambda ping=ping: self._protocol.send_ping(ping))  # type: ignore[misc]
-                    next_ping_s = began_s + _next_ping_delay_s(now_s - began_s)
-                feedback = session.feedback()
-                if feedback.finished:
-                    self._say_finished(feedback, session.make_ping(next(numbers)), link)
-                    return
-                link.send(lambda feedback=feedback: self._protocol.send_feedback(feedback))  # type: ignore[misc]
-                if session.error is not None:
-                    self._refuse_failed()
-                    return
-                session.wait(FEEDBACK_INTERVAL_S)
-        except (ConnectionLost, ProtocolError):
-            link.close()
-
-    def _say_finished(self, feedback: Feedback, ping: Ping, link: Link[Received]) -> None:
-        """Tell that all is saved, with a ping whose answer tells that this was heard."""
-        self._last_ping = ping
-
-        def say() -> None:
-            self._protocol.send_feedback(feedback)
-            self._protocol.send_ping(ping)
-
-        link.send(say)
-
-
-def _next_ping_delay_s(passed_s: float) -> float:
-    """The first answers come soon, since latencies need the clock's offset; then seldom, since they cost bytes."""
-    for delay_s in FIRST_PINGS_S:
-        if delay_s > passed_s:
-            return delay_s
-    return passed_s + PING_INTERVAL_S

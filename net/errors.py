@@ -33,10 +33,10 @@ class ConnectionLost(LinkError):
 
 
 class StreamRefused(LinkError):
-    """The receiver refused the stream; `reason` is for people, `code` is one of the wire's."""
+    """The receiver refused the stream, or ended one that had `begun`; `reason` is for people, `code` is the wire's."""
 
-    def __init__(self, reason: str, code: str) -> None:
-        super().__init__(f"the receiver refused the stream: {reason}")
+    def __init__(self, reason: str, code: str, *, begun: bool = False) -> None:
+        super().__init__(f"the receiver {f'ended the stream ({code})' if begun else 'refused the stream'}: {reason}")
         self.reason, self.code = reason, code
 
 

@@ -23,6 +23,8 @@ BLOCK_BYTES: Final = 4096
 LOOK_EVERY_S: Final = 0.5
 DAY_S: Final = 86400.0
 MAX_PEERS: Final = 1024
+MAX_STREAMS: Final = 4096
+"""Streams of which is known that they were counted; one that was forgotten is counted anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class Intake:
         self._lock = threading.Lock()
         self._disk_bytes = 0
         self._looked_s = float("-inf")
+        self._counted: OrderedDict[bytes, None] = OrderedDict()
         self._peers: OrderedDict[str, _Peer] = OrderedDict()
 
     @property
@@ -70,6 +73,14 @@ class Intake:
         """Begin a stream from `peer`, which is a fingerprint or an address. Raises `Refusal`."""
         self.charge(peer, 0.0, 0, self._files_a_stream * BLOCK_BYTES, look=True)
         return StreamIntake(self, hello, peer)
+
+    def count_kept(self, stream_id: bytes, peer: str, kept_bytes: int) -> None:
+        """Count what an earlier process saved of a stream that goes on here, once. Raises `Refusal`."""
+        if stream_id not in self._counted:
+            self.charge(peer, 0.0, 0, kept_bytes)
+        self._counted[stream_id] = None
+        if len(self._counted) > MAX_STREAMS:
+            self._counted.popitem(last=False)
 
     def charge(self, peer: str, sound_s: float, data_bytes: int, disk_bytes: int, *, look: bool = False) -> None:
         """Count what is about to be taken. Raises `Refusal`, and then counts nothing."""
@@ -114,14 +125,15 @@ class StreamIntake:
     """Keeps count of one stream, over all its connections; used by one thread at a time."""
 
     def __init__(self, intake: Intake, hello: Hello, peer: str) -> None:
-        self._intake, self._peer = intake, peer
+        self._intake, self._peer, self._stream_id = intake, peer, hello.stream_id
         self._rate = hello.sample_rate
         self._plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples)
         self._samples = self._bytes = 0
         self._may_start_anywhere = hello.resume
 
-    def skip(self, samples: int) -> None:
-        """Take that so much was counted before, by an earlier connection's or process's account."""
+    def go_on(self, samples: int, kept_bytes: int) -> None:
+        """Take that so much sound, in files of so many bytes, was saved before. Raises `Refusal`."""
+        self._intake.count_kept(self._stream_id, self._peer, kept_bytes)
         self._samples = samples
         self._may_start_anywhere = self._may_start_anywhere and not samples
 

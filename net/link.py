@@ -84,21 +84,17 @@ class Link(Generic[MessageT]):
                 return messages
         return []
 
-    def send(self, action: Callable[[], None]) -> None:
-        """Run `action`, which has the protocol queue messages, and write them.
+    def send(self, action: Callable[[], None], timeout_s: float = SEND_TIMEOUT_S) -> None:
+        """Run `action`, which has the protocol queue messages, and write them; the peer must read within `timeout_s`.
 
         Returns when they are written, or when another thread that is writing will write them too.
         """
         with self._state_lock:
             action()
             self._unsent += self._protocol.data_to_send()
-        self.flush()
-
-    def flush(self) -> None:
-        """Write what is queued; two threads never write at once."""
-        while self._unsent and self._writing.acquire(blocking=False):
+        while self._unsent and self._writing.acquire(blocking=False):  # two threads never write at once
             try:
-                self._write_all()
+                self._write_all(timeout_s)
             finally:
                 self._writing.release()
 
@@ -124,7 +120,7 @@ class Link(Generic[MessageT]):
         self.closed.set()
         self._wire.close()
 
-    def _write_all(self) -> None:
+    def _write_all(self, timeout_s: float) -> None:
         while True:
             with self._state_lock:
                 size = self._bucket.slice_bytes if self._bucket else len(self._unsent)
@@ -134,13 +130,13 @@ class Link(Generic[MessageT]):
                 return
             if self._bucket:
                 self._bucket.wait_for(len(data), self.closed)
-            self._write(data)
+            self._write(data, timeout_s)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes, timeout_s: float) -> None:
         try:
-            self._wire.sendall(data, SEND_TIMEOUT_S)
+            self._wire.sendall(data, timeout_s)
         except TimeoutError as error:
-            raise ConnectionLost(f"the peer took nothing for {SEND_TIMEOUT_S:.0f} s") from error
+            raise ConnectionLost(f"the peer took nothing for {timeout_s:.0f} s") from error
         except OSError as error:
             raise ConnectionLost(f"the connection broke: {error.strerror or error}") from error
         self._sent.add(len(data))

@@ -20,6 +20,7 @@ from net.models import shared_codec
 from net.pipeline import Pipeline
 from net.playback import Playback
 from net.questions import Questions
+from net.repeats import RepeatedEvents
 from net.session_book import SessionBook
 from net.settings import ReceiverSettings
 from net.sinks.player import Player
@@ -51,7 +52,10 @@ class Receiver:
         self._questions = questions or Questions()
         self._guard: Guard | None = None
         self._playback = Playback(settings.playback, audio_system, clock, self._events)
-        self._sessions = SessionBook(settings, self._codec, self._playback, clock=clock, events=self._events)
+        self._repeats = RepeatedEvents(self._events, clock)
+        self._sessions = SessionBook(
+            settings, self._codec, self._playback, clock=clock, events=self._events, repeats=self._repeats
+        )
         self._stop_requested = threading.Event()
         self._wake_ends: tuple[socket.socket, socket.socket] | None = None
         self.port = settings.port
@@ -182,9 +186,11 @@ class Receiver:
                             self._take_readable(key.fileobj, door)
                         door.tend()
                         self._sessions.tend()
+                        self._repeats.tend()
                     self._wind_up(door)
                 finally:
                     door.close()
+                    self._repeats.tend(at_once=True)
         finally:
             self._close_sockets()
 
@@ -210,7 +216,7 @@ class Receiver:
                 connection,
                 visit,
                 clock=self._clock,
-                events=self._events,
+                repeats=self._repeats,
                 receiver_name=socket.gethostname(),
                 window_chunks=self._sessions.window_chunks,
                 handshake_s=limits.handshake_s,
@@ -219,7 +225,13 @@ class Receiver:
             )
 
         return Doorway(
-            selector, limits, make_downlink, clock=self._clock, events=self._events, in_words=self._guard is None
+            selector,
+            limits,
+            make_downlink,
+            clock=self._clock,
+            events=self._events,
+            repeats=self._repeats,
+            in_words=self._guard is None,
         )
 
     def _over(self) -> bool:

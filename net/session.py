@@ -59,8 +59,7 @@ class StreamSession:
         """Set when the sender has answered that it knows that all is saved."""
         history = history_chunks(codec, self.plan, exact=not hello.live)
         self.meters = SessionMeters(hello, clock, process, history)
-        self._codec, self._files = codec, files
-        self._clock, self._events = clock, events
+        self._codec, self._files, self._clock, self._events = codec, files, clock, events
         self._lookahead_samples = lookahead_samples
         self._decoder = decoder_for(codec, self.plan, lookahead_samples)
         self._pipeline = Pipeline(f"receiver-{self.stream_id[:4]}", clock)

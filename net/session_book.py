@@ -15,10 +15,11 @@ from net.meters import ProcessMeter
 from net.offers import check_offer, check_return
 from net.playback import Playback
 from net.refusal import Refusal
+from net.repeats import RepeatedEvents
 from net.session import StreamSession
 from net.session_meters import HISTORY_CHUNKS
 from net.settings import ReceiverSettings
-from net.stats import LinkState
+from net.stats import LinkState, Severity
 from net.stream_files import FileChoices, StreamFiles
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ class SessionBook:
         *,
         clock: Clock,
         events: EventLog,
+        repeats: RepeatedEvents,
     ) -> None:
         self._settings, self._codec, self._playback = settings, codec, playback
-        self._clock, self._events = clock, events
+        self._clock, self._events, self._repeats = clock, events, repeats
         self._process = ProcessMeter(clock)
         self._intake = Intake(
             settings.intake,
@@ -113,10 +115,8 @@ class SessionBook:
         if previous is not None:
             previous.close("its sender has connected anew")
         session.peer, session.secure = downlink.peer, downlink.fingerprint is not None
-        self._events.info(
-            f"{hello.name} from {downlink.peer}: {hello.num_streams} streams, from chunk {session.resume_index} on",
-            session.stream_id,
-        )
+        begins = f"{hello.name} from {downlink.peer}: {hello.num_streams} streams, from chunk {session.resume_index} on"
+        self._repeats.add(Severity.INFO, "begins", session.stream_id, begins, session.stream_id)
         return session
 
     def _make_session(self, hello: Hello, codec: "Codec", downlink: Downlink) -> StreamSession:
@@ -127,7 +127,11 @@ class SessionBook:
             raise Refusal("busy", f"all {self._settings.max_connections} places are taken: try again later")
         intake = self._intake.open(hello, downlink.fingerprint or downlink.visit.address)
         files = self._open_files(hello, codec, downlink.fingerprint)
-        intake.skip(files.start.samples)
+        try:
+            intake.go_on(files.start.samples, files.kept_bytes)
+        except Refusal:
+            files.give_up()
+            raise
         session = StreamSession(
             hello,
             codec,

@@ -11,6 +11,7 @@ from codec.errors import AudioFileError
 from codec.streaming import Contribution
 from net.clock import Clock
 from net.events import EventLog
+from net.intake import BLOCK_BYTES
 from net.journal import Journal, Position
 from net.messages import Hello
 from net.refusal import Refusal
@@ -61,7 +62,7 @@ class StreamFiles:
         wav = choices.folder / self.start.wav
         sinks: list[Sink] = [WavSink(wav, hello.sample_rate, keep_samples=self.start.samples)]
         if choices.save_chunks:
-            sinks.append(ChunkFilesSink(wav.with_name(f"{wav.stem}_chunks"), hello.sample_rate))
+            sinks.append(ChunkFilesSink(_chunk_folder(wav), hello.sample_rate))
         self._keepers = [KeeperSink(sink, hello.sample_rate, clock, self._report) for sink in sinks]
         self.codes = CodesSink(_unused(wav, ".esc"), hello, frame_samples) if choices.save_codes else None
         """Takes the codes as they arrive, where they are kept, too."""
@@ -71,6 +72,15 @@ class StreamFiles:
         """Where everything goes."""
         codes = (self.codes.path,) if self.codes else ()
         return (*(keeper.path for keeper in self._keepers), *codes)
+
+    @property
+    def kept_bytes(self) -> int:
+        """What the files of an earlier process hold that are gone on with, in whole blocks."""
+        if not self.start.chunks:
+            return 0
+        wav = self._keepers[0].path
+        kept = (wav, wav.with_suffix(".esc"), *_chunk_folder(wav).glob("*.wav"))
+        return sum(_size_in_blocks(path) for path in kept)
 
     def write(self, contribution: Contribution) -> None:
         """Write a stretch of sound, and then the journal."""
@@ -89,6 +99,12 @@ class StreamFiles:
             keeper.close()
         if complete:
             self._journal.remove()
+
+    def give_up(self) -> None:
+        """Close everything: the stream is not taken after all."""
+        self.close(complete=False)
+        if self.codes:
+            self.codes.close(None)
 
     def _find(self, hello: Hello, sender: str | None) -> Position | None:
         """What an earlier process has of the stream, if the sender may and wants to go on with it."""
@@ -115,6 +131,17 @@ def _beginning(folder: Path, hello: Hello, kbps: float, clock: Clock) -> Positio
     now = datetime.fromtimestamp(clock.epoch_s())
     wav = _unused(folder / f"received_{kbps:.1f}kbps_{now:%Y%m%d_%H%M%S}.wav", ".wav")
     return Position(hello.fingerprint, hello.chunk_samples, hello.overlap_samples, hello.stitching, wav.name)
+
+
+def _chunk_folder(wav: Path) -> Path:
+    return wav.with_name(f"{wav.stem}_chunks")
+
+
+def _size_in_blocks(path: Path) -> int:
+    try:
+        return -(-path.stat().st_size // BLOCK_BYTES) * BLOCK_BYTES
+    except OSError:
+        return 0  # it is not there
 
 
 def _unused(path: Path, suffix: str) -> Path:

@@ -21,7 +21,8 @@ from net.text import printable
 from net.wire import Wire
 
 RECORD_BYTES: Final = 16384
-GOODBYE_TIMEOUT_S: Final = 0.2
+GOODBYE_TIMEOUT_S: Final = 0.02
+"""A goodbye is small: where there is no room for it, the peer does not read."""
 MAX_NAME_CHARS: Final = 64
 
 

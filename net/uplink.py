@@ -97,15 +97,21 @@ class Uplink:
 
     def run(self, hello: Hello, end: Callable[[], End]) -> None:
         """Carry the stream to its end. Raises `ConnectError`, `StreamRefused`, `ConnectionLost` or `ProtocolError`."""
+        rest_s = 0.0
         try:
             while True:
                 self._connect(hello)
+                acknowledged = self._window.acknowledged
                 try:
                     self._carry(end)
                     return
                 except ConnectionLost as error:
                     self._events.warning(f"connection lost: {error}", "")
                     self._status.set(LinkState.RECONNECTING, str(error))
+                served = self._window.acknowledged > acknowledged
+                rest_s = 0.0 if served else min(max(2 * rest_s, FIRST_BACKOFF_S), LONGEST_BACKOFF_S)
+                self._clock.wait(self._stopping, rest_s)  # a receiver that accepts and then fails is not hammered
+                self._check_stopped()
         finally:
             self.close()
 
@@ -190,7 +196,7 @@ class Uplink:
             raise ConnectionLost("the connection ended")
         answer, *self._early = messages
         if isinstance(answer, Refuse):
-            if answer.code == "policy" and self.secure:
+            if answer.code == "policy":
                 raise PeerNotTrusted(f"the receiver does not let this sender in: {answer.reason}")
             raise StreamRefused(answer.reason, answer.code)
         assert isinstance(answer, Accept)
@@ -285,7 +291,7 @@ class Uplink:
                 link.send(lambda: protocol.send_pong(pong))
                 self._farewell_answered = self._finished
             case Refuse():
-                raise StreamRefused(message.reason, message.code)
+                raise StreamRefused(message.reason, message.code, begun=True)
             case _:
                 pass
 

@@ -51,7 +51,8 @@ allow_options = compose(
         "--max-disk",
         type=ByteCount(),
         metavar="SIZE",
-        help="Save at most so much, such as 500M or 2G; a stream that would pass it is ended.  [default: no limit]",
+        help="Save at most so much in this run, such as 500M or 2G, and count what streams that go on had before; one "
+        "that would pass it is ended.  [default: no limit]",
     ),
 )
 

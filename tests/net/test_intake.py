@@ -116,9 +116,20 @@ def test_what_was_saved_before_is_not_charged_again(clock: FakeClock) -> None:
     assert shared.disk_bytes == BLOCK_BYTES + 2 * 16000 + CHUNK_BYTES
     shared = intake(clock)
     stream = shared.open(resumed, "peer")
-    stream.skip(10 * HOP)
+    stream.go_on(10 * HOP, 0)
     stream.take(chunk(10))
     assert shared.disk_bytes == BLOCK_BYTES + 2 * 16000 + CHUNK_BYTES
+
+
+def test_what_an_earlier_process_saved_counts_for_the_disk_once(clock: FakeClock) -> None:
+    """After a restart the files of a stream that goes on count; when its sender comes again they do not count twice."""
+    shared = intake(clock, max_disk_bytes=10 * BLOCK_BYTES)
+    shared.open(HELLO, "peer").go_on(HOP, 5 * BLOCK_BYTES)
+    assert shared.disk_bytes == 6 * BLOCK_BYTES
+    shared.open(HELLO, "peer").go_on(HOP, 5 * BLOCK_BYTES)
+    assert shared.disk_bytes == 7 * BLOCK_BYTES
+    with refused("storage"):
+        shared.open(replace(HELLO, stream_id=bytes(16)), "peer").go_on(HOP, 5 * BLOCK_BYTES)
 
 
 def test_the_disk_is_never_filled(clock: FakeClock, free: list[int]) -> None:

@@ -13,6 +13,7 @@ from codec.streaming import Contribution
 from net.errors import PeerNotTrusted
 from net.events import EventLog
 from net.identity import make_identity
+from net.intake import BLOCK_BYTES
 from net.journal import Journal
 from net.refusal import Refusal
 from net.settings import TlsSettings
@@ -56,6 +57,7 @@ def test_who_began_a_stream_goes_on_with_it(begun: Path) -> None:
     """The files stand where the journal says."""
     files = open_files(begun, ALICE)
     assert (files.start.chunks, files.start.samples) == (1, len(SOUND))
+    assert files.kept_bytes == -(-(2 * len(SOUND) + 44) // BLOCK_BYTES) * BLOCK_BYTES
     files.close(complete=True)
     assert len(list(begun.glob("*.wav"))) == 1
 
