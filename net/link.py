@@ -97,11 +97,13 @@ class Link(Generic[MessageT]):
                 self._write_all(timeout_s)
             finally:
                 self._writing.release()
+        if self._finished.is_set():
+            self._shut_down_writing()
 
     def finish_writing(self) -> None:
-        """Say that nothing more will be sent, and receive no more messages."""
+        """Say that nothing more will be sent (a thread that is writing does so at its end), and receive no more."""
         self._finished.set()
-        self._wire.finish_writing()
+        self._shut_down_writing()
 
     def hang_up(self) -> None:
         """Finish writing, give the peer a moment to read what it was told, and close; for the receiving thread."""
@@ -119,6 +121,13 @@ class Link(Generic[MessageT]):
         """Close the connection and wake its threads; calling it twice does nothing."""
         self.closed.set()
         self._wire.close()
+
+    def _shut_down_writing(self) -> None:
+        if self._writing.acquire(blocking=False):  # or else what is being written would be cut off
+            try:
+                self._wire.finish_writing()
+            finally:
+                self._writing.release()
 
     def _write_all(self, timeout_s: float) -> None:
         while True:

@@ -1,12 +1,39 @@
-"""A link on a wire that takes nothing."""
+"""A link on wires that take what is written late, or never."""
+
+import threading
 
 import pytest
 
 from net.clock import SYSTEM_CLOCK
 from net.errors import ConnectionLost
+from net.frames import PREAMBLE
 from net.link import SEND_TIMEOUT_S, Link
 from net.meters import RateMeter
 from net.protocol import ReceiverProtocol
+
+
+class SlowWire:
+    """Takes a write when a test says so."""
+
+    def __init__(self) -> None:
+        self.said: list[bytes] = []
+        self.writing, self.go_on = threading.Event(), threading.Event()
+
+    def recv(self, _size: int, _timeout_s: float) -> bytes:
+        return b""
+
+    def sendall(self, data: bytes, _timeout_s: float) -> None:
+        self.writing.set()
+        assert self.go_on.wait(5.0)
+        self.said.append(data)
+
+    def finish_writing(self) -> None:
+        self.said.append(b"the end")
+
+    def close(self) -> None: ...
+
+    def getpeername(self) -> tuple[str, int]:
+        return "10.0.0.1", 1234
 
 
 class FullWire:
@@ -30,11 +57,29 @@ class FullWire:
         return "10.0.0.1", 1234
 
 
+def link_on(wire: SlowWire | FullWire) -> Link[object]:
+    meters = [RateMeter(name, SYSTEM_CLOCK) for name in ("sent", "received")]
+    return Link(wire, ReceiverProtocol(), clock=SYSTEM_CLOCK, sent=meters[0], received=meters[1])
+
+
+def test_the_end_does_not_overtake_what_is_being_written() -> None:
+    """A last word that another thread writes reaches the peer before the connection's writing half is shut down."""
+    wire = SlowWire()
+    link = link_on(wire)
+    writer = threading.Thread(target=link.send, args=(lambda: None,), name="writer")
+    writer.start()
+    assert wire.writing.wait(5.0)
+    link._unsent += b"a last word"
+    link.finish_writing()
+    wire.go_on.set()
+    writer.join(5.0)
+    assert wire.said == [PREAMBLE, b"a last word", b"the end"]
+
+
 def test_who_has_no_time_does_not_wait_for_a_peer_that_does_not_read() -> None:
     """A write may be given less time than usual, or none; it fails as any other does, and blocks no later one."""
     wire = FullWire()
-    meters = [RateMeter(name, SYSTEM_CLOCK) for name in ("sent", "received")]
-    link = Link(wire, ReceiverProtocol(), clock=SYSTEM_CLOCK, sent=meters[0], received=meters[1])
+    link = link_on(wire)
     with pytest.raises(ConnectionLost, match="took nothing"):
         link.send(lambda: None, 0.0)
     link._unsent += b"more"
