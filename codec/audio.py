@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
 from codec.chunks import Audio
+from codec.closing import Closing
 from codec.errors import AudioFileError
 from codec.resampling import Resampler, resampled_length
 
@@ -19,7 +19,7 @@ ChannelAudio = npt.NDArray[np.float32]
 BLOCK_SECONDS = 1
 
 
-class AudioReader:
+class AudioReader(Closing):
     """A sound file as float32 blocks at `rate`, whatever its own rate, channel count and format.
 
     Channels are averaged unless `mix` is False, samples that are no numbers become silence. Raises `AudioFileError`,
@@ -71,14 +71,6 @@ class AudioReader:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _file_blocks(self) -> Iterator[ChannelAudio]:
         frames = self.file_rate * BLOCK_SECONDS

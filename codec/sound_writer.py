@@ -1,13 +1,12 @@
 """Writing whole sound files as WAV, FLAC or Ogg: they appear under their name when they are finished."""
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import soundfile
 
 from codec.audio import ChannelAudio
+from codec.closing import Output
 from codec.errors import AudioFileError
 from codec.part_file import PartFile
 from codec.sound_formats import SoundFormat
@@ -16,7 +15,7 @@ from codec.wav import to_pcm16
 SUBTYPES = {SoundFormat.WAV: "PCM_16", SoundFormat.FLAC: "PCM_16", SoundFormat.OGG: "VORBIS"}
 
 
-class SoundWriter:
+class SoundWriter(Output):
     """A sound file that is written block by block: 16-bit WAV or FLAC, or Ogg Vorbis.
 
     Used with `with`: an error within removes what was written. Raises `AudioFileError`, naming the file, where it
@@ -63,17 +62,6 @@ class SoundWriter:
         """Remove what was written."""
         self._file.close()
         self._part.abort()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self.finish()
-        else:
-            self.abort()
 
     def _error(self, error: Exception) -> AudioFileError:
         return AudioFileError(f"cannot write {str(self._part.path)!r}: {error}")

@@ -3,13 +3,12 @@
 import os
 import struct
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from codec.chunks import Audio
+from codec.closing import Closing
 from codec.errors import AudioFileError
 
 Pcm16 = npt.NDArray[np.int16]
@@ -26,7 +25,7 @@ def to_pcm16(audio: Audio) -> Pcm16:
     return pcm
 
 
-class WavWriter:
+class WavWriter(Closing):
     """A 16-bit PCM WAV file, mono unless told otherwise.
 
     Data goes before the header that counts it, so a process that is killed leaves a file that tells no more than it
@@ -70,14 +69,6 @@ class WavWriter:
             os.close(self._file)
         except OSError as error:
             raise self._error(error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def _end(self) -> int:

@@ -18,6 +18,18 @@ from net.pacing import RealTimePacer
 from net.text import printable
 
 
+def as_stored(chunk: Chunk) -> StoredChunk:
+    """A chunk of the link as a file holds it."""
+    return StoredChunk(
+        index=chunk.index,
+        samples=chunk.samples,
+        num_streams=chunk.num_streams,
+        payload=chunk.payload,
+        tail=chunk.tail,
+        silence_dbfs=chunk.silence_dbfs,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class CapturedCodes:
     """Stored codes, and when they were taken from the file."""
@@ -123,14 +135,7 @@ class CodesSink:
 
     def add(self, chunk: Chunk) -> None:
         """Store a chunk. Raises `RemoteProtocolError` for one that the plan cannot have."""
-        stored = StoredChunk(
-            index=chunk.index,
-            samples=chunk.samples,
-            num_streams=chunk.num_streams,
-            payload=chunk.payload,
-            tail=chunk.tail,
-            silence_dbfs=chunk.silence_dbfs,
-        )
+        stored = as_stored(chunk)
         try:
             self._writer.add(stored)
         except ValueError as error:

@@ -6,13 +6,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from codec.container import EscHeader, StoredChunk, thin_chunk
+from codec.container import EscHeader, thin_chunk
 from net.adaptation import BEHIND_S, StreamController
 from net.backlog import Backlog, RoundTrips
 from net.clock import Clock
 from net.events import EventLog
 from net.messages import Chunk, Feedback
 from net.meters import LevelHistory
+from net.stored import as_stored
 from net.window import SendWindow
 
 ADAPTIVE_SLACK_S: Final = 0.3
@@ -89,15 +90,7 @@ class StreamChoice:
         stream, most = self._stream, self.now
         if self._controller is None or stream is None or chunk.num_streams <= most:
             return chunk
-        stored = StoredChunk(
-            index=chunk.index,
-            samples=chunk.samples,
-            num_streams=chunk.num_streams,
-            payload=chunk.payload,
-            tail=chunk.tail,
-            silence_dbfs=chunk.silence_dbfs,
-        )
-        return replace(chunk, num_streams=most, payload=thin_chunk(stored, stream, most).payload)
+        return replace(chunk, num_streams=most, payload=thin_chunk(as_stored(chunk), stream, most).payload)
 
     def queue(self, chunk: Chunk) -> None:
         """Queue a chunk for sending, as the window does."""

@@ -4,9 +4,9 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
+from codec.closing import Closing
 from codec.container.layout import (
     CRC_BYTES,
     END_BYTES,
@@ -28,7 +28,7 @@ MAX_NAMED = 1000
 """Damaged chunks that are told one by one."""
 
 
-class EscReader:
+class EscReader(Closing):
     """An `.esc` file, open for reading its chunks in any order.
 
     What is wrong with the file but can be lived with is told by `warnings`, in words. Raises `ContainerError` where
@@ -122,14 +122,6 @@ class EscReader:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _is_damaged(self, slot: int) -> bool:
         """Whether a record that is not there stood where there is damage; the ranges are in order, as the file is."""

@@ -3,9 +3,8 @@
 from array import array
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from codec.closing import Output
 from codec.container.layout import (
     RECORD_HEADER_BYTES,
     EscHeader,
@@ -77,7 +76,7 @@ class EscPacker:
         return pack_trailer(Trailer(total, lengths, complete))
 
 
-class EscWriter:
+class EscWriter(Output):
     """An `.esc` file that appears under its name when it is finished (a `PartFile`).
 
     Until then it is readable up to its last chunk at every moment; `abort`, or an error within `with`, removes it.
@@ -117,17 +116,6 @@ class EscWriter:
     def abort(self) -> None:
         """Remove what was written; after `finish` this does nothing."""
         self._part.abort()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self.finish()
-        else:
-            self.abort()
 
     def _write(self, data: bytes) -> None:
         self._part.write(data)
