@@ -78,6 +78,9 @@ class DeviceStream(Protocol):
     latency_s: float
     """Time between a sample's callback and the device's membrane: measured, reported or assumed."""
 
+    glitches: int
+    """How often the device had nothing to play, or no room for what it heard: this machine came too late."""
+
     @property
     def failed(self) -> bool:
         """Whether the stream has ended by itself: the device is gone."""
@@ -249,6 +252,7 @@ class _Stream:
 
     def __init__(self) -> None:
         self.on_close: Callable[[], None] | None = None
+        self.glitches = 0
         self._stream: Any = None
 
     def _take_format(self) -> None:
@@ -279,9 +283,10 @@ class _CallbackStream(_Stream):
     def __init__(self, open_stream: Callable[..., Any], kind: str, callback: Callable[[Frames], None]) -> None:
         super().__init__()
 
-        def on_block(data: Frames, _frames: int, times: Any, _status: object) -> None:
+        def on_block(data: Frames, _frames: int, times: Any, status: Any) -> None:
             callback(data)
             self._time_block(times)
+            self.glitches += bool(status and (status.output_underflow or status.input_overflow))
 
         self._latencies_s: deque[float] = deque(maxlen=TIMED_BLOCKS)
         self._is_output = kind == "OutputStream"
@@ -342,11 +347,13 @@ class _PolledStream(_Stream):
     def _read(self) -> None:
         frames = self._stream.read_available
         if frames:
-            self._callback(self._stream.read(frames)[0])
+            block, overflowed = self._stream.read(frames)
+            self.glitches += bool(overflowed)
+            self._callback(block)
 
     def _write(self) -> None:
         frames = self._stream.write_available
         if frames:
             block = np.zeros((frames, self.channels), np.float32)
             self._callback(block)
-            self._stream.write(block)
+            self.glitches += bool(self._stream.write(block))

@@ -80,6 +80,7 @@ class MicrophoneSource:
         self._recorded_format = (0, 0)
         self._ring = FrameRing(1, 1)
         self._complained = ""
+        self._glitches = 0
         self._retry_s = self._delivered_s = 0.0
         self._frames_seen = self._reported_dropped = 0
         self._silence_s = self._latency_s = 0.0
@@ -166,6 +167,9 @@ class MicrophoneSource:
             return
         if self._ring.written_frames != self._frames_seen:
             self._frames_seen, self._delivered_s = self._ring.written_frames, now_s
+        if stream.glitches > self._glitches:
+            self._events.warning("the microphone's buffer ran over, and sound was lost: this machine is too busy")
+        self._glitches = stream.glitches
         if stream.failed:
             self._lose("is gone")
         elif now_s - self._delivered_s > STALLED_S:
@@ -200,6 +204,7 @@ class MicrophoneSource:
         self._latency_s, self._channels = stream.latency_s, channels
         self._frames_seen = self._reported_dropped = 0
         self._delivered_s = self._clock.monotonic_s()
+        self._glitches = 0
         if self._save_path is not None and self._recording is None:
             self._recording = self._start_recording(self._save_path, device.default_rate, channels)
         verb = "recording again" if again else "recording"

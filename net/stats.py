@@ -178,6 +178,8 @@ class PlaybackStats:
     buffer_history_ms: tuple[float, ...] = ()
     underruns: int = 0
     drift_ppm: float = 0.0
+    dry_device: int = 0
+    """How often the device itself ran out of sound, because this machine was too busy to bring it."""
     skipped_ms: float = 0.0
     silence_ms: float = 0.0
     connected: bool = True

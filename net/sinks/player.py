@@ -61,7 +61,8 @@ class Player:
         self._filled_s = 0.0
         self._heard_at: deque[tuple[float, float]] = deque(maxlen=1000)
         self._history: deque[float] = deque(maxlen=HISTORY_SECONDS)
-        self._reported_underruns = self._reported_skipped = 0
+        self._reported_underruns = self._reported_skipped = self._reported_dry = 0
+        self._dry_before = 0
         self._complained = ""
         self._opened_s = 0.0
         self._quiet_losses = 0
@@ -132,6 +133,7 @@ class Player:
                 target_ms=buffer.target_ms,
                 buffer_history_ms=tuple(self._history),
                 underruns=counts.underruns,
+                dry_device=self._dry_device,
                 drift_ppm=buffer.drift.drift_ppm,
                 skipped_ms=counts.skipped_samples * 1000 / self._rate,
                 silence_ms=counts.silence_samples * 1000 / self._rate,
@@ -230,6 +232,7 @@ class Player:
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
+            self._dry_before += stream.glitches
 
     def _measure_heard(self) -> None:
         latency_s = self._output_latency_s()
@@ -241,8 +244,17 @@ class Player:
         stream = self._stream
         return (stream.latency_s if stream else 0.0) + self._varispeed.delay_samples / self._rate
 
+    @property
+    def _dry_device(self) -> int:
+        stream = self._stream
+        return self._dry_before + (stream.glitches if stream else 0)
+
     def _report(self) -> None:
-        counts = self._buffer.counts
+        counts, dry_device = self._buffer.counts, self._dry_device
+        if dry_device > self._reported_dry:
+            times = f"{fresh} times" if (fresh := dry_device - self._reported_dry) > 1 else "once"
+            self._events.warning(f"the output ran dry {times}: this machine is too busy", self._stream_id)
+        self._reported_dry = dry_device
         if counts.underruns > self._reported_underruns:
             fresh = counts.underruns - self._reported_underruns
             text = f"{fresh} underrun{'s' if fresh > 1 else ''}: sound came too late"

@@ -21,6 +21,7 @@ class FakeStream:
         self.active = self.closed = False
         self.broken = False
         self.available = 0
+        self.glitch = False
         self.played: list[np.ndarray] = []
         self._recorded: list[np.ndarray] = []
         module.streams.append(self)
@@ -60,7 +61,7 @@ class FakeStream:
         self._check()
         recorded, self._recorded = np.concatenate(self._recorded), []
         assert len(recorded) >= frames
-        return recorded, False
+        return recorded, self._take_glitch()
 
     @property
     def write_available(self) -> int:
@@ -71,7 +72,12 @@ class FakeStream:
         self._check()
         self.available -= len(frames)
         self.played.append(frames.copy())
-        return False
+        return self._take_glitch()
+
+    def _take_glitch(self) -> bool:
+        """Whether the device ran dry, or over, since the last time."""
+        glitch, self.glitch = self.glitch, False
+        return glitch
 
     def _check(self) -> None:
         if self.broken:

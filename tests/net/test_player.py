@@ -157,3 +157,19 @@ def test_a_finished_stream_is_played_to_its_end() -> None:
     wait_until(room.player.drained.is_set)
     assert np.count_nonzero(np.abs(out[:, 0]) > 1e-3) > 0.98 * 3 * 3 * BLOCK
     room.player.close()
+
+
+def test_a_device_that_runs_dry_is_counted_and_told() -> None:
+    """Silence that the device itself puts in does not go unexplained, also when it is opened anew."""
+    room = Room()
+    room.module.host_api = "ALSA"
+    room.player.start()
+    for count in (1, 2):
+        speaker = room.speaker()
+        speaker.glitch = True
+        speaker.available = 480
+        wait_until(lambda count=count: room.player.stats().dry_device == count)  # type: ignore[misc]
+        wait_until(lambda count=count: room.texts().count("ran dry once") == count)  # type: ignore[misc]
+        speaker.unplug()
+        wait_until(lambda gone=speaker: gone.closed)  # type: ignore[misc]
+    room.player.close()
