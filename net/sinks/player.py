@@ -13,6 +13,7 @@ from net.errors import AudioDeviceError
 from net.events import EventLog
 from net.jitter import JitterBuffer
 from net.meters import DurationMeter
+from net.sinks.playback_report import PlaybackReport
 from net.stats import PlaybackStats
 from net.varispeed import Varispeed
 
@@ -61,7 +62,7 @@ class Player:
         self._filled_s = 0.0
         self._heard_at: deque[tuple[float, float]] = deque(maxlen=1000)
         self._history: deque[float] = deque(maxlen=HISTORY_SECONDS)
-        self._reported_underruns = self._reported_skipped = self._reported_dry = 0
+        self._report = PlaybackReport(events, stream_id, sample_rate)
         self._dry_before = 0
         self._complained = ""
         self._opened_s = 0.0
@@ -173,7 +174,7 @@ class Player:
                 elif self._stream is None:
                     self._clock.wait(self._closing, TICK_S)
                 self._measure_heard()
-                self._report()
+                self._tell(now_s)
                 if now_s >= second_s:
                     self._history.append(self._buffer.depth_ms)
                     second_s += 1.0
@@ -249,17 +250,8 @@ class Player:
         stream = self._stream
         return self._dry_before + (stream.glitches if stream else 0)
 
-    def _report(self) -> None:
-        counts, dry_device = self._buffer.counts, self._dry_device
-        if dry_device > self._reported_dry:
-            times = f"{fresh} times" if (fresh := dry_device - self._reported_dry) > 1 else "once"
-            self._events.warning(f"the output ran dry {times}: this machine is too busy", self._stream_id)
-        self._reported_dry = dry_device
-        if counts.underruns > self._reported_underruns:
-            fresh = counts.underruns - self._reported_underruns
-            text = f"{fresh} underrun{'s' if fresh > 1 else ''}: sound came too late"
-            self._events.warning(f"{text}, the buffer aims at {self._buffer.target_ms:.0f} ms now", self._stream_id)
-        if counts.skipped_samples > self._reported_skipped:
-            fresh_ms = (counts.skipped_samples - self._reported_skipped) * 1000 / self._rate
-            self._events.warning(f"skipped {fresh_ms:.0f} ms of sound that was too old to play", self._stream_id)
-        self._reported_underruns, self._reported_skipped = counts.underruns, counts.skipped_samples
+    def _tell(self, now_s: float) -> None:
+        with self._lock:
+            counts, target_ms = self._buffer.counts, self._buffer.target_ms
+            playing = self._buffer.playing and self._stream is not None
+        self._report.tell(counts, self._dry_device, target_ms, playing=playing, now_s=now_s)

@@ -6,6 +6,8 @@ import pytest
 
 from net.devices import AudioSystem
 from net.events import EventLog
+from net.jitter import JitterCounts
+from net.sinks.playback_report import PlaybackReport
 from net.sinks.player import Player
 from tests.net.clocks import FastClock
 from tests.net.fake_audio import FakeSounddevice, FakeStream
@@ -173,3 +175,23 @@ def test_a_device_that_runs_dry_is_counted_and_told() -> None:
         speaker.unplug()
         wait_until(lambda gone=speaker: gone.closed)  # type: ignore[misc]
     room.player.close()
+
+
+def test_gaps_and_cuts_are_told_seldom_and_with_their_length() -> None:
+    """Nothing while no sound is heard, then one line for all of it, and no more for two seconds."""
+    events = EventLog(FastClock())
+    report = PlaybackReport(events, "s", RATE)
+    report.tell(JitterCounts(underruns=1), 0, 100, playing=False, now_s=10.0)
+    assert not events.since(0)
+    gaps = JitterCounts(underruns=2, silence_samples=3200, skipped_samples=1600)
+    report.tell(gaps, 0, 120, playing=True, now_s=11.0)
+    report.tell(JitterCounts(underruns=3, silence_samples=4800, skipped_samples=1600), 1, 140, playing=True, now_s=12.0)
+    assert [event.text for event in events.since(0)] == [
+        "2 underruns: sound came too late, 200 ms of silence; the buffer aims at 120 ms now",
+        "skipped 100 ms of sound that was too old to play",
+    ]
+    report.tell(JitterCounts(underruns=3, silence_samples=4800, skipped_samples=1600), 1, 140, playing=True, now_s=13.0)
+    assert [event.text for event in events.since(2)] == [
+        "the output ran dry once: this machine is too busy",
+        "1 underrun: sound came too late, 100 ms of silence; the buffer aims at 140 ms now",
+    ]
