@@ -94,9 +94,9 @@ class Pipeline:
         """Set when the last stage has ended."""
         self.error: BaseException | None = None
 
-    def add_stage(self, name: str, work: Callable[[], None]) -> None:
-        """Add a stage: a thread that runs `work` to its end. Call before `start`."""
-        self._threads.append(threading.Thread(target=self._run, args=(name, work), name=f"{self._name}-{name}"))
+    def add_stage(self, name: str, work: Callable[[], None], then: Callable[[], None] | None = None) -> None:
+        """Add a stage: a thread that runs `work` to its end, and `then` when `error` tells how. Call before `start`."""
+        self._threads.append(threading.Thread(target=self._run, args=(name, work, then), name=f"{self._name}-{name}"))
 
     def add_queue(self, name: str, capacity: int, *, drop_oldest: bool = False) -> "StageQueue[T]":
         """Make a queue that `abort` wakes."""
@@ -142,7 +142,19 @@ class Pipeline:
                 thread.join(max(0.0, deadline_s - self._clock.monotonic_s()))
         return tuple(thread.name for thread in self._threads if thread.is_alive())
 
-    def _run(self, name: str, work: Callable[[], None]) -> None:
+    def _run(self, name: str, work: Callable[[], None], then: Callable[[], None] | None) -> None:
+        try:
+            self._try(name, work)
+            if then is not None:
+                self._try(name, then)
+        finally:
+            with self._lock:
+                self._running -= 1
+                last = not self._running
+            if last:
+                self.ended.set()
+
+    def _try(self, name: str, work: Callable[[], None]) -> None:
         try:
             work()
         except PipelineStopped:
@@ -150,12 +162,6 @@ class Pipeline:
         except Exception as error:  # a stage's top level: whatever it was ends the pipeline and is shown
             logger.exception("stage %s of %s failed", name, self._name)
             self.fail(_explained(name, error))
-        finally:
-            with self._lock:
-                self._running -= 1
-                last = not self._running
-            if last:
-                self.ended.set()
 
 
 def _explained(stage: str, error: Exception) -> BaseException:

@@ -133,7 +133,8 @@ class Sender:
         self._stream.meters.payload.stop()
         self._stream.uplink.wire.stop()
         if self._pipeline.error is not None:
-            self._status.set(LinkState.FAILED, str(self._pipeline.error))
+            if self._status.set(LinkState.FAILED, str(self._pipeline.error)):
+                self._events.error(str(self._pipeline.error))
         elif self._pipeline.stopping.is_set():
             self._status.set(LinkState.FAILED, "stopped before the end")
         else:

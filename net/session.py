@@ -66,7 +66,7 @@ class StreamSession:
         self._to_decode: StageQueue[Chunk] = self._pipeline.add_queue("decode", window_chunks)
         self._to_save: StageQueue[Contribution] = self._pipeline.add_queue("save", window_chunks)
         self._pipeline.add_stage("decode", self._decode_chunks)
-        self._pipeline.add_stage("save", self._save_contributions)
+        self._pipeline.add_stage("save", self._save_contributions, then=self._end_status)
         self._lock = threading.Lock()
         self._end: End | None = None
         self._gave_up: ConnectionLost | None = None
@@ -292,12 +292,12 @@ class StreamSession:
         finally:
             complete = self._end is not None and not self._pipeline.stopping.is_set()
             self._files.close(complete=complete)
-            self._end_status()
 
     def _end_status(self) -> None:
         self.meters.end()
         if self.error is not None:
-            self.status.set(LinkState.FAILED, str(self.error))
+            if self.status.set(LinkState.FAILED, str(self.error)):
+                self._events.error(f"{self.hello.name}: {self.error}", self.stream_id)
         elif self._pipeline.stopping.is_set():
             self.status.set(LinkState.FAILED, "stopped before the end")
         elif self._end is not None and not self._end.complete:

@@ -21,17 +21,18 @@ class StreamStatus:
         self._on_air_from_s: float | None = None
         self._ended_s: float | None = None
 
-    def set(self, state: LinkState, reason: str = "") -> None:
-        """Enter a state; the first time that is streaming starts the time on air."""
+    def set(self, state: LinkState, reason: str = "") -> bool:
+        """Enter a state and tell whether it was open; the first time that is streaming starts the time on air."""
         with self._lock:
             if self._state.is_final:
-                return
+                return False
             self._state, self._reason = state, printable(reason, MAX_REASON_CHARS)
             now_s = self._clock.monotonic_s()
             if state is LinkState.STREAMING and self._on_air_from_s is None:
                 self._on_air_from_s = now_s
             if state.is_final:
                 self._ended_s = now_s
+            return True
 
     def set_paused(self, paused: bool) -> None:
         """Pause or go on; shown only while streaming."""

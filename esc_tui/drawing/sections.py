@@ -214,7 +214,7 @@ def codec_lines(stats: StreamStats, page: Page) -> list[Line]:
     line.right(fixed(stats.codec.rtf_average, 3), grid.number_cells, ink.value)
     size, unit = byte_count(stats.process.resident_bytes)
     process = Line().add("CPU", ink.muted).right(fixed(stats.process.cpu_percent, 0), 4, ink.value).add(" %", ink.muted)
-    process.right(size.partition(".")[0], 5, ink.value).add(f" {unit}", ink.muted)
+    process.right(size, 5, ink.value).add(f" {unit}", ink.muted)
     if grid.chart_cells >= process.cells:
         return [*lines, line.to(grid.chart_start).extend(process)]
     return [*lines, line, Line().left("process", grid.label_cells, ink.label).extend(process)]

@@ -13,7 +13,8 @@ def summary_lines(stats: StreamStats, page: Page) -> list[Line]:
     if not stats.state.is_final:
         return []
     lines = [heading(page, "SUMMARY", "ms", ("average", "least", "most"), "total")]
-    lines += [_duration_line(duration, page) for duration in (stats.codec.duration, stats.send)]
+    durations = (stats.codec.duration, stats.send)
+    lines += [_duration_line(duration, page) for duration in durations if duration.count]
     lines += [_size_line("payload", stats.payload.total_bytes, stats, page)]
     lines += [_size_line("wire", stats.wire.total_bytes, stats, page)]
     lines.append(_text_line("efficiency", _efficiency(stats), page))
@@ -50,7 +51,8 @@ def _efficiency(stats: StreamStats) -> str:
     if not payload or not wire:
         return "nothing was sent"
     pcm_bytes = stats.audio_s * stats.sample_rate * PCM_BITS_PER_SAMPLE / 8
-    return f"{payload / wire * 100:.1f} % payload, {pcm_bytes / wire:.0f}× smaller than PCM"
+    share = f"{payload / wire * 100:.1f} % payload"
+    return f"{share}, {pcm_bytes / wire:.0f}× smaller than PCM" if pcm_bytes > wire else share
 
 
 def _text_line(label: str, text: str, page: Page) -> Line:

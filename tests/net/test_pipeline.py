@@ -134,3 +134,19 @@ def test_iterating_an_aborted_queue_raises() -> None:
     queue.abort()
     with pytest.raises(PipelineStopped):
         list(queue)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_follows_a_stage_knows_how_it_ended(fails: bool) -> None:
+    """`then` runs in the stage's thread, before the pipeline has ended, and sees the stage's error."""
+    line, known = pipeline(), []
+
+    def work() -> None:
+        if fails:
+            raise ValueError("seven")
+
+    line.add_stage("work", work, then=lambda: known.append((line.error is not None, line.ended.is_set())))
+    line.start()
+    assert line.ended.wait(10)
+    assert known == [(fails, False)]
+    assert line.join(5) == ()
