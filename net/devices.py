@@ -35,6 +35,9 @@ OnOutput: TypeAlias = Callable[[Frames], None]
 POLLED_HOST_API = "ALSA"
 POLL_S = 0.005
 JOIN_S = 2.0
+STALLED_S = 2.5
+"""A device that gives or takes nothing for so long is lost. PulseAudio's null sink sleeps for 2 s before it begins, and
+again where nobody records its monitor; its own programs wait just as long."""
 INPUT_LATENCY_S = 0.08
 OUTPUT_LATENCY_S = 0.06
 PULSE_LATENCY_MSEC = "40"

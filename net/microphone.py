@@ -12,7 +12,7 @@ from codec.errors import AudioFileError
 from codec.resampling import Resampler
 from codec.wav import WavWriter
 from net.clock import Clock
-from net.devices import AudioDevice, AudioSystem, DeviceStream, Frames
+from net.devices import STALLED_S, AudioDevice, AudioSystem, DeviceStream, Frames
 from net.errors import AudioDeviceError
 from net.events import EventLog
 from net.ring import FrameRing
@@ -23,7 +23,6 @@ RING_S = 2.0
 LAG_S = 0.3
 """A device that is so far behind the clock has lost sound; silence takes its place, and then comes steadily."""
 SILENCE_LAG_S = 0.04
-STALLED_S = 1.0
 RETRY_S = 1.0
 CREEP = 1e-3
 """How fast the capture clock follows a device that runs slow: 1 ms a second."""

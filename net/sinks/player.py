@@ -8,7 +8,7 @@ import numpy as np
 
 from codec.chunks import Audio
 from net.clock import Clock
-from net.devices import AudioDevice, AudioSystem, DeviceStream, Frames
+from net.devices import STALLED_S, AudioDevice, AudioSystem, DeviceStream, Frames
 from net.errors import AudioDeviceError
 from net.events import EventLog
 from net.jitter import JitterBuffer
@@ -21,7 +21,6 @@ TICK_S = 0.05
 END_S = 0.2
 """Silence after the end, so that the device does not cut the last sound off."""
 RETRY_S = 1.0
-STALLED_S = 1.0
 AT_ONCE_S = 3.0
 """A device that is lost so soon after it was opened is told of once: some sound servers sleep while nobody listens."""
 HISTORY_SECONDS = 300

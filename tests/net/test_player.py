@@ -129,7 +129,7 @@ def test_an_unplugged_device_is_an_event_and_playing_goes_on_when_it_is_back(roo
 
 
 def test_a_device_that_stops_asking_is_opened_again(room: Room) -> None:
-    """A second without a request counts as a loss."""
+    """Too long without a request counts as a loss."""
     room.speaker()
     wait_until(lambda: "has asked for no sound" in room.texts())
     wait_until(lambda: len(room.module.streams) > 1)
