@@ -8,7 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from codec.comparison.measure import METRICS, BookReport, Scores, read_recordings, score_model, score_rival
+from codec.chunks import ChunkPlan, Stitching
+from codec.comparison.measure import (
+    METRICS,
+    BookReport,
+    Scores,
+    read_recordings,
+    score_model,
+    score_rival,
+    score_stitching,
+)
 from codec.comparison.rivals import all_rivals
 from codec.errors import EscError, UsageError
 from codec.inference import Codec
@@ -21,6 +30,9 @@ COLUMNS = {
     "si_sdr_db": ("SI-SDR dB", 1),
     "mel_distance_db": ("mel dB", 1),
 }
+
+STITCHINGS = (ChunkPlan(16000, 0, Stitching.SEAMLESS), ChunkPlan(16000, 1600, Stitching.CROSSFADE))
+"""The ways of joining chunks that are measured beside coding as a whole."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,6 +64,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     scores, books = score_model(codec, recordings)
     for score in scores:
         print_scores(score)
+    for plan in STITCHINGS:
+        scores.append(score_stitching(codec, recordings, plan))
+        print_scores(scores[-1])
     for rival in [] if options.no_rivals else all_rivals():
         if rival.missing_tools:
             print_row(rival.name, [f"{' and '.join(rival.missing_tools)} not installed"] + [""] * (len(COLUMNS) - 1))

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from codec.audio import AudioReader
-from codec.bitstream import Codes, packed_bytes
-from codec.chunks import Audio
+from codec.bitstream import Codes, pack_codes, packed_bytes
+from codec.chunks import Audio, ChunkPlan
 from codec.comparison.rivals import Rival
 from codec.errors import UsageError
 from codec.inference import Codec
 from codec.metrics import mel_distance, pesq_wb, si_sdr_db, stoi
+from codec.streaming import CodedChunk, chunker_for, decoder_for, encode_chunk
 
 METRICS: dict[str, Callable[[Audio, Audio], float]] = {
     "pesq_wb": pesq_wb,
@@ -86,6 +87,27 @@ def score_model(codec: Codec, recordings: list[Audio]) -> tuple[list[Scores], li
             size_bytes = packed_bytes(number, codec.groups, codes.shape[-1], codec.bits_per_code)
             score.add(sound, decoded, size_bytes * 8 / 1000 / (len(sound) / codec.sample_rate))
     return scores, book_reports(np.concatenate(all_codes, -1), codec)
+
+
+def score_stitching(codec: Codec, recordings: list[Audio], plan: ChunkPlan) -> Scores:
+    """Scores of all streams, in chunks as links carry them: what is sent twice counts in the bitrate."""
+    overlap_ms = plan.overlap_samples * 1000 / codec.sample_rate
+    overlap = f", {overlap_ms:.0f} ms of overlap" if overlap_ms else ""
+    score = Scores(f"{codec.name}, {codec.max_streams} streams, {plan.stitching} chunks{overlap}")
+    for sound in recordings:
+        chunks = encoded_in_chunks(codec, sound, plan)
+        decoder = decoder_for(codec, plan)
+        parts = [decoder.push(chunk).audio for chunk in chunks] + [decoder.finish().audio]
+        size_bytes = sum(len(pack_codes(chunk.codes, codec.bits_per_code)) for chunk in chunks)
+        score.add(sound, np.concatenate(parts), size_bytes * 8 / 1000 / (len(sound) / codec.sample_rate))
+    return score
+
+
+def encoded_in_chunks(codec: Codec, sound: Audio, plan: ChunkPlan) -> list[CodedChunk]:
+    """All chunks of a sound at all streams."""
+    chunker = chunker_for(codec, plan)
+    chunks = [*chunker.push(sound), *chunker.finish()]
+    return [encode_chunk(codec, chunk, codec.max_streams) for chunk in chunks]
 
 
 def code_padded(codec: Codec, sound: Audio) -> Codes:

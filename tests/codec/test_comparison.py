@@ -6,9 +6,9 @@ import pytest
 import soundfile
 
 from codec import Codec
-from codec.chunks import Audio
+from codec.chunks import Audio, ChunkPlan, Stitching
 from codec.comparison.__main__ import main
-from codec.comparison.measure import read_recordings, score_model
+from codec.comparison.measure import read_recordings, score_model, score_stitching
 from codec.comparison.rivals import OGG_HEADER, Rival, aligned, all_rivals, ogg_payload_bytes
 from codec.errors import EscError
 from codec.metrics import metrics_available, si_sdr_db
@@ -69,6 +69,20 @@ def test_every_stream_count_and_codebook_is_measured(tiny_codec: Codec, voice: A
     assert all(0 <= book.bits_share <= 1 and book.perplexity <= book.codewords_used + 1e-6 for book in books)
 
 
+def test_chunks_are_measured_as_links_carry_them(tiny_codec: Codec, voice: Audio) -> None:
+    """Seamless chunks take the bits of the whole sound, overlapping ones more; both give sound of its quality."""
+    whole = score_model(tiny_codec, [voice])[0][-1]
+    seamless, crossfaded = (
+        score_stitching(tiny_codec, [voice], plan)
+        for plan in (ChunkPlan(6400, 0, Stitching.SEAMLESS), ChunkPlan(6400, 1600, Stitching.CROSSFADE))
+    )
+    assert seamless.mean("kbps") == whole.mean("kbps")
+    assert seamless.mean("si_sdr_db") == pytest.approx(whole.mean("si_sdr_db"), abs=1e-3)
+    kbps = crossfaded.mean("kbps")
+    assert kbps is not None
+    assert kbps > 1.15 * tiny_codec.kbps(tiny_codec.max_streams)
+
+
 def test_recordings_are_cut_to_their_middle(tmp_path: Path, voice: Audio) -> None:
     """Long recordings count no more than short ones; other files are passed over."""
     soundfile.write(tmp_path / "long.wav", voice, RATE)
@@ -91,6 +105,7 @@ def test_the_report_is_printed_and_written(
     assert "tiny, 1 stream |" in shown
     assert "opusenc and opusdec not installed" in shown
     document = json.loads(figures.read_text())
-    assert len(document["coders"]) == Codec.load(TINY).max_streams
+    assert len(document["coders"]) == Codec.load(TINY).max_streams + 2
+    assert "crossfade chunks, 100 ms of overlap" in shown
     assert main(["--data", str(tmp_path / "nowhere")]) == 2
     assert "--data" in capsys.readouterr().err
