@@ -27,7 +27,7 @@ from net.refusal import Refusal
 from net.repeats import RepeatedEvents
 from net.reporter import Reporter
 from net.session import StreamSession
-from net.stats import LinkState, Severity
+from net.stats import Severity
 from net.wire import TcpSocket, shown_address
 
 LINGER_S = 2.0
@@ -165,7 +165,7 @@ class Downlink:
         self._session = session
         accept = Accept(session.resume_index, self._receiver_name, self._window_chunks)
         link.send(lambda: self._protocol.accept(accept))
-        session.begin()
+        session.begin(self)
         reporter = self._start_reporting(session, link)
         try:
             self._take_stream(session, link)
@@ -250,8 +250,7 @@ class Downlink:
 
     def _detach(self, reason: str) -> None:
         session = self._session
-        if session is not None and not session.ended and not session.end_taken:
-            session.status.set(LinkState.RECONNECTING, reason)
+        if session is not None and session.lose(self, reason):
             text = f"{session.hello.name}: connection lost ({reason}), waiting for it"
             self._repeats.add(Severity.WARNING, "lost", session.stream_id, text, session.stream_id)
 

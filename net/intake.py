@@ -151,6 +151,8 @@ class StreamIntake:
 
     def take_end(self, end: End) -> None:
         """Count the silence that stands for what was left out at the end. Raises `Refusal`."""
+        if self._may_start_anywhere:
+            self._samples = end.samples  # another receiver has it all
         self._extend(end.samples, 0)
 
     def _extend(self, end: int, data_bytes: int) -> None:

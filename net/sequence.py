@@ -68,11 +68,12 @@ class ChunkSequence:
             raise self._chunk_error(
                 f"chunk {chunk.index} ends beyond {self._max_samples} samples, the longest stream: start a new one"
             )
-        gap_samples = self._plan.start(chunk.index - self._next_index)
+        self._check_gap(f"chunk {chunk.index}", chunk.index)
+
+    def _check_gap(self, what: str, index: int) -> None:
+        gap_samples = self._plan.start(index - self._next_index)
         if gap_samples > self._max_gap_samples and not self._may_start_anywhere:
-            raise self._chunk_error(
-                f"chunk {chunk.index} leaves out {gap_samples} samples; the most are {self._max_gap_samples}"
-            )
+            raise self._chunk_error(f"{what} leaves out {gap_samples} samples; the most are {self._max_gap_samples}")
 
     def _is_final(self, chunk: Chunk) -> bool:
         return chunk.samples < self._plan.chunk_samples or (self._seamless and chunk.tail)
@@ -96,6 +97,7 @@ class ChunkSequence:
             raise self._chunk_error(f"END counts {end.chunks} chunks, but {end.samples} samples make {planned}")
         if end.chunks < self._next_index:
             raise self._chunk_error(f"END counts {end.chunks} chunks, but {self._next_index} have gone before")
+        self._check_gap("END", end.chunks)
         if self._last and end.chunks == self._next_index:
             last_sample = self._plan.start(self._last.index) + self._last.samples
             if end.samples != last_sample:

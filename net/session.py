@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from codec import Codec
 
 
+GAP_S = 10
+"""Of the silence that stands for missing chunks, so much is written at once."""
 WARM_UP_SAMPLES = 8000
 """More than any model looks back to decode."""
 
@@ -46,9 +48,7 @@ class StreamSession:
         player: Player | None = None,
         lookahead_samples: int | None = None,
     ) -> None:
-        self.hello = hello
-        self.player = player
-        self.stream_id = hello.stream_id.hex()
+        self.hello, self.player, self.stream_id = hello, player, hello.stream_id.hex()
         self.plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples, Stitching(hello.stitching))
         self.status = StreamStatus(clock)
         self.peer, self.secure = "", False
@@ -60,14 +60,14 @@ class StreamSession:
         history = history_chunks(codec, self.plan, exact=not hello.live)
         self.meters = SessionMeters(hello, clock, process, history)
         self._codec, self._files, self._clock, self._events = codec, files, clock, events
-        self._lookahead_samples = lookahead_samples
-        self._decoder = decoder_for(codec, self.plan, lookahead_samples)
+        self._lookahead_samples, self._decoder = lookahead_samples, decoder_for(codec, self.plan, lookahead_samples)
         self._pipeline = Pipeline(f"receiver-{self.stream_id[:4]}", clock)
         self._to_decode: StageQueue[Chunk] = self._pipeline.add_queue("decode", window_chunks)
         self._to_save: StageQueue[Contribution] = self._pipeline.add_queue("save", window_chunks)
         self._pipeline.add_stage("decode", self._decode_chunks)
         self._pipeline.add_stage("save", self._save_contributions, then=self._end_status)
-        self._lock = threading.Lock()
+        self._lock, self._taking = threading.Lock(), threading.Lock()
+        self._carrier: object = None
         self._end: End | None = None
         self._gave_up: ConnectionLost | None = None
         self._last_chunk: Chunk | None = None
@@ -82,10 +82,20 @@ class StreamSession:
             self.player.start()
         self._pipeline.start()
 
-    def begin(self) -> None:
-        """Take that a connection carries the stream from now on."""
+    def begin(self, carrier: object) -> None:
+        """Take that this connection carries the stream from now on, and no other."""
         self.meters.begin()
-        self.status.set(LinkState.STREAMING)
+        with self._lock:
+            self._carrier = carrier
+            self.status.set(LinkState.STREAMING)
+
+    def lose(self, carrier: object, reason: str) -> bool:
+        """Take that this connection is gone; tell whether the stream now waits for another."""
+        with self._lock:
+            waits = self._carrier is carrier and self._end is None and not self.ended
+            if waits:
+                self.status.set(LinkState.RECONNECTING, reason)
+            return waits
 
     @property
     def ended(self) -> bool:
@@ -127,13 +137,14 @@ class StreamSession:
 
         After a reconnection chunks come again that were not yet acknowledged: those that are here are passed over.
         """
-        if chunk.index < self.next_index:
-            self.meters.count_refused()
-            return
-        self.meters.count_received(chunk)
-        self._to_decode.put(chunk)
-        with self._lock:
-            self.next_index = chunk.index + 1
+        with self._taking:  # the connection before may still have some in its hands
+            if chunk.index < self.next_index:
+                self.meters.count_refused()
+                return
+            self.meters.count_received(chunk)
+            self._to_decode.put(chunk)
+            with self._lock:
+                self.next_index = chunk.index + 1
 
     def take_end(self, end: End) -> None:
         """Take that no chunk will follow."""
@@ -211,11 +222,11 @@ class StreamSession:
                 self._files.codes.close(self._end)
 
     def _decode_all(self) -> None:
-        kept, expected = self._files.start.chunks, self.next_index
+        expected = self.next_index
         if self.hello.live:
             self._warm_up()
         for chunk in self._to_decode:
-            if self.hello.resume and not kept and self.meters.nothing_decoded:
+            if self._follows_another and self.meters.nothing_decoded:
                 expected = chunk.index  # another receiver has what comes before
                 self._stitched_samples = self.plan.start(chunk.index)
             expected = self._fill_gap(expected, chunk.index)
@@ -224,10 +235,10 @@ class StreamSession:
             if self._files.codes:
                 self._files.codes.add(chunk)
             self.meters.count_decoded(chunk)
-            if contribution.index >= kept:
+            if contribution.index >= self._files.start.chunks:
                 self._hand_on(contribution)
             expected += 1
-        if self._end is not None:
+        if self._end is not None and not (self._follows_another and self.meters.nothing_decoded):
             self._fill_gap(expected, self._end.chunks)
         self._hand_on(self._decoder.finish())
         self._to_save.finish()
@@ -258,10 +269,30 @@ class StreamSession:
     def _fill_gap(self, expected: int, index: int) -> int:
         if expected < index:
             self._events.warning(f"{index - expected} chunks were lost, silence stands for them", self.stream_id)
+        stretch: list[Contribution] = []
         for missing in range(expected, index):
-            self._hand_on(self._decoder.push_silence(missing, self._missing_samples(missing)))
+            contribution = self._decoder.push_silence(missing, self._missing_samples(missing))
             self.meters.count_lost()
+            if missing >= self._files.start.chunks:
+                stretch.append(contribution)
+            if len(stretch) >= self._gap_chunks:
+                self._hand_on(_joined(stretch))
+                stretch.clear()
+        if stretch:
+            self._hand_on(_joined(stretch))
         return index
+
+    @property
+    def _follows_another(self) -> bool:
+        """Whether another receiver has what came before: there is no gap before the first chunk."""
+        return self.hello.resume and not self._files.start.chunks
+
+    @property
+    def _gap_chunks(self) -> int:
+        """How many missing chunks are handed on at once: a frame of a few bytes can leave out an hour."""
+        if self.player is not None or self._files.apart:
+            return 1
+        return max(1, GAP_S * self.hello.sample_rate // self.plan.hop_samples)
 
     def _missing_samples(self, index: int) -> int:
         end = self._end
@@ -304,3 +335,8 @@ class StreamSession:
             self.status.set(LinkState.DONE, "the sender stopped early")
         else:
             self.status.set(LinkState.DONE, str(self.loss or ""))
+
+
+def _joined(contributions: list[Contribution]) -> Contribution:
+    audio = np.concatenate([each.audio for each in contributions])
+    return Contribution(contributions[-1].index, audio)

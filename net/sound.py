@@ -68,6 +68,9 @@ class SoundMeter:
         count = max(0, (len(self._pending) - WINDOW_SAMPLES) // self._hop + 1)
         if not count:
             return np.zeros((0, BANDS), np.uint8)
+        if not self._pending.any():  # silence may come by the hour at once
+            self._pending = self._pending[count * self._hop :]
+            return np.zeros((count, BANDS), np.uint8)
         frames = np.lib.stride_tricks.sliding_window_view(self._pending, WINDOW_SAMPLES)[:: self._hop][:count]
         magnitude = np.abs(np.fft.rfft(frames * self._window, axis=1)) * self._scale
         # Not `@`: BLAS would keep its threads spinning beside the codec's.

@@ -74,6 +74,11 @@ class StreamFiles:
         return (*(keeper.path for keeper in self._keepers), *codes)
 
     @property
+    def apart(self) -> bool:
+        """Whether each chunk has a file of its own."""
+        return len(self._keepers) > 1
+
+    @property
     def kept_bytes(self) -> int:
         """What the files of an earlier process hold that are gone on with, in whole blocks."""
         if not self.start.chunks:

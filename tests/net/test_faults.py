@@ -50,6 +50,22 @@ def test_a_stream_that_is_cut_at_every_byte_arrives_whole(tmp_path: Path, tiny_c
     assert stream.chunks.lost == 0
 
 
+def test_a_connection_that_was_replaced_does_not_make_a_stream_wait(
+    tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil
+) -> None:
+    """An old connection that notices late that it is over must not end what the new one carries."""
+    speech = write_speech(tmp_path / "in.wav", 16000)
+    receiver = make_receiver(tmp_path / "out", tiny_codec)
+    sender = make_sender(speech, receiver.port, tiny_codec, realtime=True)
+    with running(receiver, sender):
+        wait_until(lambda: receiver.snapshots() and receiver.snapshots()[0].state is LinkState.STREAMING)
+        (session,) = receiver._sessions.all()
+        assert not session.lose("an old connection", "it is over")
+        assert session.status.state is LinkState.STREAMING
+        assert sender.wait(DEADLINE_S)
+    assert sender.error is None
+
+
 def test_a_receiver_for_one_stream_ends_when_its_sender_knows(tmp_path: Path, tiny_codec: Codec) -> None:
     """Where nothing fails, nothing is waited for."""
     speech = write_speech(tmp_path / "in.wav", 3200)

@@ -138,12 +138,12 @@ def test_the_disk_limit_ends_a_stream_with_its_reason(tmp_path: Path, tiny_codec
 
 
 def test_silence_at_the_end_is_not_free(tmp_path: Path, tiny_codec: Codec) -> None:
-    """An END that counts days of sound that never came fills no disk."""
+    """An END that counts most of an hour of sound that never came fills no disk."""
     plan = ChunkPlan(16_000, 0)
     receiver = make_receiver(tmp_path, tiny_codec, intake=IntakeLimits(max_disk_bytes=100_000))
     with running(receiver), greeting(receiver, hello_for(tiny_codec, plan)) as peer:
         peer.recv(len(PREAMBLE))
-        peer.sendall(encode_control(End(100_000, 100_000 * 16_000, True), DEFAULT_LIMITS))
+        peer.sendall(encode_control(End(3000, 3000 * 16_000, True), DEFAULT_LIMITS))
         assert b"storage" in read_to_end(peer)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 100_000
 
@@ -257,3 +257,20 @@ def test_untrusted_names_in_certificates_are_printable(tmp_path: Path, tiny_code
 
 def _harmless(text: str) -> bool:
     return all(character.isprintable() or character in HARMLESS_CONTROLS for character in text)
+
+
+def test_a_frame_that_leaves_out_much_is_silence_at_once(tmp_path: Path, tiny_codec: Codec) -> None:
+    """Thirty bytes may stand for minutes of missing chunks: they are written in large pieces, as long as they were."""
+    plan, minutes = ChunkPlan(320, 0), 1
+    hello, chunks = hello_for(tiny_codec, plan), minutes * 60 * 50
+    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True)
+    journals: list[int] = []
+    with running(receiver), greeting(receiver, hello) as connection, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("net.journal.Journal.write", lambda _journal, position: journals.append(position.chunks))
+        assert connection.recv(4096)  # ACCEPT
+        connection.sendall(encode_control(End(chunks, chunks * 320, True), DEFAULT_LIMITS))
+        connection.shutdown(socket.SHUT_WR)
+        assert receiver.wait(DEADLINE_S)
+    (stream,) = receiver.snapshots()
+    assert len(read_pcm16(stream.files[0])) == minutes * 60 * 16000
+    assert len(journals) <= minutes * 60 / 10 + 1

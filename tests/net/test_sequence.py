@@ -1,3 +1,5 @@
+import contextlib
+
 import msgspec
 import pytest
 
@@ -100,6 +102,19 @@ def test_an_end_that_does_not_count_what_was_sent(end: End) -> None:
     receiver.receive_data(sender.data_to_send())
     with pytest.raises(RemoteProtocolError):
         receiver.receive_data(encode_control(end, DEFAULT_LIMITS))
+
+
+def test_an_end_leaves_out_no_more_than_a_gap_may() -> None:
+    """An hour of missing chunks may be followed by END; more may not, or a few bytes would fill a disk."""
+    hop_samples = HELLO.chunk_samples - HELLO.overlap_samples
+    most = DEFAULT_LIMITS.max_gap_s * HELLO.sample_rate // hop_samples
+    for missing, error in ((most, None), (most + 1, RemoteProtocolError)):
+        sender, receiver = connected()
+        sender.send_chunk(chunk(0))
+        pass_on(sender, receiver)
+        frame = encode_control(end_of(1 + missing), DEFAULT_LIMITS)
+        with pytest.raises(error, match="END leaves out") if error else contextlib.nullcontext():
+            receiver.receive_data(frame)
 
 
 @pytest.mark.parametrize("complete", [True, False])
