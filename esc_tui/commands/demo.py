@@ -18,7 +18,7 @@ from esc_tui.commands.options import (
 )
 from esc_tui.errors import ExitCode
 from esc_tui.run import run_engines
-from net.settings import ReceiverSettings, SenderSettings
+from net.settings import PlaybackSettings, ReceiverSettings, SenderSettings
 
 SPEECH_SAMPLE = Path(__file__).parent.parent / "samples" / "speech.flac"
 
@@ -26,6 +26,7 @@ SPEECH_SAMPLE = Path(__file__).parent.parent / "samples" / "speech.flac"
 @click.command("demo")
 @click.option("--input", "input_path", type=PathType, metavar="FILE", help="A sound file.  [default: a speech sample]")
 @click.option("--realtime/--no-realtime", default=True, show_default=True, help="Send at the pace of speech.")
+@click.option("--play", is_flag=True, help="Play what is received, on the system's output.")
 @num_streams_option
 @chunk_options
 @stitching_option
@@ -37,6 +38,7 @@ def command(
     *,
     input_path: Path | None,
     realtime: bool,
+    play: bool,
     num_streams: int,
     chunk_size: int,
     overlap_size: int | None,
@@ -55,13 +57,20 @@ def command(
     Leaves the received sound, as one file and chunk by chunk, in the save path.
     """
     receiving = ReceiverSettings(
-        port=0, save_path=save_path, save_chunks=True, once=True, model_path=model_path, device=device
+        port=0,
+        save_path=save_path,
+        save_chunks=True,
+        once=True,
+        playback=PlaybackSettings() if play else None,
+        model_path=model_path,
+        device=device,
     )
     plan = chunk_plan(chunk_size, overlap_size, stitching)
     from net.receiver import Receiver  # noqa: PLC0415 - not needed to show the help
     from net.sender import Sender  # noqa: PLC0415 - likewise
 
     receiver = Receiver(receiving)
+    receiver.check()
     receiver.listen()
     sending = SenderSettings(
         input=input_path or SPEECH_SAMPLE,

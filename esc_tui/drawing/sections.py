@@ -64,7 +64,8 @@ def link_lines(stats: StreamStats, page: Page) -> list[Line]:
     fingerprint = f"{stats.fingerprint[:4]}·{stats.fingerprint[4:8]}" if stats.fingerprint else ""
     model = f"{stats.model} {fingerprint}" if stats.model else "loading"
     identity = f"{model}, {stats.num_streams} of {stats.max_streams} streams"
-    plan = f"{stats.chunk_ms:.0f} ms, overlap {stats.overlap_ms:.0f} ms, {stats.stitching}"
+    lengths = f"{stats.chunk_ms:.0f} ms, overlap {stats.overlap_ms:.0f} ms"
+    plan = f"{lengths}, {stats.stitching}" if stats.stitching else lengths
     rows = [("stream", f"{stats.source or 'unnamed'} {arrow} {stats.peer or '…'}")]
     if page.grid.label_cells + len(identity) + len(plan) + 12 <= page.width:
         rows.append(("model", f"{identity}, chunks of {plan}"))
