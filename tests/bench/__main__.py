@@ -23,6 +23,7 @@ from tests.bench.coding import (
     roofline,
     whole_file_rtf,
 )
+from tests.bench.console import console_lateness
 from tests.bench.link import transfer
 from tests.bench.start import start
 
@@ -61,6 +62,8 @@ def main() -> None:
     started = start()
     report["start"] = asdict(started) | {"beyond_torch_s": started.beyond_torch_s}
     console.print(report["start"])
+    report["console_lateness"] = asdict(console_lateness(bundled))
+    console.print(report["console_lateness"])
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=2) + "\n")
 
