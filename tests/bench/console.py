@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from codec.chunks import ChunkPlan
 from codec.inference import Codec
 from esc_tui.app import ConsoleApp
 from esc_tui.commands.demo import SPEECH_SAMPLE
@@ -38,7 +39,7 @@ def console_lateness(codec: Codec) -> Lateness:
 
 async def _measure(folder: Path, codec: Codec) -> list[float]:
     receiver = make_receiver(folder, codec, once=True)
-    sender = make_sender(SPEECH_SAMPLE, receiver.port, codec, realtime=True)
+    sender = make_sender(SPEECH_SAMPLE, receiver.port, codec, plan=ChunkPlan(), realtime=True)
     late_ms = []
     async with ConsoleApp([sender, receiver], title="bench").run_test(size=SIZE):
         deadline_s = time.monotonic() + START_TIMEOUT_S
