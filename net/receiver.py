@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from codec import Codec
 
 TICK_S = 0.2
+WIND_UP_S = 30.0
+"""For saving what has come, once the receiver was stopped: a few bytes of a peer can stand for hours of silence."""
 
 
 class Receiver:
@@ -244,9 +246,10 @@ class Receiver:
         door.finish("the receiver was stopped")
         for session in self._sessions.all():
             session.close_early("the receiver was stopped")
+        deadline_s = self._clock.monotonic_s() + WIND_UP_S
         for session in self._sessions.all():
             while not session.wait(TICK_S):
-                if self._pipeline.stopping.is_set():
+                if self._pipeline.stopping.is_set() or self._clock.monotonic_s() >= deadline_s:
                     session.abort()
         for player in self._players():
             player.close()

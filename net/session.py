@@ -82,12 +82,17 @@ class StreamSession:
             self.player.start()
         self._pipeline.start()
 
-    def begin(self, carrier: object) -> None:
+    def claim(self, carrier: object) -> None:
         """Take that this connection carries the stream from now on, and no other."""
-        self.meters.begin()
         with self._lock:
             self._carrier = carrier
-            self.status.set(LinkState.STREAMING)
+
+    def begin(self, carrier: object) -> None:
+        """Take that the connection was told so, and chunks may come."""
+        self.meters.begin()
+        with self._lock:
+            if self._carrier is carrier:
+                self.status.set(LinkState.STREAMING)
 
     def lose(self, carrier: object, reason: str) -> bool:
         """Take that this connection is gone; tell whether the stream now waits for another."""

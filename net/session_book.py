@@ -112,6 +112,7 @@ class SessionBook:
                 session = self._make_session(hello, codec, downlink)
             previous = self._links.get(session)
             self._links[session] = downlink
+            session.claim(downlink)
         if previous is not None:
             previous.close("its sender has connected anew")
         session.peer, session.secure = downlink.peer, downlink.fingerprint is not None

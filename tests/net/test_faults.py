@@ -60,8 +60,14 @@ def test_a_connection_that_was_replaced_does_not_make_a_stream_wait(
     with running(receiver, sender):
         wait_until(lambda: receiver.snapshots() and receiver.snapshots()[0].state is LinkState.STREAMING)
         (session,) = receiver._sessions.all()
+        current = session._carrier
         assert not session.lose("an old connection", "it is over")
         assert session.status.state is LinkState.STREAMING
+        session.claim("a new one, which breaks before it has begun")
+        assert session.lose("a new one, which breaks before it has begun", "it is gone")
+        assert session.status.state is LinkState.RECONNECTING
+        session.claim(current)
+        session.begin(current)
         assert sender.wait(DEADLINE_S)
     assert sender.error is None
 
