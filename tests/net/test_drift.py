@@ -55,6 +55,23 @@ def test_equal_clocks_are_left_alone() -> None:
     assert buffer.counts.underruns == 0
 
 
+def test_a_busy_while_is_not_taken_for_drift() -> None:
+    """Sound that is late by up to 70 ms, for 20 s of each minute, leaves the speed at exactly 0."""
+    buffer = JitterBuffer(RATE, 100, live=True)
+    rng = np.random.default_rng(6)
+    lateness_s = next_arrival_s = 0.0
+    for step in range(18_000):
+        now_s = step * 0.01
+        if next_arrival_s + lateness_s <= now_s:
+            buffer.push(np.full(BLOCK, 0.1, np.float32))
+            next_arrival_s += BLOCK / RATE
+            busy = now_s % 60 > 40
+            lateness_s = rng.uniform(0, 0.07 if busy else 0.005) if rng.uniform() < 0.9 else 0.0
+        buffer.pull(160)
+        assert buffer.drift.speed == 0.0
+    assert (buffer.counts.underruns, buffer.counts.skipped_samples) == (0, 0)
+
+
 @pytest.mark.parametrize("out_rate", [8000, 16000, 44100, 48000])
 def test_a_tone_comes_through_at_another_rate(out_rate: int) -> None:
     """Blocks of changing length give one unbroken tone: what is not the tone is 60 dB below it."""
