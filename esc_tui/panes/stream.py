@@ -27,8 +27,8 @@ from esc_tui.widgets.spectrogram import Spectrogram
 from esc_tui.widgets.stream_list import StreamList
 from net.stats import Role, StreamStats
 
-LEFT: tuple[Drawing, ...] = (link_lines, bitrate_lines, latency_lines, codec_lines)
-RIGHT: tuple[Drawing, ...] = (queue_lines, chunk_lines, player_lines, summary_lines, sound_lines)
+LEFT: tuple[Drawing, ...] = (link_lines, summary_lines, bitrate_lines, latency_lines, codec_lines)
+RIGHT: tuple[Drawing, ...] = (queue_lines, chunk_lines, player_lines, sound_lines)
 COLUMN_GAP_CELLS = 2
 
 
