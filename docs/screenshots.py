@@ -14,6 +14,7 @@ import soundfile
 
 os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
 
+from codec.chunks import ChunkPlan, Stitching
 from esc_tui.app import ConsoleApp
 from esc_tui.commands.demo import SPEECH_SAMPLE
 from net.receiver import Receiver
@@ -38,7 +39,8 @@ async def take(folder: Path) -> None:
     """Stream for a while, then write the picture of each size."""
     receiver = Receiver(ReceiverSettings(port=0, save_path=folder, once=True))
     receiver.listen()
-    sender = Sender(SenderSettings(input=repeated_sample(folder), port=receiver.port, realtime=True))
+    plan = ChunkPlan(16000, 0, Stitching.SEAMLESS)
+    sender = Sender(SenderSettings(input=repeated_sample(folder), port=receiver.port, plan=plan, realtime=True))
     app = ConsoleApp([sender, receiver], title="demo · loopback")
     async with app.run_test(size=SIZES[-1]) as pilot:
         deadline_s = time.monotonic() + TIMEOUT_S
