@@ -219,8 +219,8 @@ class Downlink:
             counted_bytes = self._count_wire(session, counted_bytes)
             for message in messages:
                 self._take(message, session, link)
-            if self._protocol.hello is not None and session.ended:
-                return
+            if session.ended and (session.known_finished.is_set() or not session.complete):
+                return  # not before: of what is still on its way, the last is the answer that it knows
 
     def _count_wire(self, session: StreamSession, counted_bytes: int) -> int:
         total_bytes = self._received.stats().total_bytes
