@@ -111,7 +111,8 @@ class ConsoleApp(App[None]):
             self._supervisor.request_stop()
 
     def on_delivery_complete(self, message: DeliveryComplete) -> None:
-        """Tell where a file was saved."""
+        """Tell where a file was saved, once: Textual would tell it of pictures, too."""
+        message.prevent_default()
         if message.path is not None:
             self.notify(f"saved {message.path}", markup=False)
 

@@ -19,8 +19,8 @@ PERCENTILE_SECONDS = 60.0
 class RateMeter:
     """Bytes that pass, as kbps over the last second, over the whole stream, and second by second."""
 
-    def __init__(self, name: str, clock: Clock) -> None:
-        self._name, self._clock = name, clock
+    def __init__(self, name: str, clock: Clock, *, starts_itself: bool = True) -> None:
+        self._name, self._clock, self._starts_itself = name, clock, starts_itself
         self._lock = threading.Lock()
         self._recent: deque[tuple[float, int]] = deque()
         self._seconds: deque[int] = deque(maxlen=HISTORY_SECONDS)
@@ -30,7 +30,7 @@ class RateMeter:
         self._stopped_s: float | None = None
 
     def start(self) -> None:
-        """Begin the time that the average covers; `add` does it otherwise."""
+        """Begin the time that the average covers; of a meter that `starts_itself`, the first `add` does it, too."""
         with self._lock:
             if self._start_s is None:
                 self._start_s = self._clock.monotonic_s()
@@ -45,7 +45,7 @@ class RateMeter:
         """Count `size_bytes` that passed just now."""
         now_s = self._clock.monotonic_s()
         with self._lock:
-            if self._start_s is None:
+            if self._start_s is None and self._starts_itself:
                 self._start_s = now_s
             self._roll(now_s)
             self._recent.append((now_s, size_bytes))

@@ -84,13 +84,16 @@ class MicrophoneSource:
         self._frames_seen = self._reported_dropped = 0
         self._silence_s = self._latency_s = 0.0
         self._channels = 1
+        self.lost = False
+        """Whether the device is gone, and silence stands for what it should give."""
         self.recordings: list[Path] = []
         """The files with the raw recording: one, or one more for each time that the device changed its format."""
 
     @property
     def name(self) -> str:
-        """The device's name."""
-        return self._device.name if self._device else self._wanted or "microphone"
+        """What is streamed, for people: a device's name alone, such as "default", would not tell."""
+        device = self._device.name if self._device else self._wanted or ""
+        return device if "mic" in device.casefold() else f"microphone {device}".rstrip()
 
     def open(self) -> None:
         """Start to record."""
@@ -175,7 +178,9 @@ class MicrophoneSource:
             self._lose(f"has given no sound for {STALLED_S:g} s")
 
     def _lose(self, what: str) -> None:
-        self._complained = f"the microphone {self.name} {what}"
+        assert self._device is not None
+        self.lost = True
+        self._complained = f"the microphone {self._device.name} {what}"
         self._events.warning(f"{self._complained}: sending silence, trying again")
         self._close_stream()
         self._retry_s = self._clock.monotonic_s()
@@ -204,6 +209,7 @@ class MicrophoneSource:
         self._frames_seen = self._reported_dropped = 0
         self._delivered_s = self._clock.monotonic_s()
         self._glitches = 0
+        self.lost = False
         if self._save_path is not None and self._recording is None:
             self._recording = self._start_recording(self._save_path, device.default_rate, channels)
         verb = "recording again" if again else "recording"

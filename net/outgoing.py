@@ -126,6 +126,7 @@ class OutgoingStream:
             streams=self.streams,
             max_streams=self.most_streams,
             muted=self.control.muted,
+            input_lost=isinstance(source, MicrophoneSource) and source.lost,
         )
 
     def _recall(self) -> bytes:

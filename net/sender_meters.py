@@ -106,6 +106,7 @@ class SenderMeters:
         streams: StreamChoice,
         max_streams: int,
         muted: bool,
+        input_lost: bool,
     ) -> StreamStats:
         """Everything that is shown, as of now."""
         total_s = None if total_samples is None else total_samples / self._rate
@@ -122,6 +123,7 @@ class SenderMeters:
             streams_history=streams.history,
             max_streams=max_streams,
             muted=muted,
+            input_lost=input_lost,
             on_air_s=on_air_s,
             audio_s=audio_s,
             total_s=total_s,

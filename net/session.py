@@ -273,7 +273,8 @@ class StreamSession:
 
     def _fill_gap(self, expected: int, index: int) -> int:
         if expected < index:
-            self._events.warning(f"{index - expected} chunks were lost, silence stands for them", self.stream_id)
+            lost = "1 chunk was" if index - expected == 1 else f"{index - expected} chunks were"
+            self._events.warning(f"{lost} lost: silence stands for what is missing", self.stream_id)
         stretch: list[Contribution] = []
         for missing in range(expected, index):
             contribution = self._decoder.push_silence(missing, self._missing_samples(missing))

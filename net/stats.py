@@ -218,6 +218,8 @@ class StreamStats:
     stitching: str = ""
     chunk_ms: float = 0.0
     overlap_ms: float = 0.0
+    input_lost: bool = False
+    """Whether the sender's microphone is gone, and silence is sent until it is back."""
     muted: bool = False
     """Whether silence is sent (sender) or played (receiver) instead of the sound."""
     on_air_s: float = 0.0

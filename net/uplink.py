@@ -69,7 +69,8 @@ class Uplink:
         self._status, self._events = status, events
         self._on_feedback, self._on_sent, self._fit = on_feedback, on_sent, fit
         self._on_accept = on_accept
-        self.wire = RateMeter("wire", clock)
+        self.wire = RateMeter("wire", clock, starts_itself=False)
+        """What is sent; its average covers the time since a receiver has accepted, as that of the payload does."""
         self.received = RateMeter("received", clock)
         self.send_durations = DurationMeter("send", clock)
         self.accepted = threading.Event()
@@ -214,6 +215,7 @@ class Uplink:
             f"{verb} by {accept.receiver or 'the receiver'} at {self.peer}, from chunk {accept.next_chunk}"
         )
         self._status.set(LinkState.STREAMING)
+        self.wire.start()
         if not self.accepted.is_set():
             self.first_chunk = accept.next_chunk
         self.accepted.set()

@@ -111,8 +111,8 @@ def bitrate_lines(stats: StreamStats, page: Page) -> list[Line]:
     for rate, (style, fill) in zip(rates, styles, strict=True):
         numbers = (fixed(rate.now_kbps, 2), fixed(rate.average_kbps, 2), fixed(rate.total_bytes / 1000, 1))
         history = History(rate.history_kbps, top, style, fill, int(stats.epoch_s))
-        lines += _row(page, rate.name, numbers, history)
-    return lines + _row(page, "nominal", (fixed(stats.nominal_kbps, 2),), _nominal_history(stats, page, top))
+        lines += row_lines(page, rate.name, numbers, history)
+    return lines + row_lines(page, "nominal", (fixed(stats.nominal_kbps, 2),), _nominal_history(stats, page, top))
 
 
 def _nominal_history(stats: StreamStats, page: Page, top: float) -> History | None:
@@ -133,8 +133,8 @@ def latency_lines(stats: StreamStats, page: Page) -> list[Line]:
         if latency.name == "heard" and not latency.count:
             continue  # nobody listens
         history = History(latency.history_ms, top, page.ink.latency, page.ink.latency_fill, int(stats.epoch_s))
-        lines += _row(page, f"→ {latency.name}", duration_numbers(latency), history)
-    trip = _row(page, "round trip", duration_numbers(stats.round_trip))[0]
+        lines += row_lines(page, f"→ {latency.name}", duration_numbers(latency), history)
+    trip = row_lines(page, "round trip", duration_numbers(stats.round_trip))[0]
     if page.grid.chart_cells:
         trip.to(page.grid.chart_start).add("clock offset ", page.ink.label)
         trip.add(fixed(stats.clock_offset_ms, 1, plus=True), page.ink.value)
@@ -208,7 +208,7 @@ def codec_lines(stats: StreamStats, page: Page) -> list[Line]:
     top = scale_top(max(recent, default=1.0))
     lines = [heading(page, "CODEC", "ms", ("now", "p50", "p95"), scale_text(page, top, bool(recent)))]
     history = History(duration.history_ms, top, ink.latency, ink.latency_fill, int(stats.epoch_s))
-    lines += _row(page, duration.name, duration_numbers(duration), history)
+    lines += row_lines(page, duration.name, duration_numbers(duration), history)
     line = Line().left("RTF", grid.label_cells, ink.label)
     line.right(fixed(stats.codec.rtf_now, 3), grid.number_cells, ink.strong)
     line.right("average", grid.number_cells, ink.muted)
@@ -221,27 +221,8 @@ def codec_lines(stats: StreamStats, page: Page) -> list[Line]:
     return [*lines, line, Line().left("process", grid.label_cells, ink.label).extend(process)]
 
 
-def player_lines(stats: StreamStats, page: Page) -> list[Line]:
-    """The receiver's player: its jitter buffer, device, volume, underruns and drift; nothing where nobody listens."""
-    player, ink = stats.playback, page.ink
-    if player is None or stats.state.is_final:
-        return []
-    top = scale_top(max((*player.buffer_history_ms[-page.window_s :], player.target_ms), default=1.0))
-    lines = [heading(page, "PLAYER", "ms", ("now", "target"), f"{page.window_s} s, 0 to {top:g}")]
-    history = History(player.buffer_history_ms, top, ink.latency, ink.latency_fill, int(stats.epoch_s))
-    lines += _row(page, "buffer", (milliseconds(player.buffer_ms), milliseconds(player.target_ms)), history)
-    sound = "muted" if player.muted else f"volume {player.volume * 100:.0f} %"
-    figures = Line().add(f"{sound}, {fixed(player.drift_ppm, 1, plus=True)} ppm, ", ink.value)
-    figures.add(f"{player.underruns} underruns", ink.warn if player.underruns else ink.value)
-    cells = page.grid.label_cells
-    device = Line().left("device", cells, ink.label)
-    if cells + figures.cells + len(player.device) + 2 <= page.width:
-        return [*lines, device.add(f"{player.device}, ", ink.value).extend(figures)]
-    device.left(player.device, page.width - cells, ink.value)
-    return [*lines, device, Line().left("", cells, ink.label).extend(figures)]
-
-
-def _row(page: Page, label: str, numbers: Sequence[str], history: History | None = None) -> list[Line]:
+def row_lines(page: Page, label: str, numbers: Sequence[str], history: History | None = None) -> list[Line]:
+    """A label, its numbers and, where it is known, their history."""
     grid, ink = page.grid, page.ink
     first = Line().left(label, grid.label_cells, ink.label)
     for position, number in enumerate(numbers):

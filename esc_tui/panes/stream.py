@@ -7,6 +7,7 @@ from textual.reactive import var
 from textual.widgets import Static
 
 from esc_tui.drawing.ink import PLAIN
+from esc_tui.drawing.player import player_lines
 from esc_tui.drawing.sections import (
     Page,
     bitrate_lines,
@@ -14,7 +15,6 @@ from esc_tui.drawing.sections import (
     codec_lines,
     latency_lines,
     link_lines,
-    player_lines,
     queue_lines,
 )
 from esc_tui.drawing.sound import sound_lines

@@ -87,7 +87,9 @@ SECTIONS = (
         "Player, ms",
         (
             ("buffer", "sound that waits to be played, and how much the player aims at"),
-            ("underruns", "how often the player ran out of sound"),
+            ("underruns", "how often sound came too late to be played, and filled: the silence that stood for it"),
+            ("device dry", "how often the device itself ran out of sound, because this machine was too busy"),
+            ("skipped", "sound that was left out, because it was too old to be played"),
             ("drift", "how much faster (+) or slower (−) the device's clock runs than the sender's"),
         ),
     ),

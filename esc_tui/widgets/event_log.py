@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable
-from datetime import datetime
 
 from rich.segment import Segment
 from textual.geometry import Size
@@ -11,21 +10,15 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
+from esc_tui.drawing.event_lines import EventLine, event_lines, event_text
 from esc_tui.drawing.line import Line
-from esc_tui.drawing.state import SEVERITY_WORDS, severity_style
+from esc_tui.drawing.state import severity_style
 from esc_tui.view import LoggedEvent
 from esc_tui.widgets.inked import Inked
 from net.stats import Severity
 
 KEPT = 10_000
 SEVERITY_ORDER = (Severity.INFO, Severity.WARNING, Severity.ERROR)
-
-
-def event_text(logged: LoggedEvent) -> str:
-    """An event as one line of text: local time, severity, words."""
-    event = logged.event
-    at = datetime.fromtimestamp(event.epoch_s).strftime("%H:%M:%S")
-    return f"{at}  {SEVERITY_WORDS[event.severity]:<5}  {event.text}"
 
 
 class EventLog(Inked, ScrollView, can_focus=True):
@@ -44,6 +37,8 @@ class EventLog(Inked, ScrollView, can_focus=True):
         super().__init__(id=id)
         self._kept: deque[LoggedEvent] = deque(maxlen=KEPT)
         self._shown: deque[LoggedEvent] = deque(maxlen=KEPT)
+        self._lines: deque[EventLine] = deque()
+        self._lines_width = 0
         self._follows = True
 
     def append(self, events: Iterable[LoggedEvent]) -> None:
@@ -52,7 +47,9 @@ class EventLog(Inked, ScrollView, can_focus=True):
         if not new:
             return
         self._kept.extend(new)
-        self._shown.extend(filter(self._is_wanted, new))
+        wanted = list(filter(self._is_wanted, new))
+        self._shown.extend(wanted)
+        self._add_lines(wanted)
         self._resize()
 
     @property
@@ -77,7 +74,7 @@ class EventLog(Inked, ScrollView, can_focus=True):
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The text that was selected with the mouse."""
-        return selection.extract(self.text), "\n"
+        return selection.extract("\n".join(line.text for line in self._lines)), "\n"
 
     def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - Textual's signature
         """Show what is selected."""
@@ -93,18 +90,19 @@ class EventLog(Inked, ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Fit the lines to the new width."""
+        if self.size.width != self._lines_width:
+            self._lay_out()
         self._resize()
 
     def render_line(self, y: int) -> Strip:
-        """The event at line `y` of the window."""
+        """The line at line `y` of the window."""
         index, width = y + self.scroll_offset.y, self.size.width
-        if index >= len(self._shown):
+        if index >= len(self._lines):
             return Strip.blank(width, self.ground)
-        logged = self._shown[index]
-        text = event_text(logged)
-        time, severity, words = text[:10], text[10:17], text[17:]
-        style = severity_style(logged.event.severity, self.ink)
-        line = Line().add(time, self.ink.muted).add(severity, style).add(words, self.ink.value)
+        event_line = self._lines[index]
+        time, severity = event_line.head
+        style = severity_style(event_line.logged.event.severity, self.ink)
+        line = Line().add(time, self.ink.muted).add(severity, style).add(event_line.words, self.ink.value)
         strip = self._mark_selection(line.strip(width).apply_style(self.ground), index)
         return strip.apply_offsets(0, index)
 
@@ -125,7 +123,19 @@ class EventLog(Inked, ScrollView, can_focus=True):
     def _filter(self) -> None:
         self._shown = deque(filter(self._is_wanted, self._kept), KEPT)
         self._follows = True
+        self._lay_out()
         self._resize()
+
+    def _lay_out(self) -> None:
+        self._lines.clear()
+        self._lines_width = self.size.width
+        self._add_lines(self._shown)
+
+    def _add_lines(self, events: Iterable[LoggedEvent]) -> None:
+        for logged in events:
+            self._lines.extend(event_lines(logged, self._lines_width))
+        while self._lines and self._lines[0].logged is not self._shown[0]:
+            self._lines.popleft()  # of an event that is kept no longer
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Follow the newest event while the end is in sight."""
@@ -136,7 +146,7 @@ class EventLog(Inked, ScrollView, can_focus=True):
             self._follows = False
 
     def _resize(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self._shown))
+        self.virtual_size = Size(self.size.width, len(self._lines))
         if self._follows:
             self.scroll_end(animate=False, immediate=True)
         self.refresh()

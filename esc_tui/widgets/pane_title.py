@@ -12,6 +12,18 @@ from esc_tui.widgets.canvas import Canvas
 from net.stats import Role, StreamStats
 
 
+def troubles(stats: StreamStats) -> list[str]:
+    """Why silence goes out where sound should, in a word or two each."""
+    if stats.state.is_final:
+        return []
+    told = [
+        (stats.muted, "muted"),
+        (stats.input_lost, "no microphone"),
+        (stats.playback is not None and not stats.playback.connected, "no output"),
+    ]
+    return [words for holds, words in told if holds]
+
+
 class PaneTitle(Canvas):
     """Names the pane and shows the state of its stream."""
 
@@ -30,8 +42,8 @@ class PaneTitle(Canvas):
         if self.stats is not None:
             line.add(state_text(self.stats.state), state_style(self.stats.state, self.ink))
             line.space(2).add("encrypted" if self.stats.secure else "not encrypted", self.ink.muted)
-            if self.stats.muted:
-                line.space(2).add("muted", self.ink.warn)
+            for trouble in troubles(self.stats):
+                line.space(2).add(trouble, self.ink.warn)
             on_air = clock(self.stats.on_air_s)
             label = "on air "
             line.to(width - len(label) - len(on_air)).add(label, self.ink.muted).add(on_air, self.ink.strong)

@@ -1,0 +1,72 @@
+"""What sections and events look like as text, without a console."""
+
+from dataclasses import replace
+
+import pytest
+
+from esc_tui.drawing.event_lines import event_lines
+from esc_tui.drawing.ink import PLAIN
+from esc_tui.drawing.player import player_lines
+from esc_tui.drawing.sections import Page
+from esc_tui.view import LoggedEvent
+from esc_tui.widgets.pane_title import troubles
+from net.stats import Event, PlaybackStats, Severity
+from tests.tui.fake_engine import EPOCH_S, receiver_stats
+
+PLAYBACK = PlaybackStats(
+    device="HDA Intel PCH: ALC257 Analog (hw:0,0)",
+    playing=True,
+    volume=0.8,
+    buffer_ms=1212.0,
+    target_ms=200.0,
+    underruns=1234,
+    drift_ppm=-104.2,
+    dry_device=56,
+    skipped_ms=123456.0,
+    silence_ms=7890.0,
+)
+
+
+def played(playback: PlaybackStats, width: int) -> list[str]:
+    stats = replace(receiver_stats(41.0), playback=playback)
+    return [line.text for line in player_lines(stats, Page(width, PLAIN))]
+
+
+@pytest.mark.parametrize("width", [58, 78, 98, 196])
+def test_the_player_tells_all_that_listeners_missed(width: int) -> None:
+    """Underruns, silence, dry devices, cuts and drift are whole at every width, and no line is too long."""
+    lines = played(PLAYBACK, width)
+    text = "\n".join(lines)
+    for whole in ("volume 80 %", "1234", "7890 ms", "56", "123456 ms", "−104.2 ppm", "1212", "200"):
+        assert whole in text
+    assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"connected": False, "playing": False}, "lost, trying again"),
+        ({"muted": True}, "muted at 80 %"),
+        ({"playing": False}, "waiting for sound, volume 80 %"),
+    ],
+)
+def test_the_player_says_why_nothing_is_heard(changes: dict[str, object], words: str) -> None:
+    """A device that is gone, one that is muted and one without sound are told apart in words."""
+    assert words in "\n".join(played(replace(PLAYBACK, **changes), 78))  # type: ignore[arg-type]
+
+
+def test_the_title_tells_that_silence_stands_for_sound() -> None:
+    """A microphone or output that is gone is named beside the state."""
+    stats = receiver_stats(41.0)
+    assert troubles(stats) == []
+    lost = replace(stats, input_lost=True, muted=True, playback=replace(PLAYBACK, connected=False))
+    assert troubles(lost) == ["muted", "no microphone", "no output"]
+
+
+@pytest.mark.parametrize("text", ["short", "much to tell " * 20, "漢字 " * 40, "x" * 200, ""])
+def test_no_event_is_cut(text: str) -> None:
+    """Every word of an event is on some line, below the first one's; no line is wider than the log."""
+    lines = event_lines(LoggedEvent(0, Event(0, EPOCH_S, Severity.WARNING, text)), 60)
+    assert "".join(line.words for line in lines).replace(" ", "") == text.replace(" ", "")
+    assert all(len(line.text) <= 60 for line in lines)
+    assert [line.is_first for line in lines] == [True] + [False] * (len(lines) - 1)
