@@ -2,14 +2,23 @@
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from msgspec.structs import replace
 
 from net.clock import Clock
-from net.errors import ConnectError, ConnectionLost, HandshakeLate, PeerNotTrusted, ProtocolError, StreamRefused
+from net.errors import (
+    ConnectError,
+    ConnectionLost,
+    HandshakeLate,
+    LocalProtocolError,
+    PeerNotTrusted,
+    ProtocolError,
+    StreamRefused,
+)
 from net.events import EventLog
 from net.guard import Guard, known_as
 from net.link import IDLE_TIMEOUT_S, Link
@@ -238,13 +247,25 @@ class Uplink:
             chunk = outgoing.chunk
             if chunk is None:
                 self._status.set(LinkState.DRAINING)
-                link.send(lambda: protocol.send_end(end()))
+                with self._losing_in_order(protocol):
+                    link.send(lambda: protocol.send_end(end()))
                 return
             chunk = self._fit(chunk)
-            with self.send_durations.time():
+            with self.send_durations.time(), self._losing_in_order(protocol):
                 link.send(lambda chunk=chunk: protocol.send_chunk(chunk))  # type: ignore[misc]
             self._on_sent(chunk.index, chunk.capture_s, len(chunk.payload), outgoing.resent)
         self._raise_lost()
+
+    @contextmanager
+    def _losing_in_order(self, protocol: SenderProtocol) -> Iterator[None]:
+        """Where the listening thread saw the connection end just before something was to be sent, tell why it ended."""
+        try:
+            yield
+        except LocalProtocolError:
+            if not protocol.state.is_final:
+                raise
+            self._over.wait()
+            self._raise_lost()
 
     def _await_finish(self) -> None:
         self._over.wait()

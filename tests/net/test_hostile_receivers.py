@@ -13,9 +13,10 @@ from esc_tui.errors import ExitCode, exit_code
 from net.errors import PeerNotTrusted, RemoteProtocolError, StreamRefused
 from net.frames import encode_control
 from net.limits import DEFAULT_LIMITS
-from net.messages import Accept, Refuse
+from net.messages import Accept, Chunk, Refuse
 from net.protocol import ReceiverProtocol
 from net.stats import LinkState
+from net.stream_choice import StreamChoice
 from tests.clock import FakeClock
 from tests.conftest import WaitUntil
 from tests.net.exchange import feedback
@@ -126,6 +127,38 @@ def test_a_receiver_that_accepts_and_closes_is_not_hammered(
     with running(sender):
         wait_until(lambda: receiver.connections >= 10)
         assert hurried.now_s - 1000.0 >= 0.1 + 0.2 + 0.4 + 0.8 + 1.6 + 3 * 3.0
+
+
+def test_a_connection_that_ends_just_before_a_chunk_is_sent(
+    speech: Path,
+    tiny_codec: Codec,
+    serving: Callable[[Answer], ScriptedReceiver],
+    wait_until: WaitUntil,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is lost like any other, and made again: no error of the sender's own."""
+    taken = threading.Event()
+
+    def close_when_a_chunk_is_taken(protocol: ReceiverProtocol, near: socket.socket) -> None:
+        accept(protocol, near)
+        taken.wait(DEADLINE_S)
+        taken.clear()
+
+    receiver = serving(close_when_a_chunk_is_taken)
+    fit = StreamChoice.fit
+
+    def late(choice: StreamChoice, chunk: Chunk) -> Chunk:
+        taken.set()
+        protocol = sender._stream.uplink._protocol
+        wait_until(lambda: protocol is None or protocol.state.is_final)
+        return fit(choice, chunk)
+
+    monkeypatch.setattr(StreamChoice, "fit", late)
+    sender = make_sender(speech, receiver.port, tiny_codec)
+    with running(sender):
+        wait_until(lambda: receiver.connections >= 3)
+        assert sender.error is None
+        taken.set()
 
 
 def test_a_refusal_for_who_one_is_and_one_in_mid_stream(
