@@ -46,6 +46,7 @@ class Output(Protocol):
     def events(self, events: Sequence[Event]) -> None: ...  # noqa: D102 - the name says it
     def snapshots(self, snapshots: Sequence[StreamStats]) -> None: ...  # noqa: D102 - likewise
     def finish(self, engines: Sequence[Engine], code: ExitCode) -> None: ...  # noqa: D102 - likewise
+    def tell(self, error: BaseException) -> None: ...  # noqa: D102 - likewise
 
 
 def run_headless(engines: Sequence[Engine], display: Display) -> ExitCode:
@@ -58,7 +59,7 @@ def run_headless(engines: Sequence[Engine], display: Display) -> ExitCode:
     output.finish(engines, code)
     if code is not ExitCode.INTERRUPTED:
         for error in errors:
-            tell(error)
+            output.tell(error)
     for name in survivors:
         print(f"esc-tui: thread {name} did not end in {STOP_DEADLINE_S:g} s", file=sys.stderr)
     return code
@@ -119,6 +120,10 @@ class JsonOutput:
         """Print the report."""
         self._print("report", final_report(engines, code))
 
+    def tell(self, error: BaseException) -> None:
+        """Say on standard error what went wrong, beside the event on standard output."""
+        tell(error)
+
     def _print(self, kind: str, record: dict[str, Any]) -> None:
         sys.stdout.buffer.write(msgspec.json.encode({"type": kind, **record}) + b"\n")
         sys.stdout.buffer.flush()
@@ -139,12 +144,15 @@ class ProgressOutput:
             disable=not self._console.is_terminal,
         )
         self._tasks: dict[tuple[Role, str], TaskID] = {}
+        self._told: list[str] = []
         self._progress.start()
 
     def events(self, events: Sequence[Event]) -> None:
         """Print each event on a line of its own."""
         for event in events:
             self._console.print(shown(event.text), style=STYLES[event.severity], soft_wrap=True)
+            if event.severity is Severity.ERROR:
+                self._told.append(event.text)
 
     def snapshots(self, snapshots: Sequence[StreamStats]) -> None:
         """Bring the progress lines up to date."""
@@ -166,6 +174,11 @@ class ProgressOutput:
         """Print the summary."""
         self._progress.stop()
         print_summary(engines)
+
+    def tell(self, error: BaseException) -> None:
+        """Say what went wrong, unless an event has said it."""
+        if not any(text.endswith(str(error)) for text in self._told):
+            tell(error)
 
 
 def print_summary(engines: Sequence[Engine]) -> None:

@@ -6,8 +6,9 @@ from esc_tui.drawing.numbers import fixed, milliseconds
 from esc_tui.drawing.sections import History, Page, heading, row_lines
 from net.stats import LinkState, PlaybackStats, StreamStats
 
-COLUMNS = 3
 GAP_CELLS = 2
+LEAST_MISSED_MS = 50.0
+"""What is shown as 0.1 s or more."""
 
 
 def player_lines(stats: StreamStats, page: Page) -> list[Line]:
@@ -19,7 +20,7 @@ def player_lines(stats: StreamStats, page: Page) -> list[Line]:
     lines = [heading(page, "PLAYER", "ms", ("now", "target"), f"{page.window_s} s, 0 to {top:g}")]
     history = History(player.buffer_history_ms, top, ink.latency, ink.latency_fill, int(stats.epoch_s))
     lines += row_lines(page, "buffer", (milliseconds(player.buffer_ms), milliseconds(player.target_ms)), history)
-    return [*lines, _device_line(player, stats.state, page), *_figure_lines(player, page)]
+    return [*lines, _device_line(player, stats.state, page), _missed_line(player, page)]
 
 
 def _device_line(player: PlaybackStats, state: LinkState, page: Page) -> Line:
@@ -31,26 +32,29 @@ def _device_line(player: PlaybackStats, state: LinkState, page: Page) -> Line:
         how, style = f"muted at {player.volume * 100:.0f} %", ink.warn
     elif not player.playing and state is LinkState.STREAMING:
         how = f"waiting for sound, {how}"
-    room = page.width - label_cells - len(how) - GAP_CELLS
-    name = Line().left("device", label_cells, ink.label).left(player.device, min(len(player.device), room), ink.value)
-    return name.space(GAP_CELLS).add(how, style)
+    drift = f", {fixed(player.drift_ppm, 1, plus=True)} ppm"
+    room = page.width - label_cells - len(how) - len(drift) - GAP_CELLS
+    line = Line().left("device", label_cells, ink.label).left(player.device, min(len(player.device), room), ink.value)
+    return line.space(GAP_CELLS).add(how, style).add(drift, ink.value)
 
 
-def _figure_lines(player: PlaybackStats, page: Page) -> list[Line]:
+def _missed_line(player: PlaybackStats, page: Page) -> Line:
+    """What came too late, what stood for it, what was left out to catch up, how often the device itself ran dry."""
     ink = page.ink
-    figures = [
-        ("underruns", f"{player.underruns}", player.underruns),
-        ("filled", f"{player.silence_ms:.0f} ms", player.silence_ms >= 1),
-        ("drift", f"{fixed(player.drift_ppm, 1, plus=True)} ppm", False),
-        ("device dry", f"{player.dry_device}", player.dry_device),
-        ("skipped", f"{player.skipped_ms:.0f} ms", player.skipped_ms >= 1),
-    ]
-    cell = page.width // COLUMNS
-    lines = []
-    for first in range(0, len(figures), COLUMNS):
-        line = Line()
-        for name, figure, is_fault in figures[first : first + COLUMNS]:
-            style = ink.warn if is_fault else ink.value
-            line.add(name, ink.label).right(figure, cell - GAP_CELLS - len(name), style).space(GAP_CELLS)
-        lines.append(line)
-    return lines
+    figures = (
+        ("underruns", f"{player.underruns}", player.underruns, 14),
+        ("filled", _seconds(player.silence_ms), player.silence_ms >= LEAST_MISSED_MS, 13),
+        ("skipped", _seconds(player.skipped_ms), player.skipped_ms >= LEAST_MISSED_MS, 14),
+        ("dry", f"{player.dry_device}", player.dry_device, 8),
+    )
+    least = sum(cells for *_, cells in figures) + GAP_CELLS * len(figures)
+    spare = max(0, page.width - least) // len(figures)
+    line = Line()
+    for name, figure, is_fault, cells in figures:
+        style = ink.warn if is_fault else ink.value
+        line.add(name, ink.label).right(figure, cells + spare - len(name), style).space(GAP_CELLS)
+    return line
+
+
+def _seconds(stretch_ms: float) -> str:
+    return f"{fixed(stretch_ms / 1000, 1 if stretch_ms < 99_950 else 0)} s"

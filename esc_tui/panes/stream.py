@@ -103,10 +103,7 @@ class StreamPane(Vertical):
         if engine.error:
             text = Content.from_markup("[b $text-error]✗ failed[/]\n\n$reason", reason=engine.error)
         else:
-            text = Content.from_markup(
-                "[b]$title[/b]\n\nwaiting for a sender: esc-tui sender --input FILE",
-                title=engine.title,
-            )
+            text = Content.from_markup("[b]$title[/b]\n\n$advice", title=engine.title, advice=_waiting_for(self.view))
         self.query_one(".empty", Static).update(text)
 
     def _arrange(self) -> None:
@@ -132,6 +129,17 @@ class StreamPane(Vertical):
             picture = self.query_one(Spectrogram)
             picture.display = self.stats is not None and not self.stats.state.is_final
             picture.styles.height = arrangement.picture_rows
+
+
+def _waiting_for(view: View) -> str:
+    """What brings a receiver its first stream."""
+    senders = [engine for engine in view.engines if engine.role is Role.SENDER]
+    if not senders:
+        return "waiting for a sender: esc-tui sender --input FILE"
+    page = senders[0].index + 1
+    return (
+        f"no stream came: see the sender, pane {page}" if senders[0].ended else f"waiting for the sender, pane {page}"
+    )
 
 
 def _needs(drawings: tuple[Drawing, ...], stats: StreamStats, page: Page) -> Needs:

@@ -88,9 +88,9 @@ SECTIONS = (
         (
             ("buffer", "sound that waits to be played, and how much the player aims at"),
             ("underruns", "how often sound came too late to be played, and filled: the silence that stood for it"),
-            ("device dry", "how often the device itself ran out of sound, because this machine was too busy"),
+            ("dry", "how often the device itself ran out of sound, because this machine was too busy"),
             ("skipped", "sound that was left out, because it was too old to be played"),
-            ("drift", "how much faster (+) or slower (−) the device's clock runs than the sender's"),
+            ("ppm", "drift: how much faster (+) or slower (−) the device's clock runs than the sender's"),
         ),
     ),
     HelpSection(

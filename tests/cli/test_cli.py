@@ -103,3 +103,11 @@ def test_json_lines_tell_snapshots_events_and_a_report(
     assert report["exit_code"] == 0
     assert [stream["role"] for stream in report["streams"]] == ["sender", "receiver"]
     assert all(stream["state"] == "done" and stream["audio_s"] == 1.25 for stream in report["streams"])
+
+
+def test_why_a_stream_failed_is_said_once_on_standard_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The event says it; the last line does not say it again."""
+    speech = str(write_speech(tmp_path / "in.wav", 1600))
+    command = ["sender", "--input", speech, "--port", "1", "--connect-timeout", "0", "--model-path", TINY, "--headless"]
+    assert run(command) == ExitCode.CANNOT_CONNECT
+    assert capsys.readouterr().err.count("cannot connect to localhost:1 ") == 1

@@ -54,6 +54,14 @@ async def test_a_start_error_is_shown() -> None:
         await until(pilot, lambda: not app.is_running)
 
 
+async def test_a_receiver_without_a_stream_says_what_brings_one() -> None:
+    """Alone it names the sender's command, beside its own sender that pane."""
+    alone, beside = FakeEngine(Role.RECEIVER, streams=()), FakeEngine(Role.RECEIVER, streams=())
+    for engines, advice in (([alone], "esc-tui sender --input FILE"), ([FakeEngine(Role.SENDER), beside], "pane 1")):
+        async with running(engines) as (app, _):
+            assert advice in str(app.screen.query(StreamPane).last().query_one(".empty").render())
+
+
 async def test_a_failed_stage_is_shown_with_its_reason_and_the_console_goes_on() -> None:
     """A stream that failed shows its state and reason; the other pane still takes keys."""
     engines = both()

@@ -32,14 +32,14 @@ def played(playback: PlaybackStats, width: int) -> list[str]:
     return [line.text for line in player_lines(stats, Page(width, PLAIN))]
 
 
-@pytest.mark.parametrize("width", [58, 78, 98, 196])
+@pytest.mark.parametrize("width", [56, 78, 98, 196])
 def test_the_player_tells_all_that_listeners_missed(width: int) -> None:
     """Underruns, silence, dry devices, cuts and drift are whole at every width, and no line is too long."""
     lines = played(PLAYBACK, width)
     text = "\n".join(lines)
-    for whole in ("volume 80 %", "1234", "7890 ms", "56", "123456 ms", "−104.2 ppm", "1212", "200"):
+    for whole in ("volume 80 %", "1234", "7.9 s", "56", "123 s", "−104.2 ppm", "1212", "200"):
         assert whole in text
-    assert max(map(len, lines)) <= width
+    assert max(len(line.rstrip()) for line in lines) <= width
 
 
 @pytest.mark.parametrize(
