@@ -1,6 +1,7 @@
 """`esc-tui compress`: code sound files, or thin files that are coded already."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,16 +22,68 @@ from esc_tui.commands.options import (
     PathType,
     chunk_options,
     chunk_plan,
+    given_as,
     model_options,
     num_streams_option,
     stitching_option,
 )
 from esc_tui.errors import ExitCode
-from esc_tui.inputs import CODES_SUFFIXES, SOUND_SUFFIXES, Input, find_inputs
+from esc_tui.inputs import CODES_SUFFIXES, SOUND_SUFFIXES, find_inputs
 
 if TYPE_CHECKING:
+    from codec.file_coding import Coding
     from esc_tui.batch import Job
     from esc_tui.jobs import Results
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompressOptions:
+    """What was asked of compress."""
+
+    inputs: tuple[Path, ...]
+    more_inputs: tuple[Path, ...]
+    num_streams: int
+    streaming: bool
+    chunk_size: int
+    overlap_size: int | None
+    stitching: str | None
+    channels: str
+    audio_format: str
+    no_audio: bool
+    no_codes: bool
+    metrics: bool
+    to_streams: int | None
+    tui: bool
+    save_path: Path
+    overwrite: bool
+    jobs: int | None
+    as_json: bool
+    model_path: Path | None
+    device: str
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files and folders that were named. Raises `UsageError` where none was."""
+        return named_inputs(self.inputs, self.more_inputs)
+
+    def results(self) -> "Results":
+        """What each file gives."""
+        from esc_tui.jobs import Results  # noqa: PLC0415 - not needed to show the help
+
+        return Results(
+            save_path=self.save_path,
+            codes=not self.no_codes,
+            audio=not self.no_audio and self.to_streams is None,
+            audio_format=SoundFormat(self.audio_format),
+            overwrite=self.overwrite,
+        )
+
+    def coding(self) -> "Coding":
+        """How sounds are coded. Raises `UsageError` for what cannot work."""
+        from codec.file_coding import Coding  # noqa: PLC0415 - not needed to show the help
+
+        plan = chunk_plan(self.chunk_size, self.overlap_size, self.stitching) if self.streaming else None
+        return Coding(num_streams=self.num_streams, plan=plan)
 
 
 @click.command("compress")
@@ -57,62 +110,44 @@ if TYPE_CHECKING:
 @click.option("--tui", is_flag=True, help="Show the work in the console.")
 @batch_options
 @model_options
-def command(
-    *,
-    inputs: tuple[Path, ...],
-    more_inputs: tuple[Path, ...],
-    num_streams: int,
-    streaming: bool,
-    chunk_size: int,
-    overlap_size: int | None,
-    stitching: str | None,
-    channels: str,
-    audio_format: str,
-    no_audio: bool,
-    no_codes: bool,
-    metrics: bool,
-    to_streams: int | None,
-    tui: bool,
-    save_path: Path,
-    overwrite: bool,
-    jobs: int | None,
-    as_json: bool,
-    model_path: Path | None,
-    device: str,
-) -> ExitCode:
+@given_as(CompressOptions)
+def command(given: CompressOptions) -> ExitCode:
     """Code sound files, and save the codes and what the codec makes of them.
 
     INPUT may be files, folders (with all sound files in them) or - for standard input. Each file gives
     encoded_<kbps>kbps_<name>.esc and decoded_<kbps>kbps_<name>.wav.
     """
-    paths = named_inputs(inputs, more_inputs)
-    plan = chunk_plan(chunk_size, overlap_size, stitching) if streaming else None
-    from codec.file_coding import Coding  # noqa: PLC0415 - not needed to show the help
-    from codec.stored import header_for  # noqa: PLC0415 - likewise
-    from esc_tui.jobs import CompressJob, Results  # noqa: PLC0415 - likewise
+    paths = given.paths
+    work, workers = _coding(paths, given) if given.to_streams is None else _thinning(paths, given, given.to_streams)
+    return run_jobs(work, workers, json=given.as_json, console_title="compress" if given.tui else "")
 
-    results = Results(
-        save_path=save_path,
-        codes=not no_codes,
-        audio=not no_audio and to_streams is None,
-        audio_format=SoundFormat(audio_format),
-        overwrite=overwrite,
-    )
-    if to_streams is not None:
-        sources = find_inputs(paths, CODES_SUFFIXES, save_path)
-        workers = worker_count(jobs, len(sources))
-        work = _thinning(sources, results, to_streams)
-    else:
-        _check(paths, results, metrics=metrics)
-        sources = find_inputs(paths, SOUND_SUFFIXES, save_path)
-        workers = worker_count(jobs, len(sources))
-        coding = Coding(num_streams=num_streams, plan=plan)
-        codec = shared_cores_codec(model_path, device, workers)
-        header_for(codec, coding.num_streams, coding.plan)  # what no file can be coded with ends it here
-        work = [
-            CompressJob(source, codec, coding, results, mix=channels == "mix", metrics=metrics) for source in sources
-        ]
-    return run_jobs(work, workers, json=as_json, console_title="compress" if tui else "")
+
+def _coding(paths: Sequence[Path], given: CompressOptions) -> "tuple[list[Job], int]":
+    """The jobs that code sounds, and how many to do at once."""
+    from codec.stored import header_for  # noqa: PLC0415 - not needed to show the help
+    from esc_tui.jobs import CompressJob  # noqa: PLC0415 - likewise
+
+    coding, results = given.coding(), given.results()
+    _check(paths, results, metrics=given.metrics)
+    sources = find_inputs(paths, SOUND_SUFFIXES, given.save_path)
+    workers = worker_count(given.jobs, len(sources))
+    codec = shared_cores_codec(given.model_path, given.device, workers)
+    header_for(codec, coding.num_streams, coding.plan)  # what no file can be coded with ends it here
+    is_mixed = given.channels == "mix"
+    jobs = [CompressJob(source, codec, coding, results, mix=is_mixed, metrics=given.metrics) for source in sources]
+    return list(jobs), workers
+
+
+def _thinning(paths: Sequence[Path], given: CompressOptions, num_streams: int) -> "tuple[list[Job], int]":
+    """The jobs that leave streams out of codes, and how many to do at once."""
+    from esc_tui.jobs import ThinJob  # noqa: PLC0415 - not needed to show the help
+
+    sources = find_inputs(paths, CODES_SUFFIXES, given.save_path)
+    workers = worker_count(given.jobs, len(sources))
+    if num_streams < 1:
+        raise UsageError(f"--to-streams must be at least 1, not {num_streams}")
+    results = given.results()
+    return [ThinJob(source, results, num_streams) for source in sources], workers
 
 
 def _check(paths: Sequence[Path], results: "Results", *, metrics: bool) -> None:
@@ -126,11 +161,3 @@ def _check(paths: Sequence[Path], results: "Results", *, metrics: bool) -> None:
 
         if not metrics_available():
             raise UsageError("--metrics needs two more packages: run pip install 'esc-tui[metrics]'")
-
-
-def _thinning(sources: Sequence[Input], results: "Results", num_streams: int) -> "list[Job]":
-    from esc_tui.jobs import ThinJob  # noqa: PLC0415 - not needed to show the help
-
-    if num_streams < 1:
-        raise UsageError(f"--to-streams must be at least 1, not {num_streams}")
-    return [ThinJob(source, results, num_streams) for source in sources]

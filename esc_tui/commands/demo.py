@@ -1,15 +1,17 @@
 """`esc-tui demo`: both ends of a link in one terminal."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from esc_tui.commands.options import (
-    Display,
+    GivenOptions,
     PathType,
     chunk_options,
     chunk_plan,
     display_options,
+    given_as,
     lookahead_option,
     model_options,
     num_streams_option,
@@ -23,6 +25,45 @@ from net.settings import PlaybackSettings, ReceiverSettings, SenderSettings
 SPEECH_SAMPLE = Path(__file__).parent.parent / "samples" / "speech.flac"
 
 
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions(GivenOptions):
+    """What was asked of the demo."""
+
+    input_path: Path | None
+    realtime: bool
+    play: bool
+    num_streams: int
+    chunk_size: int
+    overlap_size: int | None
+    stitching: str | None
+    lookahead_ms: float | None
+    save_path: Path
+
+    def receiving(self) -> ReceiverSettings:
+        """The receiver's settings: any free port, and one stream."""
+        return ReceiverSettings(
+            port=0,
+            save_path=self.save_path,
+            save_chunks=True,
+            once=True,
+            playback=PlaybackSettings() if self.play else None,
+            model_path=self.model_path,
+            device=self.device,
+        )
+
+    def sending(self) -> SenderSettings:
+        """The sender's settings, but for the port. Raises `UsageError` for what cannot work."""
+        return SenderSettings(
+            input=self.input_path or SPEECH_SAMPLE,
+            num_streams=self.num_streams,
+            plan=chunk_plan(self.chunk_size, self.overlap_size, self.stitching),
+            lookahead_ms=self.lookahead_ms,
+            realtime=self.realtime,
+            model_path=self.model_path,
+            device=self.device,
+        )
+
+
 @click.command("demo")
 @click.option("--input", "input_path", type=PathType, metavar="FILE", help="A sound file.  [default: a speech sample]")
 @click.option("--realtime/--no-realtime", default=True, show_default=True, help="Send at the pace of speech.")
@@ -34,52 +75,18 @@ SPEECH_SAMPLE = Path(__file__).parent.parent / "samples" / "speech.flac"
 @save_path_option
 @model_options
 @display_options
-def command(
-    *,
-    input_path: Path | None,
-    realtime: bool,
-    play: bool,
-    num_streams: int,
-    chunk_size: int,
-    overlap_size: int | None,
-    stitching: str | None,
-    lookahead_ms: float | None,
-    save_path: Path,
-    model_path: Path | None,
-    device: str,
-    headless: bool,
-    as_json: bool,
-    theme: str | None,
-    refresh_hz: float,
-) -> ExitCode:
+@given_as(DemoOptions)
+def command(given: DemoOptions) -> ExitCode:
     """Show both ends of a link in one terminal, over a real loopback socket.
 
     Leaves the received sound, as one file and chunk by chunk, in the save path.
     """
-    receiving = ReceiverSettings(
-        port=0,
-        save_path=save_path,
-        save_chunks=True,
-        once=True,
-        playback=PlaybackSettings() if play else None,
-        model_path=model_path,
-        device=device,
-    )
-    plan = chunk_plan(chunk_size, overlap_size, stitching)
+    receiving, sending = given.receiving(), given.sending()
     from net.receiver import Receiver  # noqa: PLC0415 - not needed to show the help
     from net.sender import Sender  # noqa: PLC0415 - likewise
 
     receiver = Receiver(receiving)
     receiver.check()
     receiver.listen()
-    sending = SenderSettings(
-        input=input_path or SPEECH_SAMPLE,
-        port=receiver.port,
-        num_streams=num_streams,
-        plan=plan,
-        lookahead_ms=lookahead_ms,
-        realtime=realtime,
-        model_path=model_path,
-        device=device,
-    )
-    return run_engines([Sender(sending), receiver], Display(headless, as_json, theme, refresh_hz), "demo · loopback")
+    sender = Sender(replace(sending, port=receiver.port))
+    return run_engines([sender, receiver], given.display, "demo · loopback")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +11,8 @@ import click
 from codec.chunks import PAD_SAMPLES, ChunkPlan, Stitching
 
 FC = TypeVar("FC", bound=Callable[..., Any])
+GivenT = TypeVar("GivenT")
+ResultT = TypeVar("ResultT")
 
 PathType = click.Path(path_type=Path)
 
@@ -25,6 +28,36 @@ class Display:
     json: bool = False
     theme: str | None = None
     refresh_hz: float = 8.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenOptions:
+    """What was given of `model_options` and `display_options`. Fields are named as click names the parameters."""
+
+    model_path: Path | None
+    device: str
+    headless: bool
+    as_json: bool
+    theme: str | None
+    refresh_hz: float
+
+    @property
+    def display(self) -> Display:
+        """How the command shows its work."""
+        return Display(self.headless, self.as_json, self.theme, self.refresh_hz)
+
+
+def given_as(kind: type[GivenT]) -> Callable[[Callable[[GivenT], ResultT]], Callable[..., ResultT]]:
+    """Hand a command what was given as one `kind`, a dataclass with a field for each parameter."""
+
+    def decorate(function: Callable[[GivenT], ResultT]) -> Callable[..., ResultT]:
+        @wraps(function)
+        def command(**values: Any) -> ResultT:
+            return function(kind(**values))
+
+        return command
+
+    return decorate
 
 
 def compose(*decorators: Callable[[FC], FC]) -> Callable[[FC], FC]:

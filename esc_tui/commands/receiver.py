@@ -1,16 +1,76 @@
 """`esc-tui receiver`: receive streams, decode, save and play them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from esc_tui.commands.options import Display, address_options, display_options, model_options, save_path_option
+from esc_tui.commands.options import (
+    GivenOptions,
+    address_options,
+    display_options,
+    given_as,
+    model_options,
+    save_path_option,
+)
 from esc_tui.commands.security_options import allow_options, tls_options, tls_settings
 from esc_tui.errors import ExitCode
 from esc_tui.run import run_engines
 from net.intake import IntakeLimits
 from net.questions import Questions
 from net.settings import PlaybackSettings, ReceiverSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceiverOptions(GivenOptions):
+    """What was asked of the receiver."""
+
+    host: str
+    port: int
+    save_path: Path
+    save_chunks: bool
+    save_codes: bool
+    max_connections: int
+    once: bool
+    buffer_size: int
+    grace: float
+    min_streams: int
+    play: bool
+    output_device: str | None
+    jitter_ms: float | None
+    lookahead_ms: float | None
+    tls: bool
+    trust: tuple[str, ...]
+    allow: tuple[str, ...]
+    insecure: bool
+    max_disk: int | None
+
+    def settings(self) -> ReceiverSettings:
+        """The engine's settings. Raises `UsageError` for what cannot work."""
+        return ReceiverSettings(
+            host=self.host,
+            port=self.port,
+            save_path=self.save_path,
+            save_chunks=self.save_chunks,
+            save_codes=self.save_codes,
+            max_connections=self.max_connections,
+            once=self.once,
+            buffer_chunks=self.buffer_size,
+            grace_s=self.grace,
+            min_streams=self.min_streams,
+            lookahead_ms=self.lookahead_ms,
+            playback=self._playback(),
+            model_path=self.model_path,
+            device=self.device,
+            tls=tls_settings(self.tls, self.trust, self.allow),
+            insecure=self.insecure,
+            intake=IntakeLimits(max_disk_bytes=self.max_disk),
+        )
+
+    def _playback(self) -> PlaybackSettings | None:
+        if self.play or self.output_device:
+            return PlaybackSettings(device=self.output_device, jitter_ms=self.jitter_ms)
+        return None
 
 
 @click.command("receiver")
@@ -45,60 +105,16 @@ from net.settings import PlaybackSettings, ReceiverSettings
 @allow_options
 @model_options
 @display_options
-def command(
-    *,
-    host: str,
-    port: int,
-    save_path: Path,
-    save_chunks: bool,
-    save_codes: bool,
-    max_connections: int,
-    once: bool,
-    buffer_size: int,
-    grace: float,
-    min_streams: int,
-    play: bool,
-    output_device: str | None,
-    jitter_ms: float | None,
-    lookahead_ms: float | None,
-    tls: bool,
-    trust: tuple[str, ...],
-    allow: tuple[str, ...],
-    insecure: bool,
-    max_disk: int | None,
-    model_path: Path | None,
-    device: str,
-    headless: bool,
-    as_json: bool,
-    theme: str | None,
-    refresh_hz: float,
-) -> ExitCode:
+@given_as(ReceiverOptions)
+def command(given: ReceiverOptions) -> ExitCode:
     """Receive streams, decode, save and play them.
 
     Serves several senders at once, each with files of its own, until it is stopped.
     """
-    settings = ReceiverSettings(
-        host=host,
-        port=port,
-        save_path=save_path,
-        save_chunks=save_chunks,
-        save_codes=save_codes,
-        max_connections=max_connections,
-        once=once,
-        buffer_chunks=buffer_size,
-        grace_s=grace,
-        min_streams=min_streams,
-        lookahead_ms=lookahead_ms,
-        playback=PlaybackSettings(device=output_device, jitter_ms=jitter_ms) if play or output_device else None,
-        model_path=model_path,
-        device=device,
-        tls=tls_settings(tls, trust, allow),
-        insecure=insecure,
-        intake=IntakeLimits(max_disk_bytes=max_disk),
-    )
+    settings = given.settings()
     from net.receiver import Receiver  # noqa: PLC0415 - not needed to show the help
 
     questions = Questions()
     receiver = Receiver(settings, questions=questions)
     receiver.check()
-    return run_engines([receiver], Display(headless, as_json, theme, refresh_hz), "receiver", questions)
+    return run_engines([receiver], given.display, "receiver", questions)

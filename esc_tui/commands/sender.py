@@ -1,21 +1,23 @@
 """`esc-tui sender`: stream a sound file or a microphone to a receiver."""
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 from platformdirs import user_state_path
 
+from codec.chunks import ChunkPlan
 from esc_tui.commands.devices import list_devices as print_devices
 from esc_tui.commands.options import (
-    Display,
+    GivenOptions,
     PathType,
     address_options,
     chunk_ms_options,
     chunk_options,
     chunk_plan,
     display_options,
+    given_as,
     lookahead_option,
     microphone_options,
     model_options,
@@ -27,6 +29,82 @@ from esc_tui.errors import ExitCode
 from esc_tui.run import run_engines
 from net.questions import Questions
 from net.settings import MicrophoneSettings, SenderSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class SenderOptions(GivenOptions):
+    """What was asked of the sender."""
+
+    input_path: Path | None
+    microphone: bool
+    mic_device: str | None
+    mic_save_path: Path | None
+    list_devices: bool
+    skip_silence: bool
+    live: bool
+    host: str
+    port: int
+    num_streams: int
+    chunk_size: int
+    overlap_size: int | None
+    chunk_ms: int | None
+    overlap_ms: int | None
+    stitching: str | None
+    lookahead_ms: float | None
+    realtime: bool
+    adaptive: bool
+    buffer_size: int
+    rate_limit_bps: int | None
+    connect_timeout: float
+    reconnect_timeout: float
+    resume: bool
+    tls: bool
+    trust: tuple[str, ...]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the sound has to be timely."""
+        return self.live or self.input_path is None
+
+    def settings(self) -> SenderSettings:
+        """The engine's settings. Raises `UsageError` for what cannot work."""
+        return SenderSettings(
+            input=self.input_path,
+            microphone=self._recording(),
+            skip_silence=self.skip_silence,
+            drop_when_behind=self.is_live,
+            host=self.host,
+            port=self.port,
+            num_streams=self.num_streams,
+            plan=self._plan(),
+            lookahead_ms=self.lookahead_ms,
+            realtime=self.realtime or self.live,
+            adaptive=self.adaptive,
+            buffer_chunks=self.buffer_size,
+            rate_limit_bps=self.rate_limit_bps,
+            connect_timeout_s=self.connect_timeout,
+            reconnect_timeout_s=self.reconnect_timeout,
+            resume=self.resume,
+            state_folder=user_state_path("esc-tui"),
+            model_path=self.model_path,
+            device=self.device,
+            tls=tls_settings(self.tls, self.trust),
+        )
+
+    def _recording(self) -> MicrophoneSettings | None:
+        if self.microphone or self.mic_device or self.mic_save_path:
+            return MicrophoneSettings(device=self.mic_device, save_path=self.mic_save_path)
+        return None
+
+    def _plan(self) -> ChunkPlan:
+        return chunk_plan(
+            self.chunk_size,
+            self.overlap_size,
+            self.stitching,
+            chunk_ms=self.chunk_ms,
+            overlap_ms=self.overlap_ms,
+            is_live=self.is_live,
+        )
 
 
 @click.command("sender")
@@ -50,86 +128,23 @@ from net.settings import MicrophoneSettings, SenderSettings
 @tls_options
 @model_options
 @display_options
-def command(
-    *,
-    input_path: Path | None,
-    microphone: bool,
-    mic_device: str | None,
-    mic_save_path: Path | None,
-    list_devices: bool,
-    skip_silence: bool,
-    live: bool,
-    host: str,
-    port: int,
-    num_streams: int,
-    chunk_size: int,
-    overlap_size: int | None,
-    chunk_ms: int | None,
-    overlap_ms: int | None,
-    stitching: str | None,
-    lookahead_ms: float | None,
-    realtime: bool,
-    adaptive: bool,
-    buffer_size: int,
-    rate_limit_bps: int | None,
-    connect_timeout: float,
-    reconnect_timeout: float,
-    resume: bool,
-    tls: bool,
-    trust: tuple[str, ...],
-    model_path: Path | None,
-    device: str,
-    headless: bool,
-    as_json: bool,
-    theme: str | None,
-    refresh_hz: float,
-) -> ExitCode:
+@given_as(SenderOptions)
+def command(given: SenderOptions) -> ExitCode:
     """Stream a sound file or a microphone to a receiver.
 
     Any sampling rate, channel count and format that libsndfile reads, or an .esc file, whose codes are sent as they
     are; the sender waits for its receiver, and resumes after a broken connection.
     """
-    if list_devices:
-        print_devices(as_json=as_json)
+    if given.list_devices:
+        print_devices(as_json=given.as_json)
         return ExitCode.DONE
-    recording = MicrophoneSettings(device=mic_device, save_path=mic_save_path)
-    plan = chunk_plan(
-        chunk_size,
-        overlap_size,
-        stitching,
-        chunk_ms=chunk_ms,
-        overlap_ms=overlap_ms,
-        is_live=live or input_path is None,
-    )
-    settings = SenderSettings(
-        input=input_path,
-        microphone=recording if microphone or mic_device or mic_save_path else None,
-        skip_silence=skip_silence,
-        drop_when_behind=live or input_path is None,
-        host=host,
-        port=port,
-        num_streams=num_streams,
-        plan=plan,
-        lookahead_ms=lookahead_ms,
-        realtime=realtime or live,
-        adaptive=adaptive,
-        buffer_chunks=buffer_size,
-        rate_limit_bps=rate_limit_bps,
-        connect_timeout_s=connect_timeout,
-        reconnect_timeout_s=reconnect_timeout,
-        resume=resume,
-        state_folder=user_state_path("esc-tui"),
-        model_path=model_path,
-        device=device,
-        tls=tls_settings(tls, trust),
-    )
-    if live:
+    settings = given.settings()
+    if given.live:
         settings = _live_settings(settings)
     from net.sender import Sender  # noqa: PLC0415 - not needed to show the help
 
     questions = Questions()
-    sender = Sender(settings, questions=questions)
-    return run_engines([sender], Display(headless, as_json, theme, refresh_hz), "sender", questions)
+    return run_engines([Sender(settings, questions=questions)], given.display, "sender", questions)
 
 
 def _live_settings(settings: SenderSettings) -> SenderSettings:
