@@ -274,7 +274,7 @@ class StreamSession:
     def _fill_gap(self, expected: int, index: int) -> int:
         if expected < index:
             lost = "1 chunk was" if index - expected == 1 else f"{index - expected} chunks were"
-            self._events.warning(f"{lost} lost: silence stands for what is missing", self.stream_id)
+            self._events.warning(f"{lost} lost, with silence in place", self.stream_id)
         stretch: list[Contribution] = []
         for missing in range(expected, index):
             contribution = self._decoder.push_silence(missing, self._missing_samples(missing))

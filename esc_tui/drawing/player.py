@@ -4,7 +4,7 @@ from esc_tui.drawing.chart import scale_top
 from esc_tui.drawing.line import Line
 from esc_tui.drawing.numbers import fixed, milliseconds
 from esc_tui.drawing.sections import History, Page, heading, row_lines
-from net.stats import LinkState, PlaybackStats, StreamStats
+from net.stats import PlaybackStats, StreamStats
 
 GAP_CELLS = 2
 LEAST_MISSED_MS = 50.0
@@ -20,22 +20,19 @@ def player_lines(stats: StreamStats, page: Page) -> list[Line]:
     lines = [heading(page, "PLAYER", "ms", ("now", "target"), f"{page.window_s} s, 0 to {top:g}")]
     history = History(player.buffer_history_ms, top, ink.latency, ink.latency_fill, int(stats.epoch_s))
     lines += row_lines(page, "buffer", (milliseconds(player.buffer_ms), milliseconds(player.target_ms)), history)
-    return [*lines, _device_line(player, stats.state, page), _missed_line(player, page)]
+    return [*lines, _device_line(player, page), _missed_line(player, page)]
 
 
-def _device_line(player: PlaybackStats, state: LinkState, page: Page) -> Line:
+def _device_line(player: PlaybackStats, page: Page) -> Line:
     ink, label_cells = page.ink, page.grid.label_cells
-    how, style = f"volume {player.volume * 100:.0f} %", ink.value
+    volume = f"{player.volume * 100:.0f} %"
+    figures = Line().add(f"muted at {volume}", ink.warn) if player.muted else Line().add(f"volume {volume}", ink.value)
+    figures.add(f", {fixed(player.drift_ppm, 1, plus=True)} ppm", ink.value)
     if not player.connected:
-        how, style = "lost, trying again", ink.warn
-    elif player.muted:
-        how, style = f"muted at {player.volume * 100:.0f} %", ink.warn
-    elif not player.playing and state is LinkState.STREAMING:
-        how = f"waiting for sound, {how}"
-    drift = f", {fixed(player.drift_ppm, 1, plus=True)} ppm"
-    room = page.width - label_cells - len(how) - len(drift) - GAP_CELLS
+        figures = Line().add("lost, trying again", ink.warn)
+    room = max(0, page.width - label_cells - figures.cells - GAP_CELLS)
     line = Line().left("device", label_cells, ink.label).left(player.device, min(len(player.device), room), ink.value)
-    return line.space(GAP_CELLS).add(how, style).add(drift, ink.value)
+    return line.space(GAP_CELLS).extend(figures)
 
 
 def _missed_line(player: PlaybackStats, page: Page) -> Line:

@@ -47,11 +47,10 @@ def test_the_player_tells_all_that_listeners_missed(width: int) -> None:
     [
         ({"connected": False, "playing": False}, "lost, trying again"),
         ({"muted": True}, "muted at 80 %"),
-        ({"playing": False}, "waiting for sound, volume 80 %"),
     ],
 )
 def test_the_player_says_why_nothing_is_heard(changes: dict[str, object], words: str) -> None:
-    """A device that is gone, one that is muted and one without sound are told apart in words."""
+    """A device that is gone and one that is muted are told apart in words."""
     assert words in "\n".join(played(replace(PLAYBACK, **changes), 78))  # type: ignore[arg-type]
 
 
