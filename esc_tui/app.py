@@ -19,7 +19,7 @@ from esc_tui.theme import DARK, THEMES
 from esc_tui.view import EngineReader
 from net.clock import SYSTEM_CLOCK, Clock
 from net.engine import Engine
-from net.questions import Questions
+from net.security.questions import Questions
 from net.stats import Role
 
 DEFAULT_REFRESH_HZ = 8.0

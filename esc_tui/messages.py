@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from esc_tui.view import LoggedEvent, View
-from net.questions import Question
+from net.security.questions import Question
 
 
 @dataclass

@@ -7,7 +7,7 @@ from esc_tui.commands.options import Display
 from esc_tui.errors import ExitCode, exit_code, tell
 from esc_tui.tty import in_terminal, quiet_libraries
 from net.engine import Engine
-from net.questions import Questions
+from net.security.questions import Questions
 
 
 def run_engines(

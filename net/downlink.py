@@ -16,7 +16,6 @@ from net.errors import (
     PeerNotTrusted,
     RemoteProtocolError,
 )
-from net.guard import Guard, known_as
 from net.limits import LimitExceeded
 from net.link import Link
 from net.messages import Accept, Chunk, End, Hello, Ping, Pong, Refuse, RefuseCode
@@ -26,6 +25,7 @@ from net.protocol import ReceiverProtocol
 from net.refusal import Refusal
 from net.repeats import RepeatedEvents
 from net.reporter import Reporter
+from net.security.guard import Guard, known_as
 from net.session import StreamSession
 from net.stats import Severity
 from net.wire import TcpSocket, shown_address

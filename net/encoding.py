@@ -9,7 +9,7 @@ from codec.bitstream import pack_codes
 from codec.chunks import Chunk, ChunkPlan
 from codec.streaming import chunker_for, encode_chunk
 from net import messages
-from net.activity import noise_level_dbfs
+from net.audio.activity import noise_level_dbfs
 from net.sender_meters import SenderMeters
 from net.stream_choice import StreamChoice
 

@@ -12,12 +12,12 @@ from codec.container import EscHeader
 from codec.errors import UsageError
 from codec.stored import header_for
 from codec.streaming import history_chunks
+from net.audio.devices import AudioSystem
+from net.audio.microphone import MicrophoneSource
 from net.clock import Clock
-from net.devices import AudioSystem
 from net.encoding import CapturedChunk, Encoder
 from net.events import EventLog
 from net.messages import End, Feedback, Hello
-from net.microphone import MicrophoneSource
 from net.pipeline import Pipeline, StageQueue
 from net.reading import Audience, CodesReader, SoundReader
 from net.sender_meters import SenderMeters

@@ -1,9 +1,9 @@
 """How a receiver plays its streams: the output, and what a person asks of all players at once."""
 
+from net.audio.devices import AudioSystem
+from net.audio.live import LIVE_JITTER_MS, is_quick
 from net.clock import Clock
-from net.devices import AudioSystem
 from net.events import EventLog
-from net.live import LIVE_JITTER_MS, is_quick
 from net.messages import Hello
 from net.settings import PlaybackSettings
 from net.sinks.player import Player

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from codec.chunks import Audio, Chunk, Chunker, Stitching
 from codec.container import EscHeader
 from codec.streaming import chunker_for
-from net.activity import ActivityDetector, ActivityRecord
+from net.audio.activity import ActivityDetector, ActivityRecord
 from net.clock import Clock
 from net.encoding import CapturedChunk
 from net.pipeline import PipelineStopped, StageQueue

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from codec.errors import UsageError
 from net.admission import AdmissionLimits, Visit
+from net.audio.devices import SYSTEM_AUDIO, AudioSystem
 from net.clock import SYSTEM_CLOCK, Clock
-from net.devices import SYSTEM_AUDIO, AudioSystem
 from net.doorway import Doorway
 from net.downlink import Downlink
 from net.events import EventLog
-from net.guard import Guard
 from net.listening import listen, only_loopback, resolve
 from net.models import shared_codec
 from net.pipeline import Pipeline
 from net.playback import Playback
-from net.questions import Questions
 from net.repeats import RepeatedEvents
+from net.security.guard import Guard
+from net.security.questions import Questions
 from net.session_book import SessionBook
 from net.settings import ReceiverSettings
 from net.sinks.player import Player

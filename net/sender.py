@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+from net.audio.devices import SYSTEM_AUDIO, AudioSystem
 from net.clock import SYSTEM_CLOCK, Clock
-from net.devices import SYSTEM_AUDIO, AudioSystem
 from net.events import EventLog
-from net.guard import Guard
 from net.models import shared_codec
 from net.outgoing import OutgoingStream
-from net.questions import Questions
+from net.security.guard import Guard
+from net.security.questions import Questions
 from net.settings import SenderSettings
 from net.sources import Source
 from net.stats import Event, LinkState, StreamStats

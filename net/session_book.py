@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from codec.errors import AudioFileError, ContainerError
+from net.audio.live import decoding_lookahead_samples
 from net.clock import Clock
 from net.downlink import Downlink
 from net.events import EventLog
 from net.intake import Intake
-from net.live import decoding_lookahead_samples
 from net.messages import Hello
 from net.meters import ProcessMeter
 from net.offers import check_offer, check_return

@@ -20,12 +20,12 @@ from net.errors import (
     StreamRefused,
 )
 from net.events import EventLog
-from net.guard import Guard, known_as
 from net.link import IDLE_TIMEOUT_S, Link
 from net.messages import Accept, Chunk, End, Feedback, Hello, Ping, Pong, Refuse
 from net.meters import DurationMeter, RateMeter
 from net.pipeline import PipelineStopped
 from net.protocol import SenderProtocol
+from net.security.guard import Guard, known_as
 from net.stats import LinkState
 from net.status import StreamStatus
 from net.window import SendWindow

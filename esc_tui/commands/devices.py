@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from esc_tui.errors import ExitCode
-from net.devices import SYSTEM_AUDIO, AudioDevice
+from net.audio.devices import SYSTEM_AUDIO, AudioDevice
 
 
 @click.command("devices")

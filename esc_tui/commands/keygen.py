@@ -14,7 +14,7 @@ def command(*, force: bool) -> ExitCode:
 
     Tell the fingerprint to those at the other end: they compare it, or give it to --trust or --allow.
     """
-    from net.identity import config_folder, make_identity  # noqa: PLC0415 - cryptography takes time to load
+    from net.security.identity import config_folder, make_identity  # noqa: PLC0415 - cryptography takes time to load
 
     identity = make_identity(config_folder(), socket.gethostname(), replace=force)
     click.echo(f"fingerprint  {identity.fingerprint}\nsaved as     {identity.path}")

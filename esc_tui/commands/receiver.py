@@ -17,7 +17,7 @@ from esc_tui.commands.security_options import allow_options, tls_options, tls_se
 from esc_tui.errors import ExitCode
 from esc_tui.run import run_engines
 from net.intake import IntakeLimits
-from net.questions import Questions
+from net.security.questions import Questions
 from net.settings import PlaybackSettings, ReceiverSettings
 
 

@@ -64,8 +64,8 @@ def tls_settings(tls: bool, trust: Sequence[str], allow: Sequence[str] = ()) -> 
             if values:
                 raise UsageError(f"{option} needs --tls: without it nobody proves a fingerprint")
         return None
-    from net.identity import config_folder, parse_fingerprint  # noqa: PLC0415 - cryptography takes time to load
-    from net.trust import parse_allowed  # noqa: PLC0415 - likewise
+    from net.security.identity import config_folder, parse_fingerprint  # noqa: PLC0415 - cryptography takes time to load
+    from net.security.trust import parse_allowed  # noqa: PLC0415 - likewise
 
     return TlsSettings(
         folder=config_folder(),

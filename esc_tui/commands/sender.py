@@ -27,7 +27,7 @@ from esc_tui.commands.options import (
 from esc_tui.commands.security_options import tls_options, tls_settings
 from esc_tui.errors import ExitCode
 from esc_tui.run import run_engines
-from net.questions import Questions
+from net.security.questions import Questions
 from net.settings import MicrophoneSettings, SenderSettings
 
 
@@ -149,7 +149,7 @@ def command(given: SenderOptions) -> ExitCode:
 
 def _live_settings(settings: SenderSettings) -> SenderSettings:
     """Measure this machine with the model, choose, and say what was chosen."""
-    from net.live import ENCODING_LOOKAHEAD_MS, plan_live  # noqa: PLC0415 - not needed to show the help
+    from net.audio.live import ENCODING_LOOKAHEAD_MS, plan_live  # noqa: PLC0415 - not needed to show the help
     from net.models import shared_codec  # noqa: PLC0415 - likewise
 
     choice = plan_live(shared_codec(settings.model_path, settings.device), settings.num_streams)

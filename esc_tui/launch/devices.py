@@ -1,6 +1,6 @@
 """The audio devices that a form's field may name."""
 
-from net.devices import SYSTEM_AUDIO
+from net.audio.devices import SYSTEM_AUDIO
 from net.errors import AudioDeviceError
 
 INPUT_FIELD, OUTPUT_FIELD = "mic_device", "output_device"

@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from net.questions import Question
+from net.security.questions import Question
 
 ANSWERS = (("y    yes, trust it from now on", True), ("n    no, end the connection", False))
 

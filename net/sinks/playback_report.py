@@ -1,7 +1,7 @@
 """What is told of playing: which gaps and cuts were heard, and why; seldom enough to be read."""
 
+from net.audio.jitter import JitterCounts
 from net.events import EventLog
-from net.jitter import JitterCounts
 
 TELL_EVERY_S = 2.0
 

@@ -7,15 +7,15 @@ from collections.abc import Callable
 import numpy as np
 
 from codec.chunks import Audio
+from net.audio.devices import STALLED_S, AudioDevice, AudioSystem, DeviceStream, Frames
+from net.audio.jitter import JitterBuffer
+from net.audio.varispeed import Varispeed
 from net.clock import Clock
-from net.devices import STALLED_S, AudioDevice, AudioSystem, DeviceStream, Frames
 from net.errors import AudioDeviceError
 from net.events import EventLog
-from net.jitter import JitterBuffer
 from net.meters import DurationMeter
 from net.sinks.playback_report import PlaybackReport
 from net.stats import PlaybackStats
-from net.varispeed import Varispeed
 
 TICK_S = 0.05
 END_S = 0.2

@@ -8,14 +8,14 @@ import pytest
 from esc_tui.cli import run
 from esc_tui.commands.security_options import ByteCount
 from esc_tui.errors import ExitCode
-from net.identity import load_identity
+from net.security.identity import load_identity
 
 
 @pytest.fixture(autouse=True)
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration folder of the test's own."""
     folder = tmp_path / "config"
-    monkeypatch.setattr("net.identity.config_folder", lambda: folder)
+    monkeypatch.setattr("net.security.identity.config_folder", lambda: folder)
     return folder
 
 

@@ -85,7 +85,7 @@ class FakeStream:
 
 
 class FakeSounddevice:
-    """What `net.devices` uses of sounddevice: two microphones and two speakers."""
+    """What `net.audio.devices` uses of sounddevice: two microphones and two speakers."""
 
     PortAudioError = PortAudioError
 

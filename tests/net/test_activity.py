@@ -4,7 +4,7 @@ import soundfile
 
 from codec.comfort import DIGITAL_SILENCE_DBFS, comfort_noise
 from esc_tui.commands.demo import SPEECH_SAMPLE
-from net.activity import ActivityDetector, ActivityRecord, noise_level_dbfs
+from net.audio.activity import ActivityDetector, ActivityRecord, noise_level_dbfs
 
 RATE = 16000
 

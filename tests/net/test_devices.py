@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from net.devices import TIMED_BLOCKS, AudioSystem
+from net.audio.devices import TIMED_BLOCKS, AudioSystem
+from net.audio.ring import FrameRing
 from net.errors import AudioDeviceError
-from net.ring import FrameRing
 from tests.net.fake_audio import FakeSounddevice
 from tests.net.waiting import wait_until
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from net.drift import MAX_SPEED
-from net.jitter import JitterBuffer
-from net.varispeed import Varispeed
+from net.audio.drift import MAX_SPEED
+from net.audio.jitter import JitterBuffer
+from net.audio.varispeed import Varispeed
 
 RATE = 16000
 BLOCK = 2560

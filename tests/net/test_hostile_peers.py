@@ -23,15 +23,15 @@ from esc_tui.errors import tell
 from esc_tui.headless import JsonOutput, ProgressOutput, print_summary
 from net.errors import StreamRefused
 from net.frames import PREAMBLE, encode_chunk, encode_control, payload_bytes
-from net.identity import make_identity
 from net.intake import IntakeLimits
 from net.limits import DEFAULT_LIMITS, Limits
 from net.messages import Chunk, End, Hello
 from net.receiver import Receiver
+from net.security.identity import make_identity
+from net.security.tls import connect_tls, tls_context
 from net.settings import TlsSettings
 from net.stats import LinkState
 from net.text import printable
-from net.tls import connect_tls, tls_context
 from net.wire import TcpSocket
 from tests.conftest import WaitUntil
 from tests.net.exchange import HELLO

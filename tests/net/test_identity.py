@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import hashes
 
 from codec.errors import UsageError
 from net.errors import IdentityError
-from net.identity import FILE_NAME, load_identity, load_or_make_identity, make_identity, parse_fingerprint
+from net.security.identity import FILE_NAME, load_identity, load_or_make_identity, make_identity, parse_fingerprint
 
 
 def test_an_identity_comes_back_from_disk(tmp_path: Path) -> None:

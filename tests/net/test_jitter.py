@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from net.jitter import GROWTH_MS, JitterBuffer
-from net.splice import Loudness, best_fit, longest_pause, spliced
-from net.surplus import BEYOND_MS, PATIENCE_S
+from net.audio.jitter import GROWTH_MS, JitterBuffer
+from net.audio.splice import Loudness, best_fit, longest_pause, spliced
+from net.audio.surplus import BEYOND_MS, PATIENCE_S
 
 RATE = 16000
 BLOCK = 2560  # 160 ms

@@ -12,10 +12,10 @@ from codec.inference import Codec
 from codec.streaming import Contribution
 from net.errors import PeerNotTrusted
 from net.events import EventLog
-from net.identity import make_identity
 from net.intake import BLOCK_BYTES
 from net.journal import Journal
 from net.refusal import Refusal
+from net.security.identity import make_identity
 from net.settings import TlsSettings
 from net.stream_files import FileChoices, StreamFiles
 from tests.clock import FakeClock

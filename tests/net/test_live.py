@@ -5,7 +5,7 @@ import pytest
 
 from codec import Codec
 from codec.chunks import ChunkPlan, Stitching
-from net.live import MOST_LOAD, LivePlan, choose, decoding_lookahead_samples, plan_live, wire_kbps
+from net.audio.live import MOST_LOAD, LivePlan, choose, decoding_lookahead_samples, plan_live, wire_kbps
 from tests.net.exchange import HELLO
 
 CROSSFADED = LivePlan(ChunkPlan(2560, 320), encode_ms=15, decode_ms=12, sample_rate=16000, wire_kbps=12.5)

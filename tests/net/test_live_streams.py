@@ -12,10 +12,10 @@ from codec.chunks import Audio, ChunkPlan, Stitching
 from codec.inference import Codec
 from codec.streaming import chunker_for, decoder_for, encode_chunk
 from codec.wav import to_pcm16
-from net.activity import HANGOVER_S
+from net.audio.activity import HANGOVER_S
+from net.audio.devices import AudioSystem
+from net.audio.live import DECODING_LOOKAHEAD_MS
 from net.clock import SYSTEM_CLOCK
-from net.devices import AudioSystem
-from net.live import DECODING_LOOKAHEAD_MS
 from net.receiver import Receiver
 from net.sender import Sender
 from net.settings import MicrophoneSettings, PlaybackSettings, ReceiverSettings, SenderSettings

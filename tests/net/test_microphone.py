@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from net.devices import AudioSystem
+from net.audio.devices import AudioSystem
+from net.audio.microphone import CaptureClock, MicrophoneSource
 from net.errors import AudioDeviceError
 from net.events import EventLog
-from net.microphone import CaptureClock, MicrophoneSource
 from net.sources import SourceBlock
 from tests.net.clocks import SteppedClock
 from tests.net.fake_audio import FakeSounddevice

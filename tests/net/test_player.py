@@ -4,9 +4,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from net.devices import AudioSystem
+from net.audio.devices import AudioSystem
+from net.audio.jitter import JitterCounts
 from net.events import EventLog
-from net.jitter import JitterCounts
 from net.sinks.playback_report import PlaybackReport
 from net.sinks.player import Player
 from tests.net.clocks import FastClock

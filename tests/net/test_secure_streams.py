@@ -13,9 +13,9 @@ from cryptography.x509 import load_pem_x509_certificate
 from codec.inference import Codec
 from esc_tui.errors import ExitCode, exit_code
 from net.errors import ConnectError, HandshakeFailed, PeerNotTrusted
-from net.identity import fingerprint_of, make_identity
-from net.questions import Question, Questions
 from net.receiver import Receiver
+from net.security.identity import fingerprint_of, make_identity
+from net.security.questions import Question, Questions
 from net.sender import Sender
 from net.settings import ReceiverSettings, SenderSettings, TlsSettings
 from net.stats import LinkState

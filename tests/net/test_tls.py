@@ -12,9 +12,9 @@ from OpenSSL import SSL
 from net.clock import SYSTEM_CLOCK
 from net.errors import ConnectionLost, HandshakeFailed, LinkError, RemoteProtocolError
 from net.frames import PREAMBLE
-from net.identity import Identity, make_identity
 from net.protocol import ReceiverProtocol
-from net.tls import TlsSocket, accept_tls, connect_tls, tls_context
+from net.security.identity import Identity, make_identity
+from net.security.tls import TlsSocket, accept_tls, connect_tls, tls_context
 from net.wire import TcpSocket
 from tests.clock import FakeClock
 

@@ -5,7 +5,7 @@ import pytest
 
 from codec.errors import UsageError
 from net.errors import IdentityError, PeerNotTrusted
-from net.trust import Acquaintance, KnownPeers, judge_peer, parse_allowed
+from net.security.trust import Acquaintance, KnownPeers, judge_peer, parse_allowed
 
 ALICE = "0123-4567-89ab-cdef-0123-4567-89ab-cdef"
 MALLORY = "ffff-4567-89ab-cdef-0123-4567-89ab-cdef"

@@ -13,8 +13,8 @@ import numpy as np
 from codec.chunks import Audio, ChunkPlan, Stitching
 from codec.errors import EscError
 from codec.inference import Codec
-from net.identity import make_identity
 from net.receiver import Receiver
+from net.security.identity import make_identity
 from net.sender import Sender
 from net.settings import TlsSettings
 from tests.net.links import PLAN, locally_coded, make_receiver, make_sender, read_pcm16, write_speech

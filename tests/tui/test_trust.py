@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from esc_tui.screens.trust import TrustScreen
-from net.questions import Questions
+from net.security.questions import Questions
 from net.stats import Role
 from tests.tui.fake_engine import FakeEngine
 from tests.tui.waiting import running, until

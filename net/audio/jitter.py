@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from codec.chunks import Audio
-from net.drift import DriftControl
-from net.splice import Loudness, best_fit, longest_pause, spliced
-from net.surplus import SurplusWatch
+from net.audio.drift import DriftControl
+from net.audio.splice import Loudness, best_fit, longest_pause, spliced
+from net.audio.surplus import SurplusWatch
 
 FADE_MS = 5
 GROWTH = 0.25

@@ -11,11 +11,11 @@ from codec.chunks import Audio
 from codec.errors import AudioFileError
 from codec.resampling import Resampler
 from codec.wav import WavWriter
+from net.audio.devices import STALLED_S, AudioDevice, AudioSystem, DeviceStream, Frames
+from net.audio.ring import FrameRing
 from net.clock import Clock
-from net.devices import STALLED_S, AudioDevice, AudioSystem, DeviceStream, Frames
 from net.errors import AudioDeviceError
 from net.events import EventLog
-from net.ring import FrameRing
 from net.sources import SourceBlock
 
 POLL_S = 0.02

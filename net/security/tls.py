@@ -1,7 +1,7 @@
 """TLS 1.3 around a connection, both sides proving who they are by their own certificates.
 
 No authority is asked: any certificate is taken in the handshake, which proves that the peer has its key, and then
-`net.trust` judges its fingerprint. Python's `ssl` can neither take a client's certificate unjudged nor be read and
+`trust` judges its fingerprint. Python's `ssl` can neither take a client's certificate unjudged nor be read and
 written by two threads at once, so this stands on pyOpenSSL and its memory buffers: the engine makes and takes bytes
 under a lock, and the socket is never waited for with that lock held.
 """
@@ -16,7 +16,7 @@ from OpenSSL import SSL
 
 from net.clock import SYSTEM_CLOCK, Clock
 from net.errors import ConnectionLost, HandshakeFailed, HandshakeLate
-from net.identity import Identity, fingerprint_of
+from net.security.identity import Identity, fingerprint_of
 from net.text import printable
 from net.wire import Wire
 
@@ -67,7 +67,7 @@ class TlsSocket:
         self._shake_hands(clock.monotonic_s() + timeout_s)
         certificate = self._peer_certificate()
         self.peer_fingerprint = fingerprint_of(certificate)
-        """The fingerprint that the peer has proved; whether it may be trusted is for `net.trust.judge_peer`."""
+        """The fingerprint that the peer has proved; whether it may be trusted is for `trust.judge_peer`."""
         self.peer_name = _name_of(certificate)
         """The name in the peer's certificate, for people; anybody can claim any."""
 

@@ -48,7 +48,7 @@ class Questions:
         self._stopped = False
 
     def ask(self, peer: str, fingerprint: str) -> bool:
-        """Ask, and wait for the answer (an `Ask` of `net.trust`); no where nobody is there or somebody else waits."""
+        """Ask, and wait for the answer (an `Ask` of `trust`); no where nobody is there or somebody else waits."""
         question = Question(peer, fingerprint)
         with self._lock:
             listener = self.listener

@@ -13,7 +13,7 @@ from typing import Final
 
 from codec.errors import UsageError
 from net.errors import IdentityError, PeerNotTrusted
-from net.identity import parse_fingerprint
+from net.security.identity import parse_fingerprint
 from net.text import is_printable, printable
 
 FILE_NAME: Final = "known_peers"

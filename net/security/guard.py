@@ -3,12 +3,12 @@
 import socket
 
 from net.clock import Clock
-from net.identity import Identity, load_or_make_identity
-from net.questions import Questions
+from net.security.identity import Identity, load_or_make_identity
+from net.security.questions import Questions
+from net.security.tls import TlsSocket, accept_tls, connect_tls, tls_context
+from net.security.trust import FILE_NAME, KnownPeers, judge_peer
 from net.settings import TlsSettings
 from net.text import printable
-from net.tls import TlsSocket, accept_tls, connect_tls, tls_context
-from net.trust import FILE_NAME, KnownPeers, judge_peer
 from net.wire import Wire
 
 SHOWN_DIGITS = 9

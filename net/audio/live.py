@@ -12,8 +12,8 @@ import numpy as np
 
 from codec.chunks import Chunk, ChunkPlan, Stitching
 from codec.streaming import CodedChunk, chunker_for, code_frames, decoder_for, encode_chunk
+from net.audio.devices import INPUT_LATENCY_S, OUTPUT_LATENCY_S
 from net.clock import SYSTEM_CLOCK
-from net.devices import INPUT_LATENCY_S, OUTPUT_LATENCY_S
 from net.frames import CHUNK_HEADER, HEADER_BYTES
 from net.messages import Hello
 
