@@ -8,6 +8,7 @@ import click
 from platformdirs import user_state_path
 
 from codec.chunks import ChunkPlan
+from codec.errors import UsageError
 from esc_tui.commands.devices import list_devices as print_devices
 from esc_tui.commands.options import (
     GivenOptions,
@@ -97,6 +98,10 @@ class SenderOptions(GivenOptions):
         return None
 
     def _plan(self) -> ChunkPlan:
+        chosen = {"--stitching": self.stitching, "--chunk-ms": self.chunk_ms, "--overlap-ms": self.overlap_ms,
+                  "--overlap-size": self.overlap_size}  # fmt: skip
+        if self.live and (given := [name for name, value in chosen.items() if value is not None]):
+            raise UsageError(f"--live chooses chunks and how they are joined itself: leave out {', '.join(given)}")
         return chunk_plan(
             self.chunk_size,
             self.overlap_size,
@@ -152,6 +157,7 @@ def _live_settings(settings: SenderSettings) -> SenderSettings:
     from net.audio.live import ENCODING_LOOKAHEAD_MS, plan_live  # noqa: PLC0415 - not needed to show the help
     from net.models import shared_codec  # noqa: PLC0415 - likewise
 
+    print("esc-tui: live: measuring how fast this machine codes …", file=sys.stderr)
     choice = plan_live(shared_codec(settings.model_path, settings.device), settings.num_streams)
     print(f"esc-tui: {choice.describe()}", file=sys.stderr)
     chosen = choice.chosen

@@ -39,6 +39,7 @@ def test_each_command_explains_itself_without_torch(name: str) -> None:
         (["sender"], ExitCode.WRONG_USE, "--input"),
         (["sender", "--input", "nowhere.wav", "--num-streams", "7"], ExitCode.WRONG_USE, "1 to 6, not 7"),
         (["sender", "--input", "nowhere.wav", "--overlap-size", "9000"], ExitCode.WRONG_USE, "not 9000"),
+        (["sender", "--microphone", "--live", "--chunk-ms", "200"], ExitCode.WRONG_USE, "leave out --chunk-ms"),
         (["sender", "--input", "nowhere.wav", "--port", "70000"], ExitCode.WRONG_USE, "70000"),
         (["sender", "--input", "nowhere.wav", "--rate-limit-bps", "1"], ExitCode.WRONG_USE, "not 1"),
         (["sender", "--input", "nowhere.wav", "--no-such-option"], ExitCode.WRONG_USE, "no-such-option"),
