@@ -5,6 +5,7 @@ sound arrives; its target is the reserve that it wants. It starts to play so lon
 arrivals leave the target as reserve. Sound that comes too late leaves a gap (silence with short fades, counted), moves
 all that follows by its lateness, and raises the target; a calm while lowers it again, not below what jitter needs.
 Live sound is brought back to the target: what was left over for a second is left out, in a pause if one comes soon.
+A device that sleeps between pulls has as much more held for it as it takes at once (`net.audio.device_sleep`).
 """
 
 from collections import deque
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from codec.chunks import Audio
+from net.audio.device_sleep import DeviceSleep
 from net.audio.drift import DriftControl
 from net.audio.splice import Loudness, best_fit, longest_pause, spliced
 from net.audio.surplus import SurplusWatch
@@ -95,6 +97,7 @@ class JitterBuffer:
         self._lowest = _RecentLowest()
         self._underruns = self._played = self._skipped = self._silence = 0
         self._surplus = SurplusWatch()
+        self._sleep = DeviceSleep()
         self._loudness = Loudness(sample_rate)
         self.drift = DriftControl()
         self.played_chunks = 0
@@ -111,6 +114,11 @@ class JitterBuffer:
     def depth_ms(self) -> float:
         """How much sound the buffer holds."""
         return self.depth_samples * 1000 / self._rate
+
+    @property
+    def held_ms(self) -> float:
+        """The reserve that is wanted: the target, and what a device that sleeps takes at once."""
+        return self.target_ms + self._sleep.sleep_ms
 
     @property
     def drained(self) -> bool:
@@ -133,13 +141,17 @@ class JitterBuffer:
         self._pieces.append(_Piece(audio, index, captured_s))
         self.depth_samples += len(audio)
         self._largest = max(self._largest, len(audio))
-        excess = self.depth_samples - self._largest - self._to_samples(self.target_ms)
+        excess = self.depth_samples - self._largest - self._to_samples(self.held_ms)
         if self._live and self._started and excess > self._to_samples(SKIP_BEYOND_MS):
             self._skip(excess)
         elif self.depth_samples > self._capacity:
             self._skip(self.depth_samples - self._capacity)
         elif self._live and self._playing:
             self._catch_up()
+
+    def device_paused(self, pause_s: float) -> None:
+        """Take how long the device has waited since its last pull, before it pulls again."""
+        self._sleep.observe(pause_s)
 
     def finish(self) -> None:
         """Say that no more sound will come: what is left is given out, and its end is no underrun."""
@@ -149,7 +161,7 @@ class JitterBuffer:
         """The device is back: begin anew, live sound with its newest."""
         self._playing = False
         self._waited = self._late = 0
-        excess = self.depth_samples - self._largest - self._to_samples(self.target_ms)
+        excess = self.depth_samples - self._largest - self._to_samples(self.held_ms)
         if self._live and excess > 0:
             self._skip(excess)
 
@@ -170,7 +182,7 @@ class JitterBuffer:
         if not self.depth_samples:
             return False
         wanted_ms = GROWTH_MS if self._started else self.target_ms
-        wanted = self._to_samples(wanted_ms)
+        wanted = self._to_samples(wanted_ms + self._sleep.sleep_ms)
         return self._finished or self._waited >= wanted or self.depth_samples >= self._largest + wanted
 
     def _wait(self, samples: int) -> Audio:
@@ -249,7 +261,7 @@ class JitterBuffer:
 
     def _catch_up(self) -> None:
         """Leave out a lasting surplus: from a pause that is at hand, or after a while anywhere, where the ends fit."""
-        surplus = self._to_samples(self._surplus.surplus_ms(self.target_ms))
+        surplus = self._to_samples(self._surplus.surplus_ms(self.held_ms))
         if not surplus:
             return
         held = np.concatenate([piece.audio for piece in self._pieces])
@@ -290,7 +302,8 @@ class JitterBuffer:
         self._lowest.add(reserve_ms, elapsed_s)
         if self._live:
             self._surplus.observe(reserve_ms, elapsed_s)
-            self.drift.observe(reserve_ms, self.target_ms, elapsed_s)
+            if not self._sleep.sleep_ms:  # otherwise the reserve rises and falls by what is taken at once
+                self.drift.observe(reserve_ms, self.target_ms, elapsed_s)
 
     def _grow_calm(self, samples: int) -> None:
         """After a calm while, lower the target towards what was asked for, as far as jitter allows."""

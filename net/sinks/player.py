@@ -130,7 +130,7 @@ class Player:
                 muted=self._muted,
                 volume=self._volume,
                 buffer_ms=buffer.depth_ms,
-                target_ms=buffer.target_ms,
+                target_ms=buffer.held_ms,
                 buffer_history_ms=tuple(self._history),
                 underruns=counts.underruns,
                 dry_device=self._dry_device,
@@ -143,12 +143,14 @@ class Player:
     # The device's thread calls this: it must be quick.
 
     def _fill(self, block: Frames) -> None:
-        self._filled_s = self._clock.monotonic_s()
+        now_s = self._clock.monotonic_s()
+        pause_s, self._filled_s = now_s - self._filled_s, now_s
         gain = 0.0 if self._muted or self._paused else self._volume
         with self._lock:
             if self._paused and self._gain == 0.0:
                 block[:] = 0.0
                 return
+            self._buffer.device_paused(pause_s)
             self._varispeed.speed = self._buffer.drift.speed
             sound = self._varispeed.render(len(block), self._buffer.pull)
             captured_s = self._buffer.captured_s if self._buffer.playing else None
@@ -251,6 +253,6 @@ class Player:
 
     def _tell(self, now_s: float) -> None:
         with self._lock:
-            counts, target_ms = self._buffer.counts, self._buffer.target_ms
+            counts, target_ms = self._buffer.counts, self._buffer.held_ms
             playing = self._buffer.playing and self._stream is not None
         self._report.tell(counts, self._dry_device, target_ms, playing=playing, now_s=now_s)

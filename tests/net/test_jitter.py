@@ -72,6 +72,26 @@ def test_the_target_grows_with_lateness_but_not_by_an_outage(late_ms: float, gro
     assert buffer.target_ms - 400 == pytest.approx(grown_ms, abs=20)
 
 
+def test_a_device_that_sleeps_hears_everything() -> None:
+    """A device that takes 2 s of sound every 2 s costs a gap, no cut: so much more is held for it."""
+    buffer = JitterBuffer(RATE, 80, live=True)
+    later = None
+    for now_ms in range(0, 40_000, 10):
+        if now_ms % 160 == 0:
+            buffer.push(tone(now_ms * 16, BLOCK), now_ms // 160)
+        if now_ms % 2000 == 0:
+            buffer.device_paused(2.0)
+            for _ in range(200):
+                buffer.pull(PULL)
+        if now_ms == 10_000:
+            later = buffer.counts
+    assert later is not None
+    assert later.underruns <= 2
+    assert buffer.counts.skipped_samples == 0
+    assert (buffer.counts.underruns, buffer.counts.silence_samples) == (later.underruns, later.silence_samples)
+    assert buffer.held_ms == 80 + 2000
+
+
 def test_the_end_is_played_out_and_is_no_underrun() -> None:
     """After `finish` the last sample is given, and silence after it counts nothing."""
     buffer = JitterBuffer(RATE, 200, live=False)
