@@ -59,6 +59,7 @@ class Player:
         self._paused = self._muted = False
         self._volume = 1.0
         self._filled_s = 0.0
+        self._awake = False  # a device takes a while to its first pull: that is no sleep
         self._heard_at: deque[tuple[float, float]] = deque(maxlen=1000)
         self._history: deque[float] = deque(maxlen=HISTORY_SECONDS)
         self._report = PlaybackReport(events, stream_id, sample_rate)
@@ -150,7 +151,9 @@ class Player:
             if self._paused and self._gain == 0.0:
                 block[:] = 0.0
                 return
-            self._buffer.device_paused(pause_s)
+            if self._awake:
+                self._buffer.device_paused(pause_s)
+            self._awake = True
             self._varispeed.speed = self._buffer.drift.speed
             sound = self._varispeed.render(len(block), self._buffer.pull)
             captured_s = self._buffer.captured_s if self._buffer.playing else None
@@ -208,6 +211,7 @@ class Player:
 
     def _first_fill(self, device: AudioDevice) -> Callable[[Frames], None]:
         with self._lock:
+            self._awake = False
             self._varispeed = Varispeed(self._rate, device.default_rate)
             self._buffer.rejoin()
         return self._fill
