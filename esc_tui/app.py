@@ -128,7 +128,9 @@ class ConsoleApp(App[None]):
     def on_peer_asked(self, message: PeerAsked) -> None:
         """Ask the person, or take the question back."""
         question = message.question
-        if question.open:
+        if not self.screen_stack:  # the console is closing
+            question.answer(False)
+        elif question.open:
             self.push_screen(TrustScreen(question), lambda trusted: question.answer(bool(trusted)))
         elif isinstance(self.screen, TrustScreen) and self.screen.question is question:
             self.screen.dismiss(False)

@@ -126,7 +126,8 @@ async def test_a_stage_that_fails_is_told_and_the_console_goes_on(
         shown = " ".join(" ".join(text for _, text in lines(pane)).split())
         assert "✗ failed" in shown
         assert f"the {stage} stage failed: RuntimeError: no {stage} today" in shown
-        assert "SUMMARY" in " ".join(text for _, text in lines(app.screen.query(StreamPane).first()))
+        first = app.screen.query(StreamPane).first()
+        await until(pilot, lambda: "SUMMARY" in " ".join(text for _, text in lines(first)))
         log = app.screen.query_one(EventLog)
         await until(pilot, lambda: any("error" in line and "no " in line for line in log.text.splitlines()))
         assert not receiver.wait(0)
