@@ -1,7 +1,10 @@
 """What a link needs of a connection, and plain TCP as such: limits for reading and for writing that do not mix."""
 
 import contextlib
+import errno
 import socket
+import threading
+from collections.abc import Iterator
 from typing import Final, Protocol
 
 SHORTEST_WAIT_S: Final = 0.001
@@ -33,34 +36,64 @@ class Wire(Protocol):
 
 
 class TcpSocket:
-    """A connected socket. Python keeps one timeout a socket object: so reading and writing have an object each."""
+    """A connected socket. Python keeps one timeout a socket object: so reading and writing have an object each.
+
+    Its descriptors live until the last thread has left: the system gives a closed one's number to the next connection,
+    and a thread that was about to wait on it would wait for a stranger.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self._reader, self._writer = connection, connection.dup()
+        self._lock = threading.Lock()
+        self._threads_inside = 0
+        self._closed = False
         with contextlib.suppress(OSError):  # no TCP socket
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def recv(self, size: int, timeout_s: float) -> bytes:
         """Receive like `Wire.recv`."""
-        self._reader.settimeout(max(timeout_s, SHORTEST_WAIT_S))
-        return self._reader.recv(size)
+        with self._inside():
+            self._reader.settimeout(max(timeout_s, SHORTEST_WAIT_S))
+            return self._reader.recv(size)
 
     def sendall(self, data: bytes, timeout_s: float) -> None:
         """Send like `Wire.sendall`."""
-        self._writer.settimeout(max(timeout_s, SHORTEST_WAIT_S))
-        self._writer.sendall(data)
+        with self._inside():
+            self._writer.settimeout(max(timeout_s, SHORTEST_WAIT_S))
+            self._writer.sendall(data)
 
     def finish_writing(self) -> None:
         """Shut down the writing half."""
-        with contextlib.suppress(OSError):  # the peer was faster
+        with contextlib.suppress(OSError), self._inside():  # the peer was faster, or it is closed
             self._writer.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Shut down both halves, which wakes their threads, and close."""
-        with contextlib.suppress(OSError):  # the peer was faster
-            self._reader.shutdown(socket.SHUT_RDWR)
-        self._reader.close()
-        self._writer.close()
+        """Shut down both halves, which wakes the threads inside, and close once they have left."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            with contextlib.suppress(OSError):  # the peer was faster
+                self._reader.shutdown(socket.SHUT_RDWR)
+            self._release_if_left()
+
+    @contextlib.contextmanager
+    def _inside(self) -> Iterator[None]:
+        with self._lock:
+            if self._closed:
+                raise OSError(errno.EBADF, "it was closed here")
+            self._threads_inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._threads_inside -= 1
+                self._release_if_left()
+
+    def _release_if_left(self) -> None:
+        if self._closed and not self._threads_inside:
+            self._reader.close()
+            self._writer.close()
 
     def getpeername(self) -> tuple[str, int]:
         """The peer's host and port."""
