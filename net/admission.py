@@ -60,6 +60,11 @@ class Visit:
         self._lock = threading.Lock()
         self._over = False
 
+    @property
+    def over(self) -> bool:
+        """Whether it was counted out."""
+        return self._over
+
     def report_fault(self) -> None:
         """Count a broken protocol, a failed handshake or a handshake out of time against the address."""
         self._admission.count_fault(self.address)

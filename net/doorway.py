@@ -20,7 +20,7 @@ THREADS_A_CONNECTION = 2
 
 
 class Doorway:
-    """Used by the accepting thread alone. Connections that have said no HELLO yet make room for newer ones."""
+    """Used by the accepting thread alone. Connections that serve no stream make room for newer ones."""
 
     def __init__(
         self,
@@ -101,11 +101,11 @@ class Doorway:
         self._downlinks[thread] = downlink
 
     def _make_room(self, host: str) -> bool:
-        """Drop the oldest connection of the same address that has said no HELLO yet, or else any such."""
-        waiting = [each for each in self._downlinks.values() if each.waits_for_hello]
+        """Drop the oldest connection of the same address that can make room, or else any such."""
+        idle = [each for each in self._downlinks.values() if each.can_make_room]
         address = self._admission.counts_as(host)
-        same = [each for each in waiting if each.visit.address == address]
-        dropped = next(iter(same or waiting), None)
+        same = [each for each in idle if each.visit.address == address]
+        dropped = next(iter(same or idle), None)
         if dropped is not None:
             dropped.close("it said nothing, and made room for others")
             dropped.visit.leave()

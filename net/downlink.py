@@ -75,9 +75,10 @@ class Downlink:
         self._ended = threading.Event()
 
     @property
-    def waits_for_hello(self) -> bool:
-        """Whether no HELLO has come yet."""
-        return self._waiting and not self._ended.is_set()
+    def can_make_room(self) -> bool:
+        """Whether it holds a place that no stream needs: no HELLO has come yet, or it is only being told why not."""
+        told_why_not = self._session is None and self._ended.is_set()
+        return not self.visit.over and (self._waiting or told_why_not)
 
     def run(self) -> None:
         """Serve the connection to its end. Raises nothing that its peer can cause."""
@@ -89,7 +90,6 @@ class Downlink:
             except PipelineStopped:
                 self._refuse_failed()
             finally:
-                self._waiting = False
                 self._ended.set()
                 self._hang_up()
 
