@@ -160,3 +160,21 @@ def test_one_too_many_is_told_busy_and_may_come_later(tmp_path: Path, tiny_codec
         with running(late):
             assert late.wait(DEADLINE_S)
     assert [sender.error for sender in (*senders, late)] == [None] * 3
+
+
+def test_who_is_being_told_why_not_makes_room(tmp_path: Path, tiny_codec: Codec) -> None:
+    """Refused peers that do not hang up get a moment to read, but not at the cost of a stream."""
+    speech = write_speech(tmp_path / "in.wav", 16000)
+    limits = AdmissionLimits(max_connections=2, max_per_address=2)
+    with (
+        running(receiver := make_receiver(tmp_path / "out", tiny_codec, admission=limits)),
+        contextlib.ExitStack() as bad,
+    ):
+        for _ in range(limits.max_connections):
+            peer = bad.enter_context(connect(receiver))
+            peer.sendall(b"garbage " * 20)
+            assert b"protocol" in read_to_end(peer)
+        sender = make_sender(speech, receiver.port, tiny_codec)
+        with running(sender):
+            assert sender.wait(DEADLINE_S)
+    assert sender.error is None
