@@ -14,6 +14,7 @@ from net.errors import (
     LinkError,
     LocalProtocolError,
     PeerNotTrusted,
+    ProtocolError,
     RemoteProtocolError,
 )
 from net.limits import LimitExceeded
@@ -99,7 +100,7 @@ class Downlink:
         self._ended.set()
         if link is None:
             return
-        with contextlib.suppress(ConnectionLost, LocalProtocolError):  # the peer is gone, or was told already
+        with contextlib.suppress(ConnectionLost, ProtocolError):  # the peer is gone, or was told already
             link.send(lambda: self._protocol.refuse(Refuse(code, reason)), timeout_s)
         link.finish_writing()
 

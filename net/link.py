@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from net.clock import Clock
-from net.errors import ConnectionLost, RemoteProtocolError
+from net.errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
 from net.meters import RateMeter
 from net.pacing import TokenBucket
 from net.wire import Wire, shown_address
@@ -87,10 +87,11 @@ class Link(Generic[MessageT]):
     def send(self, action: Callable[[], None], timeout_s: float = SEND_TIMEOUT_S) -> None:
         """Run `action`, which has the protocol queue messages, and write them; the peer must read within `timeout_s`.
 
-        Returns when they are written, or when another thread that is writing will write them too.
+        Returns when they are written, or when another thread that is writing will write them too. Where nothing can be
+        sent because the peer broke the protocol, that is raised.
         """
         with self._state_lock:
-            action()
+            self._run(action)
             self._unsent += self._protocol.data_to_send()
         while self._unsent and self._writing.acquire(blocking=False):  # two threads never write at once
             try:
@@ -99,6 +100,14 @@ class Link(Generic[MessageT]):
                 self._writing.release()
         if self._finished.is_set():
             self._shut_down_writing()
+
+    def _run(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except LocalProtocolError:
+            if isinstance(self._fault, RemoteProtocolError):
+                raise self._fault from None
+            raise
 
     def finish_writing(self) -> None:
         """Say that nothing more will be sent (a thread that is writing does so at its end), and receive no more."""

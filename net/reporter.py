@@ -15,6 +15,8 @@ from net.session import StreamSession
 FEEDBACK_INTERVAL_S: Final = 0.2
 PING_INTERVAL_S: Final = 5.0
 FIRST_PINGS_S: Final = (0.0, 0.5, 1.5)
+FAREWELL_S: Final = 5.0
+"""How long a sender has to answer that it knows that all is saved."""
 
 
 class Reporter:
@@ -62,7 +64,7 @@ class Reporter:
         return self._last_ping is not None and number == self._last_ping.id
 
     def _say_finished(self, feedback: Feedback, link: Link[MessageT]) -> None:
-        """Tell that all is saved, with a ping whose answer tells that this was heard."""
+        """Tell that all is saved, with a ping whose answer tells that this was heard, and await that answer."""
         ping = self._last_ping = self._next_ping()
 
         def say() -> None:
@@ -70,6 +72,8 @@ class Reporter:
             self._protocol.send_ping(ping)
 
         link.send(say)
+        if not self._clock.wait(self._ended, FAREWELL_S):
+            link.close()
 
     def _next_ping(self) -> Ping:
         return self._session.make_ping(next(self._numbers))

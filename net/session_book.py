@@ -16,6 +16,7 @@ from net.offers import check_offer, check_return
 from net.playback import Playback
 from net.refusal import Refusal
 from net.repeats import RepeatedEvents
+from net.reporter import FAREWELL_S
 from net.session import StreamSession
 from net.session_meters import HISTORY_CHUNKS
 from net.settings import ReceiverSettings
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 KEPT_SESSIONS = 32
 """Ended sessions that are still shown, and that a sender may still ask about."""
-FAREWELL_S = 5.0
-"""How long a receiver that takes one stream only waits for a sender that may not have heard that all is saved."""
 
 
 class SessionBook:

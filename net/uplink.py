@@ -92,6 +92,7 @@ class Uplink:
         self.guard: Guard | None = None
         """Makes the connections secure, where they should be."""
         self._asked_s = 0.0
+        self._borne = ""
         self._tcp: TcpSocket | None = None
         self._link: Link[Received] | None = None
         self._protocol: SenderProtocol | None = None
@@ -137,23 +138,34 @@ class Uplink:
         timeout_s = self._settings.reconnect_timeout_s if again else self._settings.connect_timeout_s
         deadline_s = self._clock.monotonic_s() + timeout_s
         backoff_s = FIRST_BACKOFF_S
-        self._asked_s = 0.0
+        self._asked_s, self._borne = 0.0, ""
         while True:
             try:
                 self._open(hello, resume=again)
                 return
             except (OSError, ConnectionLost, HandshakeLate, StreamRefused) as error:
                 self._check_stopped()
-                if isinstance(error, StreamRefused) and not (again and error.code == "busy"):
-                    raise
-                if self._clock.monotonic_s() + backoff_s > deadline_s + self._asked_s:
+                late = self._clock.monotonic_s() + backoff_s > deadline_s + self._asked_s
+                if isinstance(error, StreamRefused):
+                    self._bear(error, late=late and not again)
+                if late:
                     raise self._gave_up(error, timeout_s, again) from error
             self._clock.wait(self._stopping, backoff_s)
             self._check_stopped()
             backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
 
+    def _bear(self, refusal: StreamRefused, *, late: bool) -> None:
+        """Raise a refusal, unless it may pass: then tell of it, once for as long as it lasts."""
+        if late or refusal.code != "busy":
+            raise refusal
+        if self._borne != refusal.reason:
+            self._borne = refusal.reason
+            self._events.warning(f"{self.address} is busy, trying again: {refusal.reason}")
+
     def _gave_up(self, error: BaseException, timeout_s: float, again: bool) -> ConnectError | ConnectionLost:
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        if self._borne:
+            reason = f"{reason}; before, it was busy: {self._borne}"
         if again:
             return ConnectionLost(f"the connection to {self.address} was lost and did not come back in {timeout_s:g} s")
         return ConnectError(

@@ -187,8 +187,12 @@ def test_no_name_of_a_peer_does_anything(
     receiver = make_receiver(out, tiny_codec)
     hello = hello_for(tiny_codec, ChunkPlan(3200, 320), name=name, sender=name, model=name)
     with running(receiver), greeting(receiver, hello) as peer:
+        assert peer.recv(1)  # whoever says END before it was accepted breaks the protocol
         peer.sendall(encode_control(End(0, 0, True), DEFAULT_LIMITS))
+        peer.shutdown(socket.SHUT_WR)
         read_to_end(peer)
+        (session,) = receiver._sessions.all()
+        assert session.wait(DEADLINE_S)
         progress, lines = ProgressOutput(), JsonOutput()
         for output in (progress, lines):
             output.snapshots(receiver.snapshots())
@@ -206,6 +210,16 @@ def test_no_name_of_a_peer_does_anything(
     assert all(json.loads(line) for line in printed.splitlines() if line.startswith("{"))
     assert sorted(path.suffix for path in tmp_path.rglob("*") if path.is_file()) in ([".wav"], [".json", ".wav"])
     assert {path.name for path in tmp_path.iterdir()} == {"out"}
+
+
+def test_an_end_before_the_answer_is_told_as_such(tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil) -> None:
+    """HELLO and END in one packet: the peer broke the protocol, and it is not the receiver that was stopped."""
+    receiver = make_receiver(tmp_path, tiny_codec)
+    hello = hello_for(tiny_codec, ChunkPlan(3200, 320))
+    said = PREAMBLE + encode_control(hello, DEFAULT_LIMITS) + encode_control(End(0, 0, True), DEFAULT_LIMITS)
+    with running(receiver), socket.create_connection(("127.0.0.1", receiver.port)) as peer:
+        peer.sendall(said)
+        wait_until(lambda: any("broke the protocol" in event.text for event in receiver.events_since(0)))
 
 
 @pytest.mark.parametrize("name", HOSTILE)

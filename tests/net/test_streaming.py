@@ -138,7 +138,7 @@ def test_past_its_limit_the_receiver_refuses_with_a_reason(
     speech = write_speech(tmp_path / "in.wav", 16000)
     receiver = make_receiver(tmp_path / "out", tiny_codec, max_connections=1)
     first = make_sender(speech, receiver.port, tiny_codec, realtime=True)
-    second = make_sender(speech, receiver.port, tiny_codec)
+    second = make_sender(speech, receiver.port, tiny_codec, connect_timeout_s=0.2)
     with running(receiver, first):
         wait_until(receiver.snapshots)
         with running(second):
@@ -147,6 +147,21 @@ def test_past_its_limit_the_receiver_refuses_with_a_reason(
         assert second.error.code == "busy"
         assert first.wait(DEADLINE_S)
         assert first.error is None
+
+
+def test_a_sender_waits_for_a_place(tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil) -> None:
+    """Who finds the receiver busy says so once, tries again, and streams when another stream is over."""
+    speech = write_speech(tmp_path / "in.wav", 16000)
+    receiver = make_receiver(tmp_path / "out", tiny_codec, max_connections=1)
+    first = make_sender(speech, receiver.port, tiny_codec, realtime=True)
+    second = make_sender(speech, receiver.port, tiny_codec, connect_timeout_s=DEADLINE_S)
+    with running(receiver, first):
+        wait_until(receiver.snapshots)
+        with running(second):
+            assert second.wait(DEADLINE_S)
+            assert first.wait(DEADLINE_S)
+    assert second.error is None
+    assert len([event for event in second.events_since(0) if "is busy, trying again" in event.text]) == 1
 
 
 def test_a_sender_waits_for_its_receiver_and_then_gives_up(tmp_path: Path, tiny_codec: Codec) -> None:
