@@ -1,6 +1,5 @@
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +21,7 @@ from codec.training.settings import TrainingSettings
 from codec.training.speech import ClipSource, open_speech
 from codec.training.trainer import Trainer
 from tests.codec.models import small_config
+from tests.ports import free_port
 
 RATE = 16000
 CONFIG: ModelConfig = small_config(
@@ -185,12 +185,6 @@ def test_mistakes_are_explained(data: Path, tmp_path: Path, capsys: pytest.Captu
         assert words in capsys.readouterr().err
     with pytest.raises(UsageError, match="not a readable checkpoint"):
         read_checkpoint(config)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_workers_train_one_network(data: Path, tmp_path: Path) -> None:

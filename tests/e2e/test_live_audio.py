@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +20,7 @@ from esc_tui.commands.demo import SPEECH_SAMPLE
 from net.clock import SYSTEM_CLOCK
 from tests.e2e.pulse import RATE, PulseServer, PulseUnavailable, Tap
 from tests.net.waiting import wait_until
+from tests.ports import free_port
 
 SPEECH_S = 8
 CHUNK_MS, OVERLAP_MS = 320, 40
@@ -87,13 +87,6 @@ class Command:
             self._thread.join(5)
             assert self._process.stdout is not None
             self._process.stdout.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def at_speaker_rate(path: Path) -> np.ndarray:

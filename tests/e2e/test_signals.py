@@ -14,6 +14,7 @@ import soundfile
 
 from tests.conftest import DATA
 from tests.net.links import write_speech
+from tests.ports import free_port
 
 TINY = str(DATA / "golden" / "tiny")
 
@@ -48,10 +49,6 @@ def await_record(process: "subprocess.Popen[bytes]", wanted: Callable[[dict[str,
     raise AssertionError("the process ended before that")
 
 
-def listening(record: dict[str, Any]) -> bool:
-    return record["type"] == "event" and record["text"].startswith("listening on")
-
-
 def is_report(record: dict[str, Any]) -> bool:
     return record["type"] == "report"
 
@@ -59,8 +56,8 @@ def is_report(record: dict[str, Any]) -> bool:
 def test_two_terminals_and_ctrl_c_in_mid_stream(tmp_path: Path, start: Start) -> None:
     """Ctrl-C ends the sender in order; the receiver saves what came, waits on, and ends in order itself."""
     speech = write_speech(tmp_path / "in.wav", 16000 * 60)
-    receiver = start("receiver", "--port", 0, "--save-path", tmp_path / "out")
-    port = await_record(receiver, listening)["text"].rpartition(":")[2]
+    port = free_port()
+    receiver = start("receiver", "--port", port, "--save-path", tmp_path / "out")
     sender = start(
         "sender", "--input", speech, "--port", port, "--realtime", "--chunk-size", 3200, "--overlap_size", 320
     )
@@ -90,8 +87,8 @@ def test_ctrl_c_while_nobody_answers(tmp_path: Path, start: Start) -> None:
 def test_a_killed_sender_leaves_a_whole_file(tmp_path: Path, start: Start) -> None:
     """After SIGKILL the receiver closes the file with all that came, and says that the stream is broken."""
     speech = write_speech(tmp_path / "in.wav", 16000 * 60)
-    receiver = start("receiver", "--port", 0, "--save-path", tmp_path / "out", "--once", "--grace", 0.2)
-    port = await_record(receiver, listening)["text"].rpartition(":")[2]
+    port = free_port()
+    receiver = start("receiver", "--port", port, "--save-path", tmp_path / "out", "--once", "--grace", 0.2)
     sender = start(
         "sender", "--input", speech, "--port", port, "--realtime", "--chunk-size", 3200, "--overlap-size", 320
     )

@@ -162,15 +162,16 @@ def test_a_failing_disk_loses_nothing(
     tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     """In mid-stream the disk is full for a while, or the folder is removed: the file is whole in the end."""
-    speech = write_speech(tmp_path / "in.wav", 48000)
+    monkeypatch.setattr("net.sinks.keeper.RETRY_S", 0.2)
+    speech = write_speech(tmp_path / "in.wav", 16000)
     receiver = make_receiver(tmp_path / "out", tiny_codec, once=True)
     sender = make_sender(speech, receiver.port, tiny_codec, realtime=True)
     with running(receiver, sender):
         wait_until(lambda: receiver.snapshots() and receiver.snapshots()[0].chunks.saved >= 2)
         if fault == "full":
-            fill_disk(monkeypatch)
-            wait_until(lambda: any("No space" in event.text for event in receiver.events_since(0)))
-            monkeypatch.undo()
+            with monkeypatch.context() as disk:
+                fill_disk(disk)
+                wait_until(lambda: any("No space" in event.text for event in receiver.events_since(0)))
         else:
             shutil.rmtree(tmp_path / "out")
         assert sender.wait(DEADLINE_S)

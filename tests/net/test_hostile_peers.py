@@ -281,6 +281,7 @@ def test_a_frame_that_leaves_out_much_is_silence_at_once(tmp_path: Path, tiny_co
     journals: list[int] = []
     with running(receiver), greeting(receiver, hello) as connection, pytest.MonkeyPatch.context() as patch:
         patch.setattr("net.journal.Journal.write", lambda _journal, position: journals.append(position.chunks))
+        patch.setattr("net.session_book.FAREWELL_S", 0.0)  # this peer says no more
         assert connection.recv(4096)  # ACCEPT
         connection.sendall(encode_control(End(chunks, chunks * 320, True), DEFAULT_LIMITS))
         connection.shutdown(socket.SHUT_WR)

@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from codec.inference import Codec
 from tests.net.links import locally_coded, read_pcm16, write_speech
+from tests.ports import free_port
 from tests.soak.engines import KINDS, is_among, lengths
 
 DEADLINE_S = 180.0
@@ -119,9 +119,3 @@ class ProcessRound:
         received = [read_pcm16(path) for path in (self._folder / "out").glob("*.wav")]
         if not is_among(expected, received, exactly=True):
             self.problems.append(f"no file equals the {self._kind.name} stream: {lengths(expected, received)}")
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

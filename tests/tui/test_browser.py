@@ -5,7 +5,6 @@ import base64
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,9 +15,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.ports import free_port
 from tests.tui.terminal_screen import TerminalScreen
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
 SERVE = """
 import sys
 from esc_tui.browser import LoopbackServer
@@ -26,11 +27,6 @@ server = LoopbackServer(["demo"], int(sys.argv[1]))
 server.command = f"{sys.executable} -m tests.tui.live_console"
 server.serve()
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("localhost", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @asynccontextmanager
