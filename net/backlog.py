@@ -18,7 +18,8 @@ class Backlog:
     """The usual delay is the shortest of this long, at least, and of twice as long at most."""
     RATE_S: Final = 1.5
     FIRST_USUAL_S: Final = 0.4
-    """No delay beyond this is taken for usual in the first half minute: the link may have been slow from the start."""
+    """No delay this far beyond the round trip is taken for usual in the first half minute: the link may have been slow
+    from the start."""
     REST_S: Final = 2.0
     """After a rest of the source the delays count anew: nothing could be acknowledged meanwhile."""
 
@@ -32,6 +33,8 @@ class Backlog:
         self._began_s: float | None = None
         self._bucket = 0
         self._last_put_s = float("inf")
+        self.round_trip_s = 0.0
+        """Of the link itself, with nothing in its queues: no delay is shorter."""
 
     def put(self, index: int) -> None:
         """Take that a chunk is about to be queued for sending."""
@@ -70,7 +73,7 @@ class Backlog:
             shortest_s = min(self._shortest)
             if shortest_s == float("inf"):
                 return None
-            return shortest_s if self._bucket else min(shortest_s, self.FIRST_USUAL_S)
+            return shortest_s if self._bucket else min(shortest_s, self._first_usual_s)
 
     @property
     def behind_s(self) -> float:
@@ -79,16 +82,29 @@ class Backlog:
         with self._lock:
             if len(self._put) <= self._history:
                 return 0.0
-            return max(0.0, now_s - self._put[self._history][1] - (self.FIRST_USUAL_S if usual_s is None else usual_s))
+            usual_s = self._first_usual_s if usual_s is None else usual_s
+            return max(0.0, now_s - self._put[self._history][1] - usual_s)
 
     @property
     def delivered_bps(self) -> float:
         """Bits a second of the chunks that were acknowledged lately."""
+        return sum(self._delivered_lately()) * 8 / self.RATE_S
+
+    @property
+    def delivered_chunks_per_s(self) -> float:
+        """How many chunks a second were acknowledged lately."""
+        return len(self._delivered_lately()) / self.RATE_S
+
+    @property
+    def _first_usual_s(self) -> float:
+        return self.FIRST_USUAL_S + self.round_trip_s
+
+    def _delivered_lately(self) -> list[int]:
         oldest_s = self._clock.monotonic_s() - self.RATE_S
         with self._lock:
             while self._delivered and self._delivered[0][0] <= oldest_s:
                 self._delivered.popleft()
-            return sum(size_bytes for _, size_bytes in self._delivered) * 8 / self.RATE_S
+            return [size_bytes for _, size_bytes in self._delivered]
 
     def _measure(self, now_s: float, delay_s: float) -> None:
         if self._began_s is None:
@@ -106,6 +122,11 @@ class RoundTrips:
     def __init__(self) -> None:
         self._latest_ms: float | None = None
         self._shortest_ms = float("inf")
+
+    @property
+    def shortest_s(self) -> float:
+        """The shortest so far; infinite before the first."""
+        return self._shortest_ms / 1000
 
     def grown_s(self, round_trip_ms: float | None) -> float:
         """How far a newly measured round trip is beyond the shortest; 0 for none and for one that was told before."""

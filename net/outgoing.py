@@ -15,6 +15,7 @@ from codec.streaming import history_chunks
 from net.audio.devices import AudioSystem
 from net.audio.microphone import MicrophoneSource
 from net.clock import Clock
+from net.connecting import UplinkSettings
 from net.encoding import CapturedChunk, Encoder
 from net.events import EventLog
 from net.messages import End, Feedback, Hello
@@ -29,7 +30,7 @@ from net.status import StreamStatus
 from net.stored import StoredSource
 from net.stream_choice import StreamChoice
 from net.stream_memory import StreamMemory
-from net.uplink import Uplink, UplinkSettings
+from net.uplink import Uplink
 from net.window import SendWindow
 
 if TYPE_CHECKING:

@@ -65,8 +65,9 @@ class Sender:
         """
         uplink = self._stream.uplink
         if self._settings.tls:
-            uplink.guard = Guard(self._settings.tls, self._questions, self._clock)
-            self._events.info(f"this sender's fingerprint is {uplink.guard.identity.fingerprint}")
+            guard = Guard(self._settings.tls, self._questions, self._clock)
+            uplink.secure_with(guard)
+            self._events.info(f"this sender's fingerprint is {guard.identity.fingerprint}")
         self._stream.open()
         self._events.info(f"connecting to {self._settings.host}:{self._settings.port}")
         self._pipeline.start()

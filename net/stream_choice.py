@@ -20,11 +20,13 @@ ADAPTIVE_SLACK_S: Final = 0.3
 """Sound that may be on its way beyond what the usual delay keeps there: what is sent cannot be made smaller."""
 LIVE_SLACK_S: Final = 1.5
 SLOW_ANSWER_S: Final = 0.4
-"""A receiver that takes longer to accept may be behind a slow link."""
+"""A receiver that takes this much longer than a round trip to accept may be behind a slow link."""
 FIRST_FLIGHT_S: Final = 0.4
-"""Sound that may be on its way before anything was acknowledged: about as long as that takes on a good link."""
+"""Sound that may be on its way, beside a round trip, before anything was acknowledged: a good link takes about that."""
 FEWEST_BEYOND: Final = 2
 """In flight beyond those that are needed for an acknowledgement, once a first one has told the usual delay."""
+FLIGHT_GROWTH: Final = 1.25
+"""So much more than the link has lately delivered may be in flight, so that what is behind catches up."""
 
 
 class StreamChoice:
@@ -48,7 +50,7 @@ class StreamChoice:
         self._slack_s = ADAPTIVE_SLACK_S if adaptive else LIVE_SLACK_S
         self._hop_s, self._history_chunks = 0.0, 1
         self._backlog: Backlog | None = None
-        self._round_trips = RoundTrips()
+        self._round_trips, self._connect_s = RoundTrips(), 0.0
         self._levels = LevelHistory(clock)
         self._stream: EscHeader | None = None
 
@@ -101,10 +103,14 @@ class StreamChoice:
         self._window.put(chunk)
         backlog.rested()
 
-    def begin_connection(self, answer_s: float) -> None:
-        """Take that a receiver has accepted `answer_s` after it was asked."""
-        controller = self._controller
-        if controller is None or answer_s < SLOW_ANSWER_S:
+    def begin_connection(self, answer_s: float, connect_s: float) -> None:
+        """Take that a receiver accepted `answer_s` after it was asked; to connect took `connect_s`, a round trip."""
+        self._connect_s = connect_s
+        controller, backlog = self._controller, self._backlog
+        if backlog is not None:
+            with self._lock:
+                self._bound_flight(backlog)
+        if controller is None or answer_s - connect_s < SLOW_ANSWER_S:
             return
         with self._lock:
             before = controller.num_streams
@@ -150,11 +156,13 @@ class StreamChoice:
         return int(backlog.delivered_bps * stream.num_streams / stream.kbps / 1000)
 
     def _bound_flight(self, backlog: Backlog) -> None:
-        """What is on its way cannot be dropped, nor made smaller: so it should not be much."""
+        """What is on its way cannot be dropped, nor made smaller: so it should not be much, in the time it takes."""
+        backlog.round_trip_s = min(self._connect_s, self._round_trips.shortest_s)
         if not self._timely:
             return
         usual_s = backlog.usual_s
-        beyond = math.ceil(FIRST_FLIGHT_S / self._hop_s)
+        beyond = math.ceil((FIRST_FLIGHT_S + backlog.round_trip_s) / self._hop_s)
         if usual_s is not None:
-            beyond = max(FEWEST_BEYOND, math.ceil((usual_s + self._slack_s) / self._hop_s))
+            chunks_per_s = max(1 / self._hop_s, FLIGHT_GROWTH * backlog.delivered_chunks_per_s)
+            beyond = max(FEWEST_BEYOND, math.ceil((usual_s + self._slack_s) * chunks_per_s))
         self._window.in_flight_bound = self._history_chunks + beyond

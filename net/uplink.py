@@ -1,59 +1,32 @@
-"""The sender's connection: made, kept, made again. It takes packets from the window and gives acknowledgements back."""
+"""The sender's link: packets from the window go out, acknowledgements come back, over connection after connection."""
 
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TypeAlias
-
-from msgspec.structs import replace
 
 from net.clock import Clock
-from net.errors import (
-    ConnectError,
-    ConnectionLost,
-    HandshakeLate,
-    LocalProtocolError,
-    PeerNotTrusted,
-    ProtocolError,
-    StreamRefused,
+from net.connecting import (
+    ATTEMPT_TIMEOUT_S,
+    FIRST_BACKOFF_S,
+    LONGEST_BACKOFF_S,
+    Connection,
+    Connector,
+    Received,
+    UplinkSettings,
 )
+from net.errors import ConnectionLost, LocalProtocolError, ProtocolError, StreamRefused
 from net.events import EventLog
-from net.link import IDLE_TIMEOUT_S, Link
-from net.messages import Accept, Chunk, End, Feedback, Hello, Ping, Pong, Refuse
+from net.link import Link
+from net.messages import Chunk, End, Feedback, Hello, Ping, Pong, Refuse
 from net.meters import DurationMeter, RateMeter
-from net.pipeline import PipelineStopped
 from net.protocol import SenderProtocol
-from net.security.guard import Guard, known_as
+from net.security.guard import Guard
 from net.stats import LinkState
 from net.status import StreamStatus
 from net.window import SendWindow
-from net.wire import TcpSocket, Wire
 
-FIRST_BACKOFF_S = 0.1
-LONGEST_BACKOFF_S = 3.0
-ATTEMPT_TIMEOUT_S = 3.0
-HANDSHAKE_TIMEOUT_S = 10.0
 FAREWELL_S = 1.0
 """For the ping that comes after "finished": its answer tells the receiver that this was heard."""
-ANSWER_TIMEOUT_S = 60.0
-"""Of a receiver over TLS, which may have to ask a person first."""
-
-Received: TypeAlias = Accept | Refuse | Feedback | Ping | Pong
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UplinkSettings:
-    """Where to connect, and how long to try."""
-
-    host: str
-    port: int
-    connect_timeout_s: float
-    reconnect_timeout_s: float
-    rate_limit_bps: int | None
-    send_buffer_bytes: int | None = None
-    """What the system may buffer of what was sent; None: what it likes."""
 
 
 class Uplink:
@@ -70,11 +43,10 @@ class Uplink:
         events: EventLog,
         on_feedback: Callable[[Feedback], None],
         on_sent: Callable[[int, float, int, bool], None],
-        on_accept: Callable[[float], None],
+        on_accept: Callable[[float, float], None],
         fit: Callable[[Chunk], Chunk],
     ) -> None:
-        self._settings, self._window = settings, window
-        self._clock, self._stopping = clock, stopping
+        self._window, self._clock, self._stopping = window, clock, stopping
         self._status, self._events = status, events
         self._on_feedback, self._on_sent, self._fit = on_feedback, on_sent, fit
         self._on_accept = on_accept
@@ -86,35 +58,34 @@ class Uplink:
         """Set when a receiver has accepted the stream for the first time."""
         self.first_chunk = 0
         """Where the first receiver that accepted wants the stream to begin."""
-        self.address = f"{settings.host}:{settings.port}"
-        self.peer = self.address
+        self.address = self.peer = settings.address
         """Who the stream goes to, for people."""
-        self.guard: Guard | None = None
-        """Makes the connections secure, where they should be."""
-        self._asked_s = 0.0
-        self._borne = ""
-        self._tcp: TcpSocket | None = None
-        self._link: Link[Received] | None = None
-        self._protocol: SenderProtocol | None = None
+        self._connector = Connector(
+            settings, clock=clock, stopping=stopping, events=events, sent=self.wire, received=self.received
+        )
         self._lost: BaseException | None = None
-        self._early: list[Received] = []
         self._finished = self._farewell_answered = False
         self._over = threading.Event()
 
     @property
     def secure(self) -> bool:
         """Whether everything goes over TLS."""
-        return self.guard is not None
+        return self._connector.guard is not None
+
+    def secure_with(self, guard: Guard) -> None:
+        """Make the connections secure; call it before `run`."""
+        self._connector.guard = guard
 
     def run(self, hello: Hello, end: Callable[[], End]) -> None:
         """Carry the stream to its end. Raises `ConnectError`, `StreamRefused`, `ConnectionLost` or `ProtocolError`."""
         rest_s = 0.0
         try:
             while True:
-                self._connect(hello)
+                connection = self._connector.connect(hello, again=self.accepted.is_set())
+                self._begin(connection)
                 acknowledged = self._window.acknowledged
                 try:
-                    self._carry(end)
+                    self._carry(connection, end)
                     return
                 except ConnectionLost as error:
                     self._events.warning(f"connection lost: {error}", "")
@@ -122,130 +93,37 @@ class Uplink:
                 served = self._window.acknowledged > acknowledged
                 rest_s = 0.0 if served else min(max(2 * rest_s, FIRST_BACKOFF_S), LONGEST_BACKOFF_S)
                 self._clock.wait(self._stopping, rest_s)  # a receiver that accepts and then fails is not hammered
-                self._check_stopped()
+                self._connector.check_stopped()
         finally:
             self.close()
 
     def close(self) -> None:
         """Close the connection and wake whoever waits for it."""
-        for wire in (self._link, self._tcp):
-            if wire is not None:
-                wire.close()
+        self._connector.close()
         self._over.set()
 
-    def _connect(self, hello: Hello) -> None:
-        again = self.accepted.is_set()
-        timeout_s = self._settings.reconnect_timeout_s if again else self._settings.connect_timeout_s
-        deadline_s = self._clock.monotonic_s() + timeout_s
-        backoff_s = FIRST_BACKOFF_S
-        self._asked_s, self._borne = 0.0, ""
-        while True:
-            try:
-                self._open(hello, resume=again)
-                return
-            except (OSError, ConnectionLost, HandshakeLate, StreamRefused) as error:
-                self._check_stopped()
-                late = self._clock.monotonic_s() + backoff_s > deadline_s + self._asked_s
-                if isinstance(error, StreamRefused):
-                    self._bear(error, late=late and not again)
-                if late:
-                    raise self._gave_up(error, timeout_s, again) from error
-            self._clock.wait(self._stopping, backoff_s)
-            self._check_stopped()
-            backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
-
-    def _bear(self, refusal: StreamRefused, *, late: bool) -> None:
-        """Raise a refusal, unless it may pass: then tell of it, once for as long as it lasts."""
-        if late or refusal.code != "busy":
-            raise refusal
-        if self._borne != refusal.reason:
-            self._borne = refusal.reason
-            self._events.warning(f"{self.address} is busy, trying again: {refusal.reason}")
-
-    def _gave_up(self, error: BaseException, timeout_s: float, again: bool) -> ConnectError | ConnectionLost:
-        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-        if self._borne:
-            reason = f"{reason}; before, it was busy: {self._borne}"
-        if again:
-            return ConnectionLost(f"the connection to {self.address} was lost and did not come back in {timeout_s:g} s")
-        return ConnectError(
-            f"cannot connect to {self.address} within {timeout_s:g} s ({reason}): is the receiver running there?"
-        )
-
-    def _open(self, hello: Hello, *, resume: bool) -> None:
-        address = (self._settings.host, self._settings.port)
-        connection = socket.create_connection(address, timeout=ATTEMPT_TIMEOUT_S)
-        if self._settings.send_buffer_bytes is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._settings.send_buffer_bytes)
-        tcp = self._tcp = TcpSocket(connection)
-        protocol = SenderProtocol(_resuming(hello) if resume else hello)
-        wire: Wire = tcp
-        try:
-            self._check_stopped()
-            if self.guard:
-                wire = self._secured(self.guard, tcp)
-            link: Link[Received] = Link(
-                wire,
-                protocol,
-                clock=self._clock,
-                sent=self.wire,
-                received=self.received,
-                rate_limit_bps=self._settings.rate_limit_bps,
-            )
-            self._link, self._protocol = link, protocol
-            self._check_stopped()
-            accept = self._handshake(link)
-        except BaseException:
-            wire.close()
-            raise
-        self.peer = known_as(wire, link.peer)
-        self._begin(accept)
-
-    def _secured(self, guard: Guard, tcp: TcpSocket) -> Wire:
-        """Shake hands, and judge the receiver: the time that a person takes for that is not the receiver's."""
-        secured = guard.connect(tcp, HANDSHAKE_TIMEOUT_S)
-        asked_s = self._clock.monotonic_s()
-        guard.judge_receiver(secured, self.address)
-        self._asked_s += self._clock.monotonic_s() - asked_s
-        return secured
-
-    def _handshake(self, link: Link[Received]) -> Accept:
-        asked_s = self._clock.monotonic_s()
-        link.send(lambda: None)
-        timeout_s = ANSWER_TIMEOUT_S if self.guard else IDLE_TIMEOUT_S
-        messages = link.receive(timeout_s, self._clock.monotonic_s() + timeout_s)
-        if not messages:
-            raise ConnectionLost("the connection ended")
-        answer, *self._early = messages
-        if isinstance(answer, Refuse):
-            if answer.code == "policy":
-                raise PeerNotTrusted(f"the receiver does not let this sender in: {answer.reason}")
-            raise StreamRefused(answer.reason, answer.code)
-        assert isinstance(answer, Accept)
-        self._on_accept(self._clock.monotonic_s() - asked_s)
-        return answer
-
-    def _begin(self, accept: Accept) -> None:
+    def _begin(self, connection: Connection) -> None:
+        accept, again = connection.accept, self.accepted.is_set()
+        self.peer = connection.peer
+        self._on_accept(connection.answer_s, connection.connect_s)
         self._lost = None
         self._finished = self._farewell_answered = False
         self._over.clear()
         self._window.in_flight_limit = accept.window_chunks
         self._window.rewind(accept.next_chunk)
-        verb = "resumed" if self.accepted.is_set() else "accepted"
         self._events.info(
-            f"{verb} by {accept.receiver or 'the receiver'} at {self.peer}, from chunk {accept.next_chunk}"
+            f"{'resumed' if again else 'accepted'} by {accept.receiver or 'the receiver'} at {self.peer}, "
+            f"from chunk {accept.next_chunk}"
         )
         self._status.set(LinkState.STREAMING)
         self.wire.start()
-        if not self.accepted.is_set():
+        if not again:
             self.first_chunk = accept.next_chunk
         self.accepted.set()
 
-    def _carry(self, end: Callable[[], End]) -> None:
-        link, protocol = self._link, self._protocol
-        assert link is not None
-        assert protocol is not None
-        listener = threading.Thread(target=self._listen, args=(link, protocol), name="sender-listen")
+    def _carry(self, connection: Connection, end: Callable[[], End]) -> None:
+        link, protocol = connection.link, connection.protocol
+        listener = threading.Thread(target=self._listen, args=(connection,), name="sender-listen")
         listener.start()
         try:
             self._send_all(link, protocol, end)
@@ -281,21 +159,18 @@ class Uplink:
 
     def _await_finish(self) -> None:
         self._over.wait()
-        self._check_stopped()
+        self._connector.check_stopped()
         if not self._finished:
             self._raise_lost()
 
     def _raise_lost(self) -> None:
-        self._check_stopped()
+        self._connector.check_stopped()
         raise self._lost or ConnectionLost("the connection ended")
 
-    def _check_stopped(self) -> None:
-        if self._stopping.is_set():
-            raise PipelineStopped
-
-    def _listen(self, link: Link[Received], protocol: SenderProtocol) -> None:
+    def _listen(self, connection: Connection) -> None:
+        link, protocol = connection.link, connection.protocol
         try:
-            for message in self._early:
+            for message in connection.early:
                 self._take(message, link, protocol)
             while not self._finished:
                 for message in link.receive():
@@ -329,7 +204,3 @@ class Uplink:
                 raise StreamRefused(message.reason, message.code, begun=True)
             case _:
                 pass
-
-
-def _resuming(hello: Hello) -> Hello:
-    return replace(hello, resume=True)

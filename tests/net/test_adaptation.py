@@ -163,3 +163,11 @@ def test_a_grown_round_trip_counts_once() -> None:
     """A receiver tells the same measurement again and again; it says something only when it is new."""
     trips = RoundTrips()
     assert [trips.grown_s(ms) for ms in (20.0, 20.0, 620.0, 620.0, None, 20.0)] == pytest.approx([0, 0, 0.6, 0, 0, 0])
+
+
+def test_a_long_way_is_no_backlog_from_the_start(clock: FakeClock) -> None:
+    """What may be usual in the first half minute is the more, the longer the link's round trip takes."""
+    backlog = acknowledged_backlog(clock, Backlog.FIRST_USUAL_S + 0.1)
+    assert backlog.usual_s == pytest.approx(Backlog.FIRST_USUAL_S)
+    backlog.round_trip_s = 0.1
+    assert backlog.usual_s == pytest.approx(Backlog.FIRST_USUAL_S + 0.1)

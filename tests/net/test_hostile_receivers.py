@@ -10,10 +10,11 @@ import pytest
 
 from codec.inference import Codec
 from esc_tui.errors import ExitCode, exit_code
+from net.connecting import Connection, Connector
 from net.errors import PeerNotTrusted, RemoteProtocolError, StreamRefused
 from net.frames import encode_control
 from net.limits import DEFAULT_LIMITS
-from net.messages import Accept, Chunk, Refuse
+from net.messages import Accept, Chunk, Hello, Refuse
 from net.protocol import ReceiverProtocol
 from net.stats import LinkState
 from net.stream_choice import StreamChoice
@@ -145,15 +146,20 @@ def test_a_connection_that_ends_just_before_a_chunk_is_sent(
         taken.clear()
 
     receiver = serving(close_when_a_chunk_is_taken)
-    fit = StreamChoice.fit
+    fit, connect = StreamChoice.fit, Connector.connect
+    connections: list[Connection] = []
+
+    def noted(connector: Connector, hello: Hello, *, again: bool) -> Connection:
+        connections.append(connect(connector, hello, again=again))
+        return connections[-1]
 
     def late(choice: StreamChoice, chunk: Chunk) -> Chunk:
         taken.set()
-        protocol = sender._stream.uplink._protocol
-        wait_until(lambda: protocol is None or protocol.state.is_final)
+        wait_until(lambda: connections[-1].protocol.state.is_final)
         return fit(choice, chunk)
 
     monkeypatch.setattr(StreamChoice, "fit", late)
+    monkeypatch.setattr(Connector, "connect", noted)
     sender = make_sender(speech, receiver.port, tiny_codec)
     with running(sender):
         wait_until(lambda: receiver.connections >= 3)
