@@ -1,16 +1,14 @@
-"""One received stream: decoded, stitched and saved. It outlives the connections that bring it."""
+"""One received stream: decoded, saved and played. It outlives the connections that bring it."""
 
 import threading
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from codec.bitstream import unpack_codes
 from codec.chunks import ChunkPlan, Stitching
 from codec.errors import AudioFileError
-from codec.streaming import CodedChunk, Contribution, code_frames, decoder_for, history_chunks
+from codec.streaming import Contribution, history_chunks
 from net.clock import Clock
-from net.errors import ConnectionLost, RemoteProtocolError
+from net.decoding import ChunkDecoder
+from net.errors import ConnectionLost
 from net.events import EventLog
 from net.intake import StreamIntake
 from net.messages import Chunk, End, Feedback, Hello, Ping, Pong
@@ -24,12 +22,6 @@ from net.stream_files import StreamFiles
 
 if TYPE_CHECKING:
     from codec import Codec
-
-
-GAP_S = 10
-"""Of the silence that stands for missing chunks, so much is written at once."""
-WARM_UP_SAMPLES = 8000
-"""More than any model looks back to decode."""
 
 
 class StreamSession:
@@ -49,7 +41,6 @@ class StreamSession:
         lookahead_samples: int | None = None,
     ) -> None:
         self.hello, self.player, self.stream_id = hello, player, hello.stream_id.hex()
-        self.plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples, Stitching(hello.stitching))
         self.status = StreamStatus(clock)
         self.peer, self.secure = "", False
         self.intake: StreamIntake | None = None
@@ -57,21 +48,29 @@ class StreamSession:
         """What its sender proves over TLS: nobody else may resume the stream."""
         self.known_finished = threading.Event()
         """Set when the sender has answered that it knows that all is saved."""
-        history = history_chunks(codec, self.plan, exact=not hello.live)
+        plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples, Stitching(hello.stitching))
+        history = history_chunks(codec, plan, exact=not hello.live)
         self.meters = SessionMeters(hello, clock, process, history)
         self._codec, self._files, self._clock, self._events = codec, files, clock, events
-        self._lookahead_samples, self._decoder = lookahead_samples, decoder_for(codec, self.plan, lookahead_samples)
         self._pipeline = Pipeline(f"receiver-{self.stream_id[:4]}", clock)
         self._to_decode: StageQueue[Chunk] = self._pipeline.add_queue("decode", window_chunks)
         self._to_save: StageQueue[Contribution] = self._pipeline.add_queue("save", window_chunks)
+        self._decoder = ChunkDecoder(
+            hello,
+            codec,
+            files,
+            self._to_save,
+            meters=self.meters,
+            events=events,
+            player=player,
+            lookahead_samples=lookahead_samples,
+        )
         self._pipeline.add_stage("decode", self._decode_chunks)
         self._pipeline.add_stage("save", self._save_contributions, then=self._end_status)
         self._lock, self._taking = threading.Lock(), threading.Lock()
         self._carrier: object = None
         self._end: End | None = None
         self._gave_up: ConnectionLost | None = None
-        self._last_chunk: Chunk | None = None
-        self._stitched_samples = files.start.samples
         self.next_index = max(0, files.start.chunks - history)
         """The chunk that is expected next."""
         self.meters.go_on(files.start.chunks, files.start.samples)
@@ -220,106 +219,7 @@ class StreamSession:
     # Stages: each method below runs in a thread of its own.
 
     def _decode_chunks(self) -> None:
-        try:
-            self._decode_all()
-        finally:
-            if self._files.codes:
-                self._files.codes.close(self._end)
-
-    def _decode_all(self) -> None:
-        expected = self.next_index
-        if self.hello.live:
-            self._warm_up()
-        for chunk in self._to_decode:
-            if self._follows_another and self.meters.nothing_decoded:
-                expected = chunk.index  # another receiver has what comes before
-                self._stitched_samples = self.plan.start(chunk.index)
-            expected = self._fill_gap(expected, chunk.index)
-            contribution = self._decode(chunk)
-            self._last_chunk = chunk
-            if self._files.codes:
-                self._files.codes.add(chunk)
-            self.meters.count_decoded(chunk)
-            if contribution.index >= self._files.start.chunks:
-                self._hand_on(contribution)
-            expected += 1
-        if self._end is not None and not (self._follows_another and self.meters.nothing_decoded):
-            self._fill_gap(expected, self._end.chunks)
-        self._hand_on(self._decoder.finish())
-        self._to_save.finish()
-        if self.player is not None:
-            self.player.finish()
-
-    def _warm_up(self) -> None:
-        """The first chunk of a length takes longest: decode some before live sound waits for them."""
-        codec, samples = self._codec, self.hello.chunk_samples
-        tail = self.plan.stitching is Stitching.CROSSFADE
-        codes = np.zeros((self.hello.num_streams, codec.groups, code_frames(samples, tail)), np.uint16)
-        decoder = decoder_for(codec, self.plan, self._lookahead_samples)
-        for index in range(1 if tail else 1 + WARM_UP_SAMPLES // samples):
-            decoder.push(CodedChunk(index, samples, codes, tail))
-
-    def _decode(self, chunk: Chunk) -> Contribution:
-        if chunk.silence_dbfs is not None:
-            return self._decoder.push_silence(chunk.index, chunk.samples, chunk.silence_dbfs)
-        codec = self._codec
-        frames = code_frames(chunk.samples, chunk.tail)
-        try:
-            codes = unpack_codes(chunk.payload, chunk.num_streams, codec.groups, frames, codec.bits_per_code)
-        except ValueError as error:
-            raise RemoteProtocolError(f"the codes of chunk {chunk.index} are broken: {error}") from error
-        with self.meters.decoding.time(chunk.samples):
-            return self._decoder.push(CodedChunk(chunk.index, chunk.samples, codes, chunk.tail))
-
-    def _fill_gap(self, expected: int, index: int) -> int:
-        if expected < index:
-            lost = "1 chunk was" if index - expected == 1 else f"{index - expected} chunks were"
-            self._events.warning(f"{lost} lost, with silence in place", self.stream_id)
-        stretch: list[Contribution] = []
-        for missing in range(expected, index):
-            contribution = self._decoder.push_silence(missing, self._missing_samples(missing))
-            self.meters.count_lost()
-            if missing >= self._files.start.chunks:
-                stretch.append(contribution)
-            if len(stretch) >= self._gap_chunks:
-                self._hand_on(_joined(stretch))
-                stretch.clear()
-        if stretch:
-            self._hand_on(_joined(stretch))
-        return index
-
-    @property
-    def _follows_another(self) -> bool:
-        """Whether another receiver has what came before: there is no gap before the first chunk."""
-        return self.hello.resume and not self._files.start.chunks
-
-    @property
-    def _gap_chunks(self) -> int:
-        """How many missing chunks are handed on at once: a frame of a few bytes can leave out an hour."""
-        if self.player is not None or self._files.apart:
-            return 1
-        return max(1, GAP_S * self.hello.sample_rate // self.plan.hop_samples)
-
-    def _missing_samples(self, index: int) -> int:
-        end = self._end
-        if end is not None and index == end.chunks - 1:
-            return end.samples - self.plan.start(index)
-        return self.plan.chunk_samples
-
-    def _hand_on(self, contribution: Contribution) -> None:
-        self.meters.count_stitched(contribution)
-        self._stitched_samples += len(contribution.audio)
-        if self.player is not None:
-            self.player.write(contribution.audio, contribution.index, self._captured_s())
-        self._to_save.put(contribution)
-
-    def _captured_s(self) -> float | None:
-        """When the last stitched sample was captured, by this machine's clock; None until the clocks are compared."""
-        chunk, offset_s = self._last_chunk, self.meters.clock_offset_s
-        if chunk is None or offset_s is None:
-            return None
-        beyond = self.plan.start(chunk.index) + chunk.samples - self._stitched_samples
-        return self.hello.epoch_s + chunk.capture_s - offset_s - beyond / self.hello.sample_rate
+        self._decoder.run(self._to_decode, self.next_index, lambda: self._end)
 
     def _save_contributions(self) -> None:
         try:
@@ -341,8 +241,3 @@ class StreamSession:
             self.status.set(LinkState.DONE, "the sender stopped early")
         else:
             self.status.set(LinkState.DONE, str(self.loss or ""))
-
-
-def _joined(contributions: list[Contribution]) -> Contribution:
-    audio = np.concatenate([each.audio for each in contributions])
-    return Contribution(contributions[-1].index, audio)

@@ -108,7 +108,8 @@ class SessionBook:
             if session is not None:
                 check_return(hello, session, downlink.fingerprint)
             if session is None or (session.ended and not session.complete):
-                session = self._make_session(hello, codec, downlink)
+                replaced, session = session, self._make_session(hello, codec, downlink)
+                self._drop(replaced)
             previous = self._links.get(session)
             self._links[session] = downlink
             session.claim(downlink)
@@ -153,7 +154,14 @@ class SessionBook:
     def _forget_oldest(self) -> None:
         ended = [stream_id for stream_id, kept in self._sessions.items() if kept.ended]
         for stream_id in ended[: max(0, len(self._sessions) - KEPT_SESSIONS)]:
-            self._links.pop(self._sessions.pop(stream_id), None)
+            self._drop(self._sessions.pop(stream_id))
+
+    def _drop(self, session: StreamSession | None) -> None:
+        """Keep nothing of a session that is no longer in the book."""
+        if session is not None:
+            self._links.pop(session, None)
+            self._detached_s.pop(session, None)
+            self._ended_s.pop(session, None)
 
     def _open_files(self, hello: Hello, codec: "Codec", sender: str | None) -> StreamFiles:
         settings = self._settings

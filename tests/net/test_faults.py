@@ -108,7 +108,7 @@ def test_a_receiver_for_one_stream_does_not_wait_for_ever(
     """The sender vanished after its last word: the receiver ends well, but not before it had time to come back."""
     monkeypatch.setattr("net.session_book.FAREWELL_S", 0.5)
     decoding = threading.Event()
-    monkeypatch.setattr("net.session.unpack_codes", lambda *parts: decoding.wait(DEADLINE_S) and unpack_codes(*parts))
+    monkeypatch.setattr("net.decoding.unpack_codes", lambda *parts: decoding.wait(DEADLINE_S) and unpack_codes(*parts))
     speech = write_speech(tmp_path / "in.wav", 3200)
     receiver = make_receiver(tmp_path / "out", tiny_codec, once=True)
     with Cutter(receiver.port) as network, running(receiver):

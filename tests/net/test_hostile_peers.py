@@ -1,6 +1,7 @@
 """Peers that mean harm: what they send is bounded, and what they are called is only text."""
 
 import contextlib
+import gc
 import json
 import logging
 import secrets
@@ -8,6 +9,7 @@ import socket
 import threading
 import time
 import tracemalloc
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +31,7 @@ from net.messages import Chunk, End, Hello
 from net.receiver import Receiver
 from net.security.identity import make_identity
 from net.security.tls import connect_tls, tls_context
+from net.session import StreamSession
 from net.settings import TlsSettings
 from net.stats import LinkState
 from net.text import printable
@@ -91,7 +94,7 @@ def test_memory_for_one_connection_is_bounded(
 ) -> None:
     """The longest frames, as fast as they go, while nothing is decoded: no more than the window of them is held."""
     decoding = threading.Event()
-    monkeypatch.setattr("net.session.unpack_codes", lambda *_arguments: decoding.wait() and 1 / 0)
+    monkeypatch.setattr("net.decoding.unpack_codes", lambda *_arguments: decoding.wait() and 1 / 0)
     hello = hello_for(tiny_codec, ChunkPlan(480_000, 0))
     payload = bytes(payload_bytes(hello, hello.num_streams, hello.chunk_samples, True))
     window = 20
@@ -135,6 +138,25 @@ def test_the_disk_limit_ends_a_stream_with_its_reason(tmp_path: Path, tiny_codec
     assert "may save" in stream.reason
     assert len(read_pcm16(stream.files[0])) > 0
     assert sum(path.stat().st_size for path in (tmp_path / "out").iterdir()) <= 60_000
+
+
+def test_nothing_is_kept_of_a_failed_stream_that_begins_again(
+    tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil
+) -> None:
+    """Whoever breaks one stream again and again under the same identity fills no memory."""
+    plan = ChunkPlan(3200, 320)
+    hello = hello_for(tiny_codec, plan)
+    too_long = encode_control(End(2, 4800, True), DEFAULT_LIMITS)
+    with running(receiver := make_receiver(tmp_path, tiny_codec, intake=IntakeLimits(max_stream_s=0.25))):
+        failed: list[weakref.ref[StreamSession]] = []
+        for resume in (False, True, True):
+            with greeting(receiver, replace(hello, resume=resume)) as peer:
+                assert peer.recv(1)
+                failed.append(weakref.ref(receiver._sessions.all()[-1]))
+                peer.sendall(too_long)
+                read_to_end(peer)
+            wait_until(lambda: all(session.ended for session in receiver._sessions.all()))
+        wait_until(lambda: gc.collect() >= 0 and [session() is None for session in failed] == [True, True, False])
 
 
 def test_silence_at_the_end_is_not_free(tmp_path: Path, tiny_codec: Codec) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from codec.inference import Codec
-from net import session
+from net import decoding
 from tests.conftest import WaitUntil
 from tests.net.links import DEADLINE_S, locally_coded, make_receiver, make_sender, read_pcm16, running, write_speech
 
@@ -17,13 +17,13 @@ BUFFER_CHUNKS = 2
 @pytest.fixture
 def decoder_gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """The receiver decodes only while this is set."""
-    gate, unpack = threading.Event(), session.unpack_codes
+    gate, unpack = threading.Event(), decoding.unpack_codes
 
     def unpack_late(*arguments: object) -> object:
         assert gate.wait(DEADLINE_S)
         return unpack(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("net.session.unpack_codes", unpack_late)
+    monkeypatch.setattr("net.decoding.unpack_codes", unpack_late)
     return gate
 
 

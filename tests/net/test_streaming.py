@@ -229,7 +229,7 @@ def test_a_stage_that_fails_ends_the_stream_with_its_reason(
     def broken(*_arguments: object, **_options: object) -> None:
         raise FloatingPointError("injected")
 
-    monkeypatch.setattr("net.session.unpack_codes", broken)
+    monkeypatch.setattr("net.decoding.unpack_codes", broken)
     with running(receiver, sender):
         assert sender.wait(DEADLINE_S)
         (stream,) = receiver.snapshots()
