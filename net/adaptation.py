@@ -26,6 +26,8 @@ class StreamController:
         self.most, self.least = most, 1
         self.num_streams = most
         """What the link carries, as far as is known."""
+        self.patience_s = 0.0
+        """A link that is behind for no longer than this beyond `BEHIND_S` may have lost a packet, and carry all."""
         now_s = clock.monotonic_s()
         self._calm_since_s: float | None = now_s
         self._up_s = self._changed_s = float("-inf")
@@ -35,7 +37,7 @@ class StreamController:
         """Take that the link is `behind_s` beyond its usual delay and has lately carried so many streams."""
         now_s = self._clock.monotonic_s()
         self.num_streams = max(min(self.least, self.most), min(self.num_streams, self.most))
-        if behind_s >= BEHIND_S:
+        if behind_s >= BEHIND_S + self.patience_s:
             self._calm_since_s = None
             if now_s - self._changed_s >= STEP_DOWN_INTERVAL_S:
                 self._step_down(now_s, carried)

@@ -25,6 +25,8 @@ FIRST_FLIGHT_S: Final = 0.4
 """Sound that may be on its way, beside a round trip, before anything was acknowledged: a good link takes about that."""
 FEWEST_BEYOND: Final = 2
 """In flight beyond those that are needed for an acknowledgement, once a first one has told the usual delay."""
+LOSS_ROUND_TRIPS: Final = 2
+"""A packet that was lost is sent again, and has come, about so many round trips later."""
 FLIGHT_GROWTH: Final = 1.25
 """So much more than the link has lately delivered may be in flight, so that what is behind catches up."""
 
@@ -157,11 +159,13 @@ class StreamChoice:
 
     def _bound_flight(self, backlog: Backlog) -> None:
         """What is on its way cannot be dropped, nor made smaller: so it should not be much, in the time it takes."""
-        backlog.round_trip_s = min(self._connect_s, self._round_trips.shortest_s)
+        backlog.round_trip_s = round_trip_s = min(self._connect_s, self._round_trips.shortest_s)
+        if self._controller is not None:
+            self._controller.patience_s = LOSS_ROUND_TRIPS * round_trip_s
         if not self._timely:
             return
         usual_s = backlog.usual_s
-        beyond = math.ceil((FIRST_FLIGHT_S + backlog.round_trip_s) / self._hop_s)
+        beyond = math.ceil((FIRST_FLIGHT_S + round_trip_s) / self._hop_s)
         if usual_s is not None:
             chunks_per_s = max(1 / self._hop_s, FLIGHT_GROWTH * backlog.delivered_chunks_per_s)
             beyond = max(FEWEST_BEYOND, math.ceil((usual_s + self._slack_s) * chunks_per_s))
