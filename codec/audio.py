@@ -1,6 +1,7 @@
 """Reading sound files, block by block, so that hours of sound pass in constant memory."""
 
 from collections.abc import Iterator
+from os import SEEK_END
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,14 +31,11 @@ class AudioReader(Closing):
         self.name = name or (file.name if isinstance(file, Path) else "standard input")
         self._shown = str(file) if isinstance(file, Path) else self.name
         self.rate = rate
-        if isinstance(file, Path) and not file.is_file():
-            raise AudioFileError(f"there is no file {self._shown!r}: check the path")
-        if isinstance(file, Path) and not file.stat().st_size:
-            raise AudioFileError(f"{self._shown!r} is empty: it holds no sound")
+        self._check(file)
         try:
             self._file = soundfile.SoundFile(file)
         except (soundfile.LibsndfileError, TypeError, OSError) as error:
-            raise AudioFileError(f"cannot read {self._shown!r} as sound: {error}") from error
+            raise AudioFileError(f"cannot read {self._shown!r} as sound: {_reason(error)}") from error
         self.file_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self._mix = mix
@@ -72,13 +70,29 @@ class AudioReader(Closing):
         """Close the file."""
         self._file.close()
 
+    def _check(self, file: Path | BinaryIO) -> None:
+        """Say what a path stands for that cannot be sound; opening a pipe would wait for whoever writes to it."""
+        if isinstance(file, Path):
+            if not file.exists():
+                raise AudioFileError(f"there is no file {self._shown!r}: check the path")
+            if not file.is_file():
+                raise AudioFileError(
+                    f"{self._shown!r} is {'a folder' if file.is_dir() else 'no regular file'}, no sound file"
+                )
+            size = file.stat().st_size
+        else:
+            size = file.seek(0, SEEK_END)
+            file.seek(0)
+        if not size:
+            raise AudioFileError(f"{self._shown!r} is empty: it holds no sound")
+
     def _file_blocks(self) -> Iterator[ChannelAudio]:
         frames = self.file_rate * BLOCK_SECONDS
         while True:
             try:
                 block = self._file.read(frames, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError as error:
-                raise AudioFileError(f"{self._shown!r} is broken: {error}") from error
+                raise AudioFileError(f"{self._shown!r} is broken: {_reason(error)}") from error
             if not len(block):
                 return
             mixed = block.mean(axis=1, dtype=np.float32)[None] if self._mix else np.ascontiguousarray(block.T)
@@ -90,3 +104,9 @@ class AudioReader(Closing):
             self.non_finite_samples += int(bad.sum())
             audio = np.where(bad, np.float32(0), audio)
         return audio
+
+
+def _reason(error: Exception) -> str:
+    """What libsndfile says, without the file's name, which it repeats."""
+    said = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)
+    return str(said).removeprefix("Error : ").strip().rstrip(".")

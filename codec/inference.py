@@ -1,6 +1,7 @@
 """`Codec`: a loaded model that encodes sound to codes and decodes codes to sound."""
 
 import os
+import re
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Literal, overload
@@ -20,6 +21,8 @@ from codec.tiles import own_thread_only
 from codec.turns import Turns
 
 Precision = Literal["float32", "bfloat16", "float16"]
+MAX_REASON_CHARS = 100
+
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -205,7 +208,10 @@ class Codec:
 def check_device(device: str) -> None:
     """Raise `UsageError` for a device that torch does not know or that this machine does not have."""
     try:
-        torch.empty(0, device=device)
+        found = torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise UsageError(f"there is no device '{device}' here ({reason}): use cpu") from error
+        reason = re.split(r"\. |\n", str(error).strip())[0]
+        told = f" ({reason})" if len(reason) <= MAX_REASON_CHARS else ""
+        raise UsageError(f"there is no device '{device}' here{told}: use cpu") from error
+    if found.is_meta:
+        raise UsageError(f"the device '{device}' only counts shapes: use cpu")

@@ -216,7 +216,7 @@ class Batch:
         except BatchStopped:
             self._end(number, watch, state=JobState.STOPPED)
         except EscError as error:
-            self._end(number, watch, state=JobState.FAILED, error=str(error))
+            self._end(number, watch, state=JobState.FAILED, error=_naming(job.name, error))
         except Exception as error:
             logger.exception("%s failed", job.name)
             self._end(number, watch, state=JobState.FAILED, error=f"{job.name}: {error!r}")
@@ -225,3 +225,9 @@ class Batch:
         with self._lock:
             self._stats[number] = replace(watch.measure(self._stats[number]), **changes)
             del self._watches[number]
+
+
+def _naming(name: str, error: EscError) -> str:
+    """The error's words, which name the file: one of many has failed."""
+    told = str(error)
+    return told if name in told else f"{name}: {told}"

@@ -1,5 +1,6 @@
 """What a person named on the command line → the files to work on, and the names of the files that come of them."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ def find_inputs(paths: Sequence[Path], suffixes: frozenset[str], save_path: Path
     for path in paths:
         inside = _within(path, suffixes, save_path) if path.is_dir() else [Input(path)]
         for item in inside:
-            found.setdefault(item.path.resolve() if item.path != STANDARD_INPUT else item.path, item)
+            found.setdefault(_real(item.path) if item.path != STANDARD_INPUT else item.path, item)
     if not found:
         kinds = "sound" if suffixes is SOUND_SUFFIXES else ".esc"
         raise UsageError(f"there is no {kinds} file in {', '.join(map(str, paths))}: name files, or another folder")
@@ -47,11 +48,16 @@ def find_inputs(paths: Sequence[Path], suffixes: frozenset[str], save_path: Path
 
 
 def _within(folder: Path, suffixes: frozenset[str], save_path: Path | None) -> Iterator[Input]:
-    results = save_path.resolve() if save_path else None
+    results = _real(save_path) if save_path else None
     for path in sorted(folder.rglob("*")):
-        is_result = results != folder.resolve() and results in path.resolve().parents
+        is_result = results != _real(folder) and results in _real(path).parents
         if path.suffix.lower() in suffixes and path.is_file() and not is_result:
             yield Input(path, path.parent.relative_to(folder))
+
+
+def _real(path: Path) -> Path:
+    """The path that links lead to, or up to where they lead in circles."""
+    return Path(os.path.realpath(path))
 
 
 def _with_stems(inputs: list[Input]) -> Iterator[Input]:

@@ -14,7 +14,7 @@ import soundfile
 
 from codec.audio import AudioReader, ChannelAudio
 from codec.container import EscReader
-from codec.errors import ContainerError
+from codec.errors import ContainerError, DamagedChunk
 from codec.file_coding import Coding, Targets, compress_file, decompress_file, thin_file
 from codec.quality import QualityMeter
 from codec.sound_formats import SoundFormat
@@ -71,7 +71,7 @@ class CompressJob:
     @property
     def seconds(self) -> float | None:
         """The sound's length as its header tells it."""
-        if self._source.path == STANDARD_INPUT:
+        if not self._source.path.is_file():  # standard input; a pipe; nothing
             return None
         try:
             return float(soundfile.info(self._source.path).duration)
@@ -114,14 +114,17 @@ class DecompressJob:
             targets = self._results.targets(
                 self._source, self._codec.kbps(self._num_streams or reader.header.num_streams)
             )
-            coded = decompress_file(
-                reader,
-                self._codec,
-                targets,
-                watch,
-                num_streams=self._num_streams,
-                ignore_errors=self._ignore_errors,
-            )
+            try:
+                coded = decompress_file(
+                    reader,
+                    self._codec,
+                    targets,
+                    watch,
+                    num_streams=self._num_streams,
+                    ignore_errors=self._ignore_errors,
+                )
+            except DamagedChunk as error:
+                raise ContainerError(f"{error}: with --ignore-errors silence takes its place") from error
         return Outcome(coded, _names(targets))
 
 

@@ -46,7 +46,7 @@ def _key(settings: SenderSettings) -> str:
         version = ""
     plan = settings.plan
     parts = (
-        *(str(source.resolve()), version, settings.host, str(settings.port), str(settings.model_path or "")),
+        *(os.path.realpath(source), version, settings.host, str(settings.port), str(settings.model_path or "")),
         *(str(plan.chunk_samples), str(plan.overlap_samples), str(plan.stitching), str(settings.num_streams)),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

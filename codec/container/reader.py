@@ -38,7 +38,7 @@ class EscReader(Closing):
     def __init__(self, file: Path | BinaryIO) -> None:
         self.name = str(file) if isinstance(file, Path) else "the .esc file"
         try:
-            self._file: BinaryIO = file.open("rb") if isinstance(file, Path) else file
+            self._file: BinaryIO = _open(file) if isinstance(file, Path) else file
         except OSError as error:
             raise ContainerError(f"cannot read {self.name!r}: {error.strerror or error}") from error
         try:
@@ -162,3 +162,10 @@ class EscReader(Closing):
                 places[slot] = Place(offset, length)
             offset += length
         return places
+
+
+def _open(path: Path) -> BinaryIO:
+    """Open a file; a pipe, which cannot be searched and would have to be waited for, raises `ContainerError`."""
+    if path.exists() and not path.is_file():
+        raise ContainerError(f"{str(path)!r} is {'a folder' if path.is_dir() else 'no regular file'}, no .esc file")
+    return path.open("rb")

@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from codec.container import EscReader
+from codec.errors import ContainerError
 from esc_tui.batch_report import duration_text
 from esc_tui.commands.batch_options import inputs_argument, named_inputs
-from esc_tui.errors import ExitCode
-from esc_tui.inputs import CODES_SUFFIXES, find_inputs
+from esc_tui.errors import ExitCode, tell
+from esc_tui.inputs import CODES_SUFFIXES, Input, find_inputs
 from esc_tui.shown import shown
 
 
@@ -24,21 +25,36 @@ from esc_tui.shown import shown
 def command(*, inputs: tuple[Path, ...], as_json: bool) -> ExitCode:
     """Tell what is in .esc files, reading and checking all of it.
 
-    Exits with 1 where something is damaged or cut off.
+    Exits with 1 where something is damaged or cut off, or where one of many cannot be read.
     """
     code = ExitCode.DONE
-    for source in find_inputs(named_inputs(inputs), CODES_SUFFIXES):
-        with EscReader(source.path) as reader:
-            problems = reader.damage()
-            record = {"name": source.name, **_record(reader), "problems": problems}
-        if as_json:
-            sys.stdout.buffer.write(msgspec.json.encode(record) + b"\n")
-            sys.stdout.buffer.flush()
-        else:
-            _print(record)
-        if problems:
+    sources = find_inputs(named_inputs(inputs), CODES_SUFFIXES)
+    for source in sources:
+        try:
+            record = _read(source)
+        except ContainerError as error:
+            if len(sources) == 1:
+                raise
+            tell(error)
+            if as_json:
+                _print_json({"name": source.name, "problems": [str(error)]})
+            code = ExitCode.PARTLY_FAILED
+            continue
+        _print_json(record) if as_json else _print(record)
+        if record["problems"]:
             code = ExitCode.PARTLY_FAILED
     return code
+
+
+def _print_json(record: dict[str, Any]) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(record) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _read(source: Input) -> dict[str, Any]:
+    with EscReader(source.path) as reader:
+        problems = reader.damage()
+        return {"name": source.name, **_record(reader), "problems": problems}
 
 
 def _record(reader: EscReader) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def test_a_failing_job_stops_no_other(tmp_path: Path) -> None:
     batch.stop()
     stats = batch.snapshots()
     assert [one.state for one in stats] == [JobState.FAILED, JobState.FAILED, JobState.DONE]
-    assert stats[0].error == "no luck"
+    assert stats[0].error == "broken: no luck"
     assert "broken" in stats[1].error
     assert "ZeroDivisionError" in stats[1].error
     assert stats[2].audio_s == stats[2].total_s == 0.5

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -208,6 +209,33 @@ def test_info_tells_what_is_in_a_file(tmp_path: Path, tiny_codec: Codec, capsys:
 
 
 @pytest.mark.skipif(not metrics_available(), reason="the extra 'metrics' is not installed")
+def test_info_goes_on_after_a_file_that_it_cannot_read(
+    tmp_path: Path, tiny_codec: Codec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is wrong with one of many is told, the others are shown, and scripts get a line for each."""
+    (tmp_path / "a.esc").write_text("Dear reader")
+    (tmp_path / "b.esc").write_bytes(compress(np.zeros(3200, np.float32), tiny_codec))
+    assert run(["info", str(tmp_path), "--json"]) == ExitCode.PARTLY_FAILED
+    told = capsys.readouterr()
+    assert "a.esc: this is not an .esc file" in told.err
+    records = [json.loads(line) for line in told.out.splitlines()]
+    assert [bool(record["problems"]) for record in records] == [True, False]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.parametrize("command", ["compress", "decompress", "info"])
+def test_a_pipe_is_no_file_to_wait_for(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A named pipe that nobody writes to is refused, not waited for; so is a folder's link to itself."""
+    pipe = tmp_path / "pipe.esc" if command != "compress" else tmp_path / "pipe.wav"
+    os.mkfifo(pipe)
+    (tmp_path / "circle").symlink_to("circle")
+    model = [] if command == "info" else MODEL
+    assert run([command, str(pipe), *model]) in (ExitCode.PARTLY_FAILED, ExitCode.BAD_INPUT)
+    assert "no regular file" in capsys.readouterr().err
+    assert run([command, str(tmp_path / "circle"), *model]) in (ExitCode.PARTLY_FAILED, ExitCode.BAD_INPUT)
+    assert "circle" in capsys.readouterr().err
+
+
 def test_metrics_are_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--metrics tells how near the reconstruction is, also where nothing is written."""
     source = write_speech(tmp_path / "speech.wav", 24000)
