@@ -19,7 +19,7 @@ COMMANDS = {
     "serve": "Show the console in a browser, on this machine.",
     "compress": "Code sound files, and save the codes and what the codec makes of them.",
     "decompress": "Decode .esc files.",
-    "keygen": "Make the key pair that --tls uses, and print its fingerprint.",
+    "keygen": "Show the fingerprint of the key pair that --tls uses; make the pair if there is none.",
     "info": "Tell what is in .esc files.",
 }
 

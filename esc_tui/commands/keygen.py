@@ -10,12 +10,14 @@ from esc_tui.errors import ExitCode
 @click.command("keygen")
 @click.option("--force", is_flag=True, help="Replace the key pair that is there: all peers must trust the new one.")
 def command(*, force: bool) -> ExitCode:
-    """Make the key pair that --tls uses, and print its fingerprint and where it lies.
+    """Make the key pair that --tls uses, unless there is one; print its fingerprint and where it lies.
 
     Tell the fingerprint to those at the other end: they compare it, or give it to --trust or --allow.
     """
-    from net.security.identity import config_folder, make_identity  # noqa: PLC0415 - cryptography takes time to load
+    from net.security import identity as identities  # noqa: PLC0415 - cryptography takes time to load
 
-    identity = make_identity(config_folder(), socket.gethostname(), replace=force)
-    click.echo(f"fingerprint  {identity.fingerprint}\nsaved as     {identity.path}")
+    folder, name = identities.config_folder(), socket.gethostname()
+    there = (folder / identities.FILE_NAME).exists() and not force
+    identity = identities.load_identity(folder) if there else identities.make_identity(folder, name, replace=force)
+    click.echo(f"fingerprint  {identity.fingerprint}\n{'there, in    ' if there else 'saved as     '}{identity.path}")
     return ExitCode.DONE
