@@ -79,10 +79,6 @@ def load_checkpoint(folder: Path | str | None = None) -> Checkpoint:
     misshapen or not finite.
     """
     path = bundled_folder() if folder is None else Path(folder)
-    if not path.is_dir():
-        raise ModelError(
-            f"there is no model folder {path}: give a folder that holds config.yaml and {SAFETENSORS_FILE}"
-        )
     config = read_config(path)
     file = find_weights(path)
     tensors = read_tensors(file)

@@ -179,6 +179,8 @@ class ModelConfig:
 
 def read_config(folder: Path) -> ModelConfig:
     """Read `config.yaml` of a model folder; raises `ModelError` naming the file and what is wrong in it."""
+    if not folder.is_dir():
+        raise ModelError(f"there is no model folder {folder}: give one that holds config.yaml and model.safetensors")
     path = folder / CONFIG_FILE
     try:
         if path.stat().st_size > MAX_FILE_BYTES:

@@ -1,5 +1,7 @@
 """The command line. It imports neither torch nor Textual: a command's module loads what it runs, when it runs."""
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -7,9 +9,12 @@ from importlib.metadata import version
 
 import click
 
-from codec.errors import EscError
+from codec.errors import EscError, UsageError
 from esc_tui.errors import ExitCode, exit_code, tell
 from esc_tui.tty import in_terminal
+
+STDOUT_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""A full or broken disk; elsewhere than on standard output it is dealt with where the file is written."""
 
 COMMANDS = {
     "sender": "Stream a sound file or a microphone to a receiver.",
@@ -66,7 +71,15 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that the arguments name, and exit with its code."""
-    sys.exit(run(arguments))
+    try:
+        code = run(arguments)
+    except OSError as error:
+        if error.errno not in STDOUT_FAULTS or error.filename is not None:
+            raise
+        tell(EscError(f"cannot write to standard output ({error.strerror}): send it elsewhere"))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail again at exit
+        code = ExitCode.BAD_INPUT
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -80,13 +93,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
         click.echo(error.ctx.get_help())
         return ExitCode.DONE
     except click.ClickException as error:
-        error.show()
+        tell(UsageError(_advice(error)))
         return ExitCode.WRONG_USE
     except EscError as error:
         tell(error)
         return exit_code(error)
     except (KeyboardInterrupt, click.Abort):
         return ExitCode.INTERRUPTED
+
+
+def _advice(error: click.ClickException) -> str:
+    """What click found wrong, in one line, and where help is."""
+    told = error.format_message().rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context else "esc-tui"
+    return f"{told[:1].lower()}{told[1:]}{'' if told.endswith('?') else ':'} {path} --help tells more"
 
 
 def _run_launched() -> int:

@@ -21,7 +21,7 @@ from esc_tui.report import event_record, final_report, snapshot_record
 from esc_tui.shown import shown
 from net.clock import SYSTEM_CLOCK
 from net.engine import Engine
-from net.stats import Event, RateStats, Role, Severity, StreamStats
+from net.stats import Event, LinkState, RateStats, Role, Severity, StreamStats
 
 STOP_DEADLINE_S = 5.0
 STYLES = {Severity.INFO: "", Severity.WARNING: "yellow", Severity.ERROR: "red"}
@@ -186,6 +186,8 @@ def print_summary(engines: Sequence[Engine]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for engine in engines:
         for stats in engine.snapshots():
+            if not stats.wire.total_bytes and not stats.audio_s and stats.state is LinkState.FAILED:
+                continue  # it never began, and why has been said
             console.print(_summary_table(stats))
             for path in stats.files:
                 console.print(f"saved {shown(path)}")

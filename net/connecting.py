@@ -11,6 +11,7 @@ from net.clock import Clock
 from net.errors import ConnectError, ConnectionLost, HandshakeLate, PeerNotTrusted, StreamRefused
 from net.events import EventLog
 from net.link import IDLE_TIMEOUT_S, Link
+from net.listening import address_text, known_name
 from net.messages import Accept, Feedback, Hello, Ping, Pong, Refuse
 from net.meters import RateMeter
 from net.pipeline import PipelineStopped
@@ -43,7 +44,7 @@ class UplinkSettings:
     @property
     def address(self) -> str:
         """Host and port, as they were typed."""
-        return f"{self.host}:{self.port}"
+        return address_text(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,9 +133,8 @@ class Connector:
             reason = f"{reason}; before, it was busy: {self._borne}"
         if again:
             return ConnectionLost(f"the connection to {address} was lost and did not come back in {timeout_s:g} s")
-        return ConnectError(
-            f"cannot connect to {address} within {timeout_s:g} s ({reason}): is the receiver running there?"
-        )
+        advice = "check --host" if isinstance(error, socket.gaierror) else "is the receiver running there?"
+        return ConnectError(f"cannot connect to {address} within {timeout_s:g} s ({reason}): {advice}")
 
     def _open(self, hello: Hello) -> Connection:
         began_s = self._clock.monotonic_s()
@@ -173,7 +173,7 @@ class Connector:
 
     def _dial(self) -> TcpSocket:
         settings = self._settings
-        connection = socket.create_connection((settings.host, settings.port), timeout=ATTEMPT_TIMEOUT_S)
+        connection = socket.create_connection((known_name(settings.host), settings.port), timeout=ATTEMPT_TIMEOUT_S)
         if settings.send_buffer_bytes is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, settings.send_buffer_bytes)
         tcp = TcpSocket(connection)

@@ -37,10 +37,25 @@ def listen(host: str, port: int, *, private: bool) -> list[socket.socket]:
     return listeners
 
 
+def address_text(host: str, port: int) -> str:
+    """Host and port for people."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def known_name(host: str) -> str:
+    """`host`, or the number for `localhost` on a machine that cannot look it up: it means no other (RFC 6761, 6.3)."""
+    if host.lower() == "localhost":
+        try:
+            socket.getaddrinfo(host, None)
+        except OSError:
+            return "127.0.0.1"
+    return host
+
+
 def resolve(host: str, port: int) -> list[Address]:
     """The families and addresses that `host` stands for. Raises `ConnectError` where there are none."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(known_name(host), port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise ConnectError(f"there is no host {host!r} ({error.strerror}): check --host") from error
     except UnicodeError as error:
@@ -65,7 +80,7 @@ def only_loopback(addresses: Sequence[Address]) -> bool:
 
 def _cannot_listen(host: str, port: int, error: OSError | None) -> ConnectError:
     reason = error.strerror if error is not None else "it stands for no address"
-    return ConnectError(f"cannot listen on {host}:{port} ({reason}): choose another --host or --port")
+    return ConnectError(f"cannot listen on {address_text(host, port)} ({reason}): choose another --host or --port")
 
 
 def _listen_on(family: int, address: tuple[str, int]) -> socket.socket:

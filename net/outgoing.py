@@ -134,7 +134,7 @@ class OutgoingStream:
         stream_id = self._memory.recall() if self._memory else None
         if stream_id is None:
             raise UsageError(
-                f"no unfinished stream of {self._settings.input} to {self._settings.host}:{self._settings.port} with "
+                f"no unfinished stream of {self._settings.input} to {self.uplink.address} with "
                 "these options is known: leave out --resume to begin it"
             )
         return stream_id

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from codec.config import read_config
 from codec.errors import UsageError
 from net.admission import AdmissionLimits, Visit
 from net.audio.devices import SYSTEM_AUDIO, AudioSystem
@@ -14,7 +15,7 @@ from net.clock import SYSTEM_CLOCK, Clock
 from net.doorway import Doorway
 from net.downlink import Downlink
 from net.events import EventLog
-from net.listening import listen, only_loopback, resolve
+from net.listening import address_text, listen, only_loopback, resolve
 from net.models import shared_codec
 from net.pipeline import Pipeline
 from net.playback import Playback
@@ -25,6 +26,7 @@ from net.session_book import SessionBook
 from net.settings import ReceiverSettings
 from net.sinks.player import Player
 from net.stats import Event, StreamStats
+from net.stream_files import check_folder
 
 if TYPE_CHECKING:
     from codec import Codec
@@ -66,7 +68,7 @@ class Receiver:
     @property
     def title(self) -> str:
         """Where the receiver listens."""
-        return f"listening on {self._settings.host}:{self.port}"
+        return f"listening on {address_text(self._settings.host, self.port)}"
 
     @property
     def error(self) -> BaseException | None:
@@ -77,8 +79,15 @@ class Receiver:
         return next(filter(None, faults), None)
 
     def check(self) -> None:
-        """Raise `UsageError` where others could listen in, and `ConnectError` where there is no such host."""
+        """Raise what keeps it from receiving.
+
+        `UsageError` where others could listen in, `ConnectError` where there is no such host, `ModelError` where there
+        is no such model, and `AudioFileError` where nothing can be saved.
+        """
         settings = self._settings
+        if settings.model_path is not None:
+            read_config(settings.model_path)
+        check_folder(settings.save_path)
         if settings.tls or settings.insecure or only_loopback(resolve(settings.host, settings.port)):
             return
         raise UsageError(
@@ -102,7 +111,7 @@ class Receiver:
         self._wake_ends = socket.socketpair()
         self._pipeline.on_abort(self._wake)
         self._pipeline.on_abort(self._questions.stop)
-        self._events.info(f"listening on {settings.host}:{self.port}")
+        self._events.info(f"listening on {address_text(settings.host, self.port)}")
 
     def start(self) -> None:
         """Serve. Raises what `listen` raises, and `AudioDeviceError` where there is no such output."""

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from codec.config import read_config
 from net.audio.devices import SYSTEM_AUDIO, AudioSystem
 from net.clock import SYSTEM_CLOCK, Clock
 from net.events import EventLog
@@ -50,7 +51,7 @@ class Sender:
     @property
     def title(self) -> str:
         """Where the stream goes."""
-        return f"→ {self._settings.host}:{self._settings.port}"
+        return f"→ {self._stream.uplink.address}"
 
     @property
     def error(self) -> BaseException | None:
@@ -60,16 +61,18 @@ class Sender:
     def start(self) -> None:
         """Open the source and start.
 
-        Raises `AudioFileError`, `ContainerError` or `AudioDeviceError` where it cannot be opened, `IdentityError`
-        for an unusable key.
+        Raises `ModelError` where there is no such model, `AudioFileError`, `ContainerError` or `AudioDeviceError`
+        where the source cannot be opened, and `IdentityError` for an unusable key.
         """
         uplink = self._stream.uplink
+        if self._settings.model_path is not None:
+            read_config(self._settings.model_path)
         if self._settings.tls:
             guard = Guard(self._settings.tls, self._questions, self._clock)
             uplink.secure_with(guard)
             self._events.info(f"this sender's fingerprint is {guard.identity.fingerprint}")
         self._stream.open()
-        self._events.info(f"connecting to {self._settings.host}:{self._settings.port}")
+        self._events.info(f"connecting to {uplink.address}")
         self._pipeline.start()
 
     def request_stop(self) -> None:

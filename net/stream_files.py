@@ -1,5 +1,6 @@
 """The files of one received stream: its sound, its chunks, its codes, and the journal that tells how far they are."""
 
+import os
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -129,6 +130,19 @@ class StreamFiles:
             self._events.error(text, self._stream_id)
         else:
             self._events.warning(text, self._stream_id)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise `AudioFileError` where no file can be made in the folder, or no such folder."""
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise AudioFileError(
+            f"cannot save in {str(folder)!r}: {str(nearest)!r} is no folder: choose another --save-path"
+        )
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise AudioFileError(
+            f"cannot save in {str(folder)!r}: {str(nearest)!r} may not be written to: choose another --save-path"
+        )
 
 
 def _beginning(folder: Path, hello: Hello, kbps: float, clock: Clock) -> Position:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from typing import Final, Protocol
 
+from net.listening import address_text
+
 SHORTEST_WAIT_S: Final = 0.001
 """A timeout of zero would mean something else to a socket."""
 
@@ -107,4 +109,4 @@ def shown_address(wire: Wire) -> str:
         host, port = wire.getpeername()
     except (OSError, ValueError):
         return "a closed connection"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return address_text(host, port)

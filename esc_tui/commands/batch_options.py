@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from codec.config import read_config
 from codec.errors import UsageError
 from codec.sound_formats import SoundFormat
 from esc_tui.commands.options import PathType, compose, save_path_option
@@ -52,6 +53,8 @@ def worker_count(jobs: int | None, files: int) -> int:
 
 def shared_cores_codec(model_path: Path | None, device: str, workers: int) -> "Codec":
     """Load a model for so many workers, among which the cores are shared out."""
+    if model_path is not None:
+        read_config(model_path)  # a wrong folder is told at once
     import torch  # noqa: PLC0415 - importing torch takes seconds
 
     from net.models import shared_codec  # noqa: PLC0415 - likewise

@@ -23,6 +23,7 @@ from esc_tui.commands.options import (
     chunk_options,
     chunk_plan,
     given_as,
+    given_of,
     model_options,
     num_streams_option,
     stitching_option,
@@ -82,8 +83,11 @@ class CompressOptions:
         """How sounds are coded. Raises `UsageError` for what cannot work."""
         from codec.file_coding import Coding  # noqa: PLC0415 - not needed to show the help
 
-        plan = chunk_plan(self.chunk_size, self.overlap_size, self.stitching) if self.streaming else None
-        return Coding(num_streams=self.num_streams, plan=plan)
+        if not self.streaming:
+            if given := given_of("chunk_size", "overlap_size", "stitching"):
+                raise UsageError(f"{', '.join(given)}: only --streaming codes chunk by chunk: add it")
+            return Coding(num_streams=self.num_streams)
+        return Coding(num_streams=self.num_streams, plan=chunk_plan(self.chunk_size, self.overlap_size, self.stitching))
 
 
 @click.command("compress")

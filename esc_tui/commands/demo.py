@@ -56,7 +56,7 @@ class DemoOptions(GivenOptions):
         return SenderSettings(
             input=self.input_path or SPEECH_SAMPLE,
             num_streams=self.num_streams,
-            plan=chunk_plan(self.chunk_size, self.overlap_size, self.stitching),
+            plan=chunk_plan(self.chunk_size, self.overlap_size, self.stitching, lookahead_ms=self.lookahead_ms),
             lookahead_ms=self.lookahead_ms,
             realtime=self.realtime,
             model_path=self.model_path,

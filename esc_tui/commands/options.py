@@ -1,5 +1,6 @@
 """Options that several commands share, each defined once."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -7,8 +8,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from codec.chunks import PAD_SAMPLES, ChunkPlan, Stitching
+from codec.chunks import MAX_CHUNK_SAMPLES, MIN_CHUNK_SAMPLES, PAD_SAMPLES, ChunkPlan, Stitching
+from codec.errors import UsageError
+from net.settings import PlaybackSettings
 
 FC = TypeVar("FC", bound=Callable[..., Any])
 GivenT = TypeVar("GivenT")
@@ -78,18 +82,46 @@ model_options = compose(
         metavar="FOLDER",
         help="Folder with config.yaml and model.pth or model.safetensors.  [default: the bundled esc-mini]",
     ),
-    click.option("--device", default="cpu", show_default=True, help="Where the model runs: cpu, cuda, cuda:1, mps."),
+    click.option(
+        "--device",
+        default="cpu",
+        show_default=True,
+        metavar="NAME",
+        help="Where the model runs: cpu, cuda, cuda:1, mps.",
+    ),
 )
 
+
+class HostName(click.ParamType[str]):
+    """A name or an address of a machine, alone; IPv6 in brackets, as addresses with a port have it, is taken too."""
+
+    name = "host"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the host; fails for what has a port, a scheme or a user with it, and for nothing."""
+        host = str(value).strip()
+        bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+        if not bare or re.search(r"[][/@\s]", bare) or bare.count(":") == 1:
+            self.fail(f"{host!r} is no host: write a name or an address, and its port after --port", param, ctx)
+        return bare
+
+
 address_options = compose(
-    click.option("--host", default="localhost", show_default=True, help="Host name or address."),
-    click.option("--port", default=8888, show_default=True, type=int, help="TCP port."),
+    click.option(
+        "--host", default="localhost", show_default=True, type=HostName(), metavar="HOST", help="Host name or address."
+    ),
+    click.option("--port", default=8888, show_default=True, type=int, metavar="PORT", help="TCP port."),
 )
 
 chunk_options = compose(
-    click.option("--chunk-size", default=16000, show_default=True, help="Samples a chunk, at 16 kHz."),
     click.option(
-        "--overlap-size", type=int, help="Samples that crossfaded neighbours share.  [default: 1600, or 0 if seamless]"
+        "--chunk-size", default=16000, show_default=True, metavar="SAMPLES", help="Samples a chunk, at 16 kHz."
+    ),
+    click.option(
+        "--overlap-size",
+        type=int,
+        metavar="SAMPLES",
+        help="Samples that crossfaded neighbours share.  [default: 1600, or 0 if seamless]",
     ),
 )
 
@@ -133,16 +165,17 @@ def chunk_plan(
     *,
     chunk_ms: int | None = None,
     overlap_ms: int | None = None,
+    lookahead_ms: float | None = None,
     is_live: bool = False,
 ) -> ChunkPlan:
-    """The plan that these options name; raises `UsageError` where they contradict each other.
+    """The plan that these options name; raises `UsageError` where they cannot work or contradict each other.
 
     Seamless chunks take fewer bits at the same quality, but have to wait for the sound that follows them. So chunks
     are crossfaded where that delay is heard (`is_live`), where an overlap is asked for, and where they are no whole
     number of code frames, unless `stitching` says otherwise.
     """
-    chunk = chunk_size if chunk_ms is None else chunk_ms * SAMPLES_PER_MS
-    overlap = overlap_size if overlap_ms is None else overlap_ms * SAMPLES_PER_MS
+    chunk = chunk_size if chunk_ms is None else _samples("--chunk-ms", chunk_ms, MIN_CHUNK_SAMPLES, MAX_CHUNK_SAMPLES)
+    overlap = overlap_size if overlap_ms is None else _samples("--overlap-ms", overlap_ms, 0, chunk // 2)
     if stitching is None:
         can_be_seamless = not overlap and chunk % PAD_SAMPLES == 0
         way = Stitching.SEAMLESS if can_be_seamless and not is_live else Stitching.CROSSFADE
@@ -150,20 +183,55 @@ def chunk_plan(
         way = Stitching(stitching)
     if overlap is None:
         overlap = DEFAULT_OVERLAP_SAMPLES if way is Stitching.CROSSFADE else 0
-    return ChunkPlan(chunk, overlap, way)
+    if way is Stitching.CROSSFADE and lookahead_ms is not None:
+        raise UsageError("--lookahead-ms is for seamless chunks, and these are crossfaded: add --stitching seamless")
+    plan = ChunkPlan(chunk, overlap, way)
+    if way is Stitching.SEAMLESS and chunk % PAD_SAMPLES:
+        raise UsageError(f"seamless chunks must be a multiple of {PAD_SAMPLES} samples long, not {chunk}")
+    return plan
+
+
+def _samples(option: str, value_ms: int, least: int, most: int) -> int:
+    """Milliseconds as samples; raises `UsageError`, in ms as they were typed, for less or more than these samples."""
+    least_ms, most_ms = -(-least // SAMPLES_PER_MS), most // SAMPLES_PER_MS
+    if not least_ms <= value_ms <= most_ms:
+        raise UsageError(f"{option} must be {least_ms} to {most_ms} ms, not {value_ms}")
+    return value_ms * SAMPLES_PER_MS
+
+
+def given_of(*parameters: str) -> list[str]:
+    """Those of these options of the running command that somebody gave, as they are typed."""
+    source = click.get_current_context().get_parameter_source
+    given = (name for name in parameters if source(name) is not ParameterSource.DEFAULT)
+    return [f"--{name.replace('_', '-')}" for name in given]
+
+
+def playback_settings(*, play: bool, output_device: str | None, jitter_ms: float | None) -> PlaybackSettings | None:
+    """How to play, None for not at all; raises `UsageError` for how to play where nothing is played."""
+    if play or output_device:
+        return PlaybackSettings(device=output_device, jitter_ms=jitter_ms)
+    if jitter_ms is not None:
+        raise UsageError("--jitter-ms is for what is played: add --play")
+    return None
 
 
 num_streams_option = click.option(
-    "--num-streams", default=6, show_default=True, help="Streams to send, 1 to 6: each takes 1.5 kbps."
+    "--num-streams",
+    default=6,
+    show_default=True,
+    metavar="K",
+    help="Streams of codes, 1 to 6: each takes 1.5 kbps.",
 )
 
 save_path_option = click.option(
-    "--save-path", default="output", show_default=True, type=PathType, help="Folder for the results."
+    "--save-path", default="output", show_default=True, type=PathType, metavar="FOLDER", help="Folder for the results."
 )
 
 display_options = compose(
     click.option("--headless", is_flag=True, help="No console: progress on standard error, then a summary."),
     click.option("--json", "as_json", is_flag=True, help="No console: one JSON object a line on standard output."),
     click.option("--theme", metavar="NAME", help="The console's theme, such as textual-light or nord."),
-    click.option("--refresh-hz", default=8.0, show_default=True, help="Refreshes of the numbers a second, 1 to 30."),
+    click.option(
+        "--refresh-hz", default=8.0, show_default=True, metavar="HZ", help="Refreshes of the numbers a second, 1 to 30."
+    ),
 )

@@ -11,6 +11,7 @@ from esc_tui.commands.options import (
     display_options,
     given_as,
     model_options,
+    playback_settings,
     save_path_option,
 )
 from esc_tui.commands.security_options import allow_options, tls_options, tls_settings
@@ -18,7 +19,7 @@ from esc_tui.errors import ExitCode
 from esc_tui.run import run_engines
 from net.intake import IntakeLimits
 from net.security.questions import Questions
-from net.settings import PlaybackSettings, ReceiverSettings
+from net.settings import ReceiverSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ class ReceiverOptions(GivenOptions):
             grace_s=self.grace,
             min_streams=self.min_streams,
             lookahead_ms=self.lookahead_ms,
-            playback=self._playback(),
+            playback=playback_settings(play=self.play, output_device=self.output_device, jitter_ms=self.jitter_ms),
             model_path=self.model_path,
             device=self.device,
             tls=tls_settings(self.tls, self.trust, self.allow),
@@ -67,25 +68,30 @@ class ReceiverOptions(GivenOptions):
             intake=IntakeLimits(max_disk_bytes=self.max_disk),
         )
 
-    def _playback(self) -> PlaybackSettings | None:
-        if self.play or self.output_device:
-            return PlaybackSettings(device=self.output_device, jitter_ms=self.jitter_ms)
-        return None
-
 
 @click.command("receiver")
 @address_options
 @save_path_option
 @click.option("--save-chunks", is_flag=True, help="Save each chunk's part of the sound as a file of its own, too.")
 @click.option("--save-codes", is_flag=True, help="Save the codes as they arrive, as an .esc file, too.")
-@click.option("--max-connections", default=8, show_default=True, help="Streams that are served at once.")
+@click.option("--max-connections", default=8, show_default=True, metavar="N", help="Streams that are served at once.")
 @click.option("--once", is_flag=True, help="End after the first stream.")
-@click.option("--buffer-size", default=20, show_default=True, help="Chunks that may wait between two stages.")
 @click.option(
-    "--grace", default=30.0, show_default=True, help="Seconds that an interrupted stream is kept open for its sender."
+    "--buffer-size", default=20, show_default=True, metavar="N", help="Chunks that may wait between two stages."
 )
 @click.option(
-    "--min-streams", default=1, show_default=True, help="Ask adaptive senders to use so many streams at least."
+    "--grace",
+    default=30.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds that an interrupted stream is kept open for its sender.",
+)
+@click.option(
+    "--min-streams",
+    default=1,
+    show_default=True,
+    metavar="K",
+    help="Ask adaptive senders to use so many streams at least.",
 )
 @click.option("--play", is_flag=True, help="Play what is received while it is saved.")
 @click.option("--output-device", metavar="ID|NAME", help="Output to play on; implies --play.  [default: the system's]")

@@ -19,6 +19,7 @@ from esc_tui.commands.options import (
     chunk_plan,
     display_options,
     given_as,
+    given_of,
     lookahead_option,
     microphone_options,
     model_options,
@@ -30,6 +31,9 @@ from esc_tui.errors import ExitCode
 from esc_tui.run import run_engines
 from net.security.questions import Questions
 from net.settings import MicrophoneSettings, SenderSettings
+
+CHOSEN_LIVE = ("stitching", "chunk_size", "chunk_ms", "overlap_size", "overlap_ms", "lookahead_ms", "buffer_size")
+"""What `--live` chooses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,9 +102,7 @@ class SenderOptions(GivenOptions):
         return None
 
     def _plan(self) -> ChunkPlan:
-        chosen = {"--stitching": self.stitching, "--chunk-ms": self.chunk_ms, "--overlap-ms": self.overlap_ms,
-                  "--overlap-size": self.overlap_size}  # fmt: skip
-        if self.live and (given := [name for name, value in chosen.items() if value is not None]):
+        if self.live and (given := given_of(*CHOSEN_LIVE)):
             raise UsageError(f"--live chooses chunks and how they are joined itself: leave out {', '.join(given)}")
         return chunk_plan(
             self.chunk_size,
@@ -108,6 +110,7 @@ class SenderOptions(GivenOptions):
             self.stitching,
             chunk_ms=self.chunk_ms,
             overlap_ms=self.overlap_ms,
+            lookahead_ms=self.lookahead_ms,
             is_live=self.is_live,
         )
 
@@ -123,11 +126,19 @@ class SenderOptions(GivenOptions):
 @lookahead_option
 @click.option("--realtime", is_flag=True, help="Send at the pace of speech instead of as fast as possible.")
 @click.option("--adaptive", is_flag=True, help="Use fewer streams while the network carries no more.")
-@click.option("--buffer-size", default=10, show_default=True, help="Chunks that may wait between two stages.")
-@click.option("--rate-limit-bps", type=int, metavar="BPS", help="Send at most so many bits a second.")
-@click.option("--connect-timeout", default=10.0, show_default=True, help="Seconds to wait for the receiver.")
 @click.option(
-    "--reconnect-timeout", default=30.0, show_default=True, help="Seconds to try to restore a broken connection."
+    "--buffer-size", default=10, show_default=True, metavar="N", help="Chunks that may wait between two stages."
+)
+@click.option("--rate-limit-bps", type=int, metavar="BPS", help="Send at most so many bits a second.")
+@click.option(
+    "--connect-timeout", default=10.0, show_default=True, metavar="S", help="Seconds to wait for the receiver."
+)
+@click.option(
+    "--reconnect-timeout",
+    default=30.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds to try to restore a broken connection.",
 )
 @click.option("--resume", is_flag=True, help="Go on with a file stream that an earlier sender did not finish.")
 @tls_options

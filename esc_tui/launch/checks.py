@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from codec.errors import UsageError
-from esc_tui.commands.options import chunk_plan
+from esc_tui.commands.options import chunk_plan, playback_settings
 from esc_tui.launch.form import Field, Values, field_problem
-from net.settings import MicrophoneSettings, PlaybackSettings, ReceiverSettings, SenderSettings
+from net.settings import MicrophoneSettings, ReceiverSettings, SenderSettings
 
 SETTING_OF_FIELD = {
     "input_path": "input",
@@ -59,6 +59,7 @@ def _build(command: str, options: dict[str, Any]) -> None:
             options.get("stitching"),
             chunk_ms=options.get("chunk_ms"),
             overlap_ms=options.get("overlap_ms"),
+            lookahead_ms=options.get("lookahead_ms"),
             is_live=bool(options.get("microphone") or options.get("live")),
         )
     if command == "demo":
@@ -68,8 +69,11 @@ def _build(command: str, options: dict[str, Any]) -> None:
         if options.get("microphone") or "mic_device" in options or "mic_save_path" in options
         else None
     )
-    if "jitter_ms" in options:
-        settings["playback"] = PlaybackSettings(jitter_ms=options["jitter_ms"])
+    settings["playback"] = playback_settings(
+        play=bool(options.get("play")),
+        output_device=options.get("output_device"),
+        jitter_ms=options.get("jitter_ms"),
+    )
     if command in SETTINGS:
         build = SETTINGS[command]
         known = {field.name for field in dataclass_fields(build)}  # type: ignore[arg-type] # a dataclass, called

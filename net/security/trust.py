@@ -81,7 +81,7 @@ def parse_allowed(values: Iterable[str]) -> frozenset[str]:
     allowed: set[str] = set()
     for value in values:
         path = Path(value)
-        allowed |= _allowed_in(path) if path.is_file() else {parse_fingerprint(value)}
+        allowed |= _allowed_in(path) if path.is_file() else {_allowed_as(value)}
     return frozenset(allowed)
 
 
@@ -137,11 +137,20 @@ def _entries(text: str, path: Path) -> Iterable[tuple[str, str]]:
             raise IdentityError(f"line {number} of {str(path)!r} is wrong: {error}") from error
 
 
+def _allowed_as(value: str) -> str:
+    try:
+        return parse_fingerprint(value)
+    except UsageError as error:
+        raise UsageError(f"--allow: there is no file of this name, and {error}") from error
+
+
 def _allowed_in(path: Path) -> set[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the --allow file {str(path)!r} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the --allow file {str(path)!r} is no text: write one fingerprint a line") from error
+    except OSError as error:
+        raise UsageError(f"the --allow file {str(path)!r} cannot be read: {error.strerror}") from error
     allowed = set()
     for number, line in enumerate(lines, 1):
         words = line.partition("#")[0].split()

@@ -1,4 +1,5 @@
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,8 @@ import pytest
 
 from esc_tui.cli import COMMANDS, run
 from esc_tui.errors import ExitCode
+from net.errors import ConnectError
+from net.listening import resolve
 from tests.conftest import DATA
 from tests.net.links import write_speech
 
@@ -43,6 +46,24 @@ def test_each_command_explains_itself_without_torch(name: str) -> None:
         (["sender", "--input", "nowhere.wav", "--port", "70000"], ExitCode.WRONG_USE, "70000"),
         (["sender", "--input", "nowhere.wav", "--rate-limit-bps", "1"], ExitCode.WRONG_USE, "not 1"),
         (["sender", "--input", "nowhere.wav", "--no-such-option"], ExitCode.WRONG_USE, "no-such-option"),
+        (["sender", "--port", "x"], ExitCode.WRONG_USE, "esc-tui: invalid value for '--port'"),
+        (["sender", "--input", "nowhere.wav", "--host", "localhost:80"], ExitCode.WRONG_USE, "after --port"),
+        (["sender", "--input", "nowhere.wav", "--overlap-ms", "501"], ExitCode.WRONG_USE, "0 to 500 ms, not 501"),
+        (["sender", "--microphone", "--live", "--chunk-size", "3200"], ExitCode.WRONG_USE, "leave out --chunk-size"),
+        (["sender", "--microphone", "--lookahead-ms", "40"], ExitCode.WRONG_USE, "add --stitching seamless"),
+        (
+            ["sender", "--input", "nowhere.wav", "--model-path", "nowhere"],
+            ExitCode.BAD_INPUT,
+            "no model folder nowhere",
+        ),
+        (["sender", "--input", "."], ExitCode.BAD_INPUT, "is a folder"),
+        (["receiver", "--jitter-ms", "100"], ExitCode.WRONG_USE, "add --play"),
+        (
+            ["receiver", "--port", "0", "--save-path", str(DATA / "golden/tiny/config.yaml/x")],
+            ExitCode.BAD_INPUT,
+            "no folder",
+        ),
+        (["compress", "nowhere.wav", "--chunk-size", "8000"], ExitCode.WRONG_USE, "--streaming"),
         (["sender", "--input", "nowhere.wav"], ExitCode.BAD_INPUT, "nowhere.wav"),
         (["receiver", "--max-connections", "0"], ExitCode.WRONG_USE, "not 0"),
         (["receiver", "--port", "0", "--model-path", "nowhere"], ExitCode.BAD_INPUT, "nowhere"),
@@ -53,9 +74,36 @@ def test_each_command_explains_itself_without_torch(name: str) -> None:
 def test_wrong_use_is_explained(
     arguments: list[str], code: ExitCode, hint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each mistake gives its exit code, and words that name the wrong value."""
+    """Each mistake gives its exit code, and one line that names the wrong value."""
     assert run(arguments) == code
-    assert hint in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert hint in told
+    assert told.count("\n") == 1 or "connecting to" in told
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_full_disk_under_standard_output_is_told() -> None:
+    """It is one line and an exit code, no traceback."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "esc_tui", "--version"], check=False, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == ExitCode.BAD_INPUT
+    assert done.stderr == "esc-tui: cannot write to standard output (No space left on device): send it elsewhere\n"
+
+
+def test_localhost_needs_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing can be looked up, localhost is still this machine, and other names are told."""
+
+    def numbers_only(host: str, port: int | None, **_: object) -> list[tuple[object, ...]]:
+        if host != "127.0.0.1":
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", numbers_only)
+    assert resolve("localhost", 1) == [(socket.AF_INET, "127.0.0.1")]
+    with pytest.raises(ConnectError, match="check --host"):
+        resolve("elsewhere", 1)
 
 
 def test_a_text_file_named_wav_is_no_sound(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

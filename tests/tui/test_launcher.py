@@ -46,7 +46,8 @@ def test_a_flag_that_is_set_by_default_can_be_taken_back() -> None:
         ({"input_path": "/no/such.wav"}, "there is no file /no/such.wav"),
         ({"input_path": ""}, "choose what to stream"),
         ({"microphone": True}, "either --input FILE or --microphone"),
-        ({"chunk_ms": "10"}, "the chunk size must be 320 to"),
+        ({"chunk_ms": "10"}, "--chunk-ms must be 20 to 30000 ms, not 10"),
+        ({"host": "localhost:80"}, "its port after --port"),
     ],
 )
 def test_wrong_values_are_told_as_the_command_would(tmp_path: Path, filled: dict[str, str | bool], advice: str) -> None:

@@ -1,8 +1,9 @@
+import click
 import pytest
 
 from codec.chunks import ChunkPlan, Stitching
 from codec.errors import UsageError
-from esc_tui.commands.options import chunk_plan
+from esc_tui.commands.options import HostName, chunk_plan
 
 SEAMLESS, CROSSFADE = Stitching.SEAMLESS, Stitching.CROSSFADE
 
@@ -30,3 +31,18 @@ def test_a_seamless_overlap_is_refused() -> None:
     """Options that contradict each other are not silently bent."""
     with pytest.raises(UsageError, match="overlap must be 0, not 1600"):
         chunk_plan(16000, 1600, "seamless")
+
+
+@pytest.mark.parametrize(
+    ("host", "bare"), [("::1", "::1"), ("[::1]", "::1"), (" a.example ", "a.example"), ("fe80::1%lo", "fe80::1%lo")]
+)
+def test_hosts_are_taken_as_people_write_them(host: str, bare: str) -> None:
+    """Brackets around an IPv6 address and spaces around a name are no part of it."""
+    assert HostName().convert(host, None, None) == bare
+
+
+@pytest.mark.parametrize("host", ["", " ", "a:80", "[::1]:80", "http://a", "me@a", "a b"])
+def test_what_is_more_than_a_host_is_refused(host: str) -> None:
+    """A port, a scheme or a user is no part of a host, and nothing is none."""
+    with pytest.raises(click.BadParameter, match="its port after --port"):
+        HostName().convert(host, None, None)
