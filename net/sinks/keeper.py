@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,26 @@ RETRY_S = 1.0
 SILENT_SAMPLE = np.zeros(1, np.float32)
 
 
+@dataclass(slots=True)
+class _GivenUp:
+    """Neighbouring contributions of one length that were given up: a disk may fail for days."""
+
+    first: int
+    count: int
+    samples: int
+
+    @property
+    def silence(self) -> Contribution:
+        """What stands for the first one."""
+        return Contribution(self.first, np.broadcast_to(SILENT_SAMPLE, self.samples))
+
+    def take(self, index: int, samples: int) -> bool:
+        """Take one more contribution, if it follows and is as long; tell whether it was taken."""
+        follows = index == self.first + self.count and samples == self.samples
+        self.count += follows
+        return follows
+
+
 class KeeperSink:
     """Writes to another sink; while that fails, keeps the sound in memory and tries again, at most once a second.
 
@@ -28,7 +49,7 @@ class KeeperSink:
     def __init__(self, sink: Sink, sample_rate: int, clock: Clock, report: Callable[[str, bool], None]) -> None:
         self._sink, self._rate, self._clock, self._report = sink, sample_rate, clock, report
         self._waiting: deque[Contribution] = deque()
-        self._given_up: deque[Contribution] = deque()
+        self._given_up: deque[_GivenUp] = deque()
         self._kept_samples = 0
         self._failed_s: float | None = None
         self.missing_samples = 0
@@ -67,8 +88,7 @@ class KeeperSink:
     def _write_waiting(self) -> None:
         try:
             while self._given_up:
-                self._sink.write(self._given_up[0])
-                self._given_up.popleft()
+                self._write_given_up(self._given_up[0])
             while self._waiting:
                 self._sink.write(self._waiting[0])
                 self._kept_samples -= len(self._waiting.popleft().audio)
@@ -85,5 +105,12 @@ class KeeperSink:
         samples = len(contribution.audio)
         self._kept_samples -= samples
         self.missing_samples += samples
-        silence = np.broadcast_to(SILENT_SAMPLE, samples)
-        self._given_up.append(Contribution(contribution.index, silence))
+        if not (self._given_up and self._given_up[-1].take(contribution.index, samples)):
+            self._given_up.append(_GivenUp(contribution.index, 1, samples))
+
+    def _write_given_up(self, given_up: _GivenUp) -> None:
+        self._sink.write(given_up.silence)
+        given_up.first += 1
+        given_up.count -= 1
+        if not given_up.count:
+            self._given_up.popleft()

@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +95,20 @@ def test_a_disk_that_never_comes_back_is_told_at_the_end(kept: Kept) -> None:
     kept.keeper.close()
     assert kept.keeper.missing_samples == 3 * RATE
     assert kept.disk.closed
+
+
+def test_a_disk_that_fails_for_days_fills_no_memory(kept: Kept) -> None:
+    """What was given up is remembered as so many contributions of one length, however many these are."""
+    kept.disk.works = False
+    tracemalloc.start()
+    try:
+        kept.feed(int(KEPT_S) + 100)
+        before, _ = tracemalloc.get_traced_memory()
+        kept.feed(2000)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 10_000
+    kept.disk.works = True
+    kept.feed(1)
+    assert len(kept.disk.written) == kept.count
