@@ -27,10 +27,11 @@ class StreamController:
         self.num_streams = most
         """What the link carries, as far as is known."""
         self.patience_s = 0.0
-        """A link that is behind for no longer than this beyond `BEHIND_S` may have lost a packet, and carry all."""
+        """What a lost packet may cost: a link that is behind by no more than this beyond `BEHIND_S` may carry all."""
         now_s = clock.monotonic_s()
         self._calm_since_s: float | None = now_s
         self._up_s = self._changed_s = float("-inf")
+        self._tried = most
         self._wait_s: dict[int, float] = {}
 
     def update(self, behind_s: float, carried: int) -> int:
@@ -39,8 +40,14 @@ class StreamController:
         self.num_streams = max(min(self.least, self.most), min(self.num_streams, self.most))
         if behind_s >= BEHIND_S + self.patience_s:
             self._calm_since_s = None
-            if now_s - self._changed_s >= STEP_DOWN_INTERVAL_S:
-                self._step_down(now_s, carried)
+            if now_s - self._changed_s >= STEP_DOWN_INTERVAL_S and self._step_down(
+                now_s, min(self.num_streams // 2, carried)
+            ):
+                self._learn(now_s)
+        elif behind_s >= BEHIND_S:
+            self._calm_since_s = None
+            if now_s - self._changed_s >= self.patience_s + STEP_DOWN_INTERVAL_S:
+                self._step_down(now_s, self.num_streams - 1)
         elif behind_s > CALM_S:
             self._calm_since_s = None
         else:
@@ -53,14 +60,19 @@ class StreamController:
         self._calm_since_s = None
         return self.num_streams
 
-    def _step_down(self, now_s: float, carried: int) -> None:
-        fewer = max(min(self.least, self.most), min(self.num_streams // 2, carried))
+    def _step_down(self, now_s: float, wanted: int) -> bool:
+        """Use fewer streams; tell whether fewer were possible."""
+        fewer = max(min(self.least, self.most), wanted)
         if fewer >= self.num_streams:
-            return
+            return False
+        self.num_streams, self._changed_s = fewer, now_s
+        return True
+
+    def _learn(self, now_s: float) -> None:
+        """Take that the link cannot carry what was tried last, if that was lately."""
         if now_s - self._up_s < PROBATION_S:
-            failed = self.num_streams
-            self._wait_s[failed] = min(LONGEST_WAIT_S, 2 * self._wait_s.get(failed, FIRST_WAIT_S))
-        self.num_streams, self._changed_s, self._up_s = fewer, now_s, float("-inf")
+            self._wait_s[self._tried] = min(LONGEST_WAIT_S, 2 * self._wait_s.get(self._tried, FIRST_WAIT_S))
+        self._up_s = float("-inf")
 
     def _stay_or_step_up(self, now_s: float) -> None:
         if self._calm_since_s is None:
@@ -70,5 +82,6 @@ class StreamController:
             self._wait_s.pop(self.num_streams, None)
         above = self.num_streams + 1
         if above <= self.most and calm_s >= self._wait_s.get(above, FIRST_WAIT_S):
-            self.num_streams, self._changed_s, self._up_s = above, now_s, now_s
+            self.num_streams = self._tried = above
+            self._changed_s = self._up_s = now_s
             self._calm_since_s = now_s
