@@ -81,6 +81,12 @@ class SoundMeter:
         return columns
 
 
+def pitch_share(frequency_hz: float, sample_rate: int) -> float:
+    """Where a frequency stands in a column: 0 is the lower edge of its lowest band, 1 the upper edge of its highest."""
+    lowest, highest = _mel(LOWEST_HZ), _mel(sample_rate / 2)
+    return float((_mel(frequency_hz) - lowest) / (highest - lowest))
+
+
 def _dbfs(level: float) -> float:
     return 20 * float(np.log10(level)) if level > 0 else float("-inf")
 

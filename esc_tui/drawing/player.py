@@ -7,6 +7,7 @@ from esc_tui.drawing.sections import History, Page, heading, row_lines
 from net.stats import PlaybackStats, StreamStats
 
 GAP_CELLS = 2
+MOST_GAP_CELLS = 8
 LEAST_MISSED_MS = 50.0
 """What is shown as 0.1 s or more."""
 
@@ -17,9 +18,10 @@ def player_lines(stats: StreamStats, page: Page) -> list[Line]:
     if player is None or stats.state.is_final:
         return []
     top = scale_top(max((*player.buffer_history_ms[-page.window_s :], player.target_ms), default=1.0))
-    lines = [heading(page, "PLAYER", "ms", ("now", "target"), f"{page.window_s} s, 0 to {top:g}")]
+    lines = [heading(page, "PLAYER", "ms", ("now", "target", "ppm"), f"{page.window_s} s, 0 to {top:g}")]
     history = History(player.buffer_history_ms, top, ink.latency, ink.latency_fill, int(stats.epoch_s))
-    lines += row_lines(page, "buffer", (milliseconds(player.buffer_ms), milliseconds(player.target_ms)), history)
+    drift = fixed(player.drift_ppm, 1, plus=True)
+    lines += row_lines(page, "buffer", (milliseconds(player.buffer_ms), milliseconds(player.target_ms), drift), history)
     return [*lines, _device_line(player, page), _missed_line(player, page)]
 
 
@@ -27,7 +29,6 @@ def _device_line(player: PlaybackStats, page: Page) -> Line:
     ink, label_cells = page.ink, page.grid.label_cells
     volume = f"{player.volume * 100:.0f} %"
     figures = Line().add(f"muted at {volume}", ink.warn) if player.muted else Line().add(f"volume {volume}", ink.value)
-    figures.add(f", {fixed(player.drift_ppm, 1, plus=True)} ppm", ink.value)
     if not player.connected:
         figures = Line().add("lost, trying again", ink.warn)
     room = max(0, page.width - label_cells - figures.cells - GAP_CELLS)
@@ -44,12 +45,12 @@ def _missed_line(player: PlaybackStats, page: Page) -> Line:
         ("skipped", _seconds(player.skipped_ms), player.skipped_ms >= LEAST_MISSED_MS, 14),
         ("dry", f"{player.dry_device}", player.dry_device, 8),
     )
-    least = sum(cells for *_, cells in figures) + GAP_CELLS * len(figures)
-    spare = max(0, page.width - least) // len(figures)
+    spare = page.width - sum(cells for *_, cells in figures)
+    gap = min(MOST_GAP_CELLS, max(GAP_CELLS, spare // len(figures)))
     line = Line()
     for name, figure, is_fault, cells in figures:
         style = ink.warn if is_fault else ink.value
-        line.add(name, ink.label).right(figure, cells + spare - len(name), style).space(GAP_CELLS)
+        line.add(name, ink.label).right(figure, cells - len(name), style).space(gap)
     return line
 
 

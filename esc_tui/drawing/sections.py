@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from textwrap import wrap
 
 from rich.style import Style
@@ -14,6 +13,9 @@ from esc_tui.drawing.ink import Ink
 from esc_tui.drawing.line import Grid, Line
 from esc_tui.drawing.numbers import byte_count, clock, fixed, milliseconds
 from net.stats import DurationStats, LinkState, QueueStats, ReceiverChunks, SenderChunks, StreamStats
+
+COUNTER_CELLS = 16
+"""A counter's name and number: wider, and the number would stand nearer to the next name than to its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +66,23 @@ def link_lines(stats: StreamStats, page: Page) -> list[Line]:
     fingerprint = f"{stats.fingerprint[:4]}·{stats.fingerprint[4:8]}" if stats.fingerprint else ""
     model = f"{stats.model} {fingerprint}" if stats.model else "loading"
     identity = f"{model}, {stats.num_streams} of {stats.max_streams} streams"
-    lengths = f"{stats.chunk_ms:.0f} ms, overlap {stats.overlap_ms:.0f} ms"
-    plan = f"{lengths}, {stats.stitching}" if stats.stitching else lengths
     rows = [("stream", f"{stats.source or 'unnamed'} {arrow} {stats.peer or '…'}")]
-    if page.grid.label_cells + len(identity) + len(plan) + 12 <= page.width:
-        rows.append(("model", f"{identity}, chunks of {plan}"))
-    else:
-        rows += [("model", identity), ("chunk", plan)]
+    whole = [f"{identity}, chunks {plan}" for plan in _plans(stats)]
+    fitting = next((text for text in whole if page.grid.label_cells + len(text) <= page.width), None)
+    rows += [("model", fitting)] if fitting else [("model", identity), ("chunk", _plans(stats)[0])]
     lines = [_labelled(page, label, text) for label, text in rows]
     if stats.reason:
         style = page.ink.bad if stats.state is LinkState.FAILED else page.ink.warn
         text_lines = wrap(stats.reason, max(20, page.width - page.grid.label_cells))
         lines += [_labelled(page, "" if number else "reason", text, style) for number, text in enumerate(text_lines)]
     return [*lines, progress_line(stats, page)]
+
+
+def _plans(stats: StreamStats) -> tuple[str, str]:
+    """How the sound is cut and joined again, in full and in short."""
+    chunk, overlap = f"{stats.chunk_ms:.0f}", f"{stats.overlap_ms:.0f}"
+    joined = f", {stats.stitching}" if stats.stitching else ""
+    return f"{chunk} ms, overlap {overlap} ms{joined}", f"{chunk}/{overlap} ms{joined}"
 
 
 def _labelled(page: Page, label: str, text: str, style: Style | None = None) -> Line:
@@ -87,15 +93,16 @@ def _labelled(page: Page, label: str, text: str, style: Style | None = None) -> 
 def progress_line(stats: StreamStats, page: Page) -> Line:
     """How much of the sound has passed, of how much, and how long the rest will take."""
     ink, grid = page.ink, page.grid
-    line = Line().left("sound", grid.label_cells, ink.label)
+    line = Line().left("progress", grid.label_cells, ink.label)
     if stats.progress is None:
         return line.add(clock(stats.audio_s), ink.strong).add(", open end", ink.muted)
     figures = Line().right(f"{stats.progress * 100:.0f}", 4, ink.strong).add(" %", ink.muted)
-    figures.right(clock(stats.audio_s), 8, ink.value).add(f" of {clock(stats.total_s)}", ink.muted)
+    total = clock(stats.total_s)
+    figures.space(2).right(clock(stats.audio_s), len(total), ink.value).add(f" of {total}", ink.muted)
     if not stats.state.is_final:
-        figures.add("  left ", ink.muted).add(clock(stats.eta_s), ink.value)
-    bar = page.width - grid.label_cells - figures.cells
-    return line.extend(gauge(stats.progress, max(0, bar), ink.payload, ink)).extend(figures)
+        figures.add("  left", ink.muted).right(clock(stats.eta_s), len(total) + 1, ink.value)
+    bar = max(0, page.width - grid.label_cells - figures.cells)
+    return line.extend(gauge(stats.progress, bar, ink.payload, ink)).extend(figures)
 
 
 def bitrate_lines(stats: StreamStats, page: Page) -> list[Line]:
@@ -196,7 +203,8 @@ def chunk_lines(stats: StreamStats, page: Page) -> list[Line]:
         line = Line()
         for name, count, is_fault in counters[first : first + columns]:
             style = ink.warn if is_fault and count else ink.value
-            line.add(name, ink.label).right(str(count), cell - 2 - len(name), style).space(2)
+            counter = min(COUNTER_CELLS, cell - 2)
+            line.add(name, ink.label).right(str(count), counter - len(name), style).space(cell - counter)
         lines.append(line)
     return lines
 
@@ -233,11 +241,7 @@ def row_lines(page: Page, label: str, numbers: Sequence[str], history: History |
     values = resample(history.values, page.window_s, grid.chart_cells, history.newest_s)
     unknown = next((cell for cell, value in enumerate(values) if not math.isnan(value)), len(values))
     lines[-1].to(grid.chart_start).add(BASELINE * unknown, ink.faint)
-    above = " " * (len(values) - unknown)
-    for line, blocks in zip(lines, bars(values[unknown:], history.top, page.chart_rows), strict=True):
-        line.to(grid.chart_start + unknown)
-        # The top of each bar is bright, what lies below it muted: a line to follow, not a wall of colour.
-        for is_below, run in groupby(zip(blocks, above, strict=True), lambda pair: pair[1] != " "):
-            line.add("".join(block for block, _ in run), history.fill if is_below else history.style)
-        above = blocks
+    for row, (line, blocks) in enumerate(zip(lines, bars(values[unknown:], history.top, page.chart_rows), strict=True)):
+        # The top line is bright, those below it are muted: what is high catches the eye.
+        line.to(grid.chart_start + unknown).add(blocks, history.fill if row else history.style)
     return lines

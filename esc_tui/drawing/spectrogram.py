@@ -14,6 +14,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color as ThemeColor
 
+from net.sound import pitch_share
 from net.stats import SoundStats
 
 LEVELS = 16
@@ -21,6 +22,8 @@ HALF_BLOCK = "▀"
 SHADES = " ░▒▓█"
 KEPT_COLUMNS = 1024
 SWEEP_S = 6.0
+AXIS_CELLS = 6
+TICKS_KHZ = (4, 2, 1)
 CURSOR = 255
 """In a picture: the cells at the cursor, between the newest and the oldest sound."""
 
@@ -71,6 +74,18 @@ class SoundHistory:
         if self.count:
             swept[(newest + 1) % cells] = CURSOR
         return np.ascontiguousarray(swept.T[::-1])
+
+
+def axis_labels(lines: int, sample_rate: int, sweep_s: float) -> list[str]:
+    """What stands left of a picture of `lines` lines: frequencies, at the foot the sweep's duration."""
+    labels = [""] * lines
+    for tick_khz in TICKS_KHZ:
+        line = lines - 1 - int(pitch_share(tick_khz * 1000, sample_rate) * lines)
+        if 0 < line < lines - 1 and not labels[line]:
+            labels[line] = f"{tick_khz}"
+    labels[0] = f"{sample_rate / 2000:g} kHz"
+    labels[-1] = f"→{sweep_s:.0f} s"
+    return labels
 
 
 def _pool_bands(columns: Picture, pixels: int) -> Picture:

@@ -1,5 +1,6 @@
 """How a pane uses its room: a pure function of its size and of how much there is to show."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 WIDE_CELLS = 110
@@ -21,39 +22,54 @@ class Arrangement:
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
-    """What a column must hold: lines without charts' growth and without the picture, charts, sections."""
+class Need:
+    """What a section takes: lines while its charts are one line high, and how many charts there are to grow."""
 
     lines: int
     charts: int
-    sections: int
+
+    def height(self, chart_rows: int) -> int:
+        """Its lines with charts so high."""
+        return self.lines + self.charts * (chart_rows - 1)
 
 
-def arrange(width: int, height: int, left: Needs, right: Needs, *, has_picture: bool = True) -> Arrangement:
+def largest(needs: Iterable[Sequence[Need]]) -> tuple[Need, ...]:
+    """What each section takes so that it holds the same section of every pane."""
+    return tuple(
+        Need(max(need.lines for need in same), max(need.charts for need in same)) for same in zip(*needs, strict=True)
+    )
+
+
+def arrange(
+    width: int, height: int, left: Sequence[Need], right: Sequence[Need], *, has_picture: bool = True
+) -> Arrangement:
     """Spend `height` lines on what `left` and `right` need, under each other or, from 110 cells on, side by side.
 
     The picture of the sound stands in the right column. Where there is room to spare, sections are set apart first,
     then charts grow, then the picture; where there is too little, the pane scrolls.
     """
     if width < WIDE_CELLS:
-        whole = Needs(left.lines + right.lines, left.charts + right.charts, left.sections + right.sections)
-        return _spend(height, whole, whole, has_two_columns=False, has_picture=has_picture)
+        return _spend(height, [*left, *right], [*left, *right], has_two_columns=False, has_picture=has_picture)
     return _spend(height, left, right, has_two_columns=True, has_picture=has_picture)
 
 
-def _spend(height: int, left: Needs, right: Needs, *, has_two_columns: bool, has_picture: bool) -> Arrangement:
-    good_picture = GOOD_PICTURE_LINES if has_picture else 0
-    spare_right = height - right.lines
-    spare_left = height - left.lines if has_two_columns else spare_right
-    gap_rows = int(spare_right >= good_picture + right.sections and spare_left >= left.sections)
-    spare_right -= gap_rows * right.sections
-    spare_left -= gap_rows * left.sections
-    chart_rows = 1
-    while (
-        chart_rows < MOST_CHART_LINES and spare_right - right.charts >= good_picture and spare_left - left.charts >= 0
-    ):
-        chart_rows += 1
-        spare_right -= right.charts
-        spare_left -= left.charts
-    picture = max(LEAST_PICTURE_LINES, min(MOST_PICTURE_LINES, spare_right))
-    return Arrangement(chart_rows, picture, gap_rows, has_two_columns)
+def _spend(
+    height: int, left: Sequence[Need], right: Sequence[Need], *, has_two_columns: bool, has_picture: bool
+) -> Arrangement:
+    picture = GOOD_PICTURE_LINES if has_picture else 0
+
+    def spare(gap_rows: int, chart_rows: int) -> int:
+        """Lines that are left in the column that has fewer, once a good picture is drawn."""
+        in_left = height - _height(left, gap_rows, chart_rows)
+        in_right = height - picture - _height(right, gap_rows, chart_rows)
+        return min(in_left, in_right) if has_two_columns else in_right
+
+    gap_rows = int(spare(1, 1) >= 0)
+    chart_rows = max((rows for rows in range(2, MOST_CHART_LINES + 1) if spare(gap_rows, rows) >= 0), default=1)
+    left_over = height - _height(right, gap_rows, chart_rows)
+    picture_rows = max(LEAST_PICTURE_LINES, min(MOST_PICTURE_LINES, left_over))
+    return Arrangement(chart_rows, picture_rows, gap_rows, has_two_columns)
+
+
+def _height(column: Sequence[Need], gap_rows: int, chart_rows: int) -> int:
+    return sum(need.height(chart_rows) + gap_rows for need in column if need.lines)

@@ -1,8 +1,12 @@
 """The pane of one engine: everything about the stream that is chosen in it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.reactive import var
 from textual.widgets import Static
 
@@ -19,7 +23,7 @@ from esc_tui.drawing.sections import (
 )
 from esc_tui.drawing.sound import sound_lines
 from esc_tui.drawing.summary import summary_lines
-from esc_tui.panes.arrangement import WIDE_CELLS, Arrangement, Needs, arrange
+from esc_tui.panes.arrangement import LEAST_PICTURE_LINES, WIDE_CELLS, Need, arrange
 from esc_tui.view import EngineView, View
 from esc_tui.widgets.pane_title import PaneTitle
 from esc_tui.widgets.section import Drawing, Section
@@ -28,7 +32,8 @@ from esc_tui.widgets.stream_list import StreamList
 from net.stats import Role, StreamStats
 
 LEFT: tuple[Drawing, ...] = (link_lines, summary_lines, bitrate_lines, latency_lines, codec_lines)
-RIGHT: tuple[Drawing, ...] = (queue_lines, chunk_lines, player_lines, sound_lines)
+RIGHT: tuple[Drawing, ...] = (queue_lines, chunk_lines, sound_lines, player_lines)
+"""The picture of the sound stands between the last two."""
 COLUMN_GAP_CELLS = 2
 
 
@@ -46,12 +51,18 @@ class StreamPane(Vertical):
     chart_rows: var[int] = var(1)
     """How many lines a history is high."""
 
+    @dataclass
+    class Reshaped(Message):
+        """The pane has other room, or other needs."""
+
     def __init__(self, index: int, role: Role) -> None:
         super().__init__(id=f"pane-{index}", classes=f"-{role.value}")
         self.index = index
         self.role = role
+        self.needs: tuple[Need, ...] = ()
+        """What each section takes; empty while there is no stream."""
         self._stream_id = ""
-        self._arranged: tuple[object, ...] = ()
+        self._shape: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Title, list of streams, the empty state, and the sections in two columns."""
@@ -62,8 +73,9 @@ class StreamPane(Vertical):
             with Vertical(classes="column"):
                 yield from self._sections(LEFT)
             with Vertical(classes="column"):
-                yield from self._sections(RIGHT)
+                yield from self._sections(RIGHT[:-1])
                 yield Spectrogram().data_bind(StreamPane.stats)
+                yield from self._sections(RIGHT[-1:])
 
     def watch_view(self, view: View) -> None:
         """Pick this pane's engine and stream."""
@@ -72,11 +84,11 @@ class StreamPane(Vertical):
         self.engine = engine = view.engines[self.index]
         self.stats = engine.stream(self._stream_id)
         self._show_emptiness(engine)
-        self._arrange()
+        self._measure()
 
     def on_resize(self) -> None:
         """Use the new room."""
-        self._arrange()
+        self._measure()
 
     def on_stream_list_chosen(self, message: StreamList.Chosen) -> None:
         """Show another stream."""
@@ -94,7 +106,8 @@ class StreamPane(Vertical):
 
     def _sections(self, drawings: tuple[Drawing, ...]) -> ComposeResult:
         for drawing in drawings:
-            yield Section(drawing).data_bind(StreamPane.stats, StreamPane.window_s, StreamPane.chart_rows)
+            section = Section(drawing, classes="sound" if drawing is sound_lines else None)
+            yield section.data_bind(StreamPane.stats, StreamPane.window_s, StreamPane.chart_rows)
 
     def _show_emptiness(self, engine: EngineView) -> None:
         self.set_class(not engine.streams, "-empty")
@@ -106,29 +119,46 @@ class StreamPane(Vertical):
             text = Content.from_markup("[b]$title[/b]\n\n$advice", title=engine.title, advice=_waiting_for(self.view))
         self.query_one(".empty", Static).update(text)
 
-    def _arrange(self) -> None:
-        body = self.query_one(".body").size
-        stats = self.stats
-        if stats is None or not body.width:
+    def lay_out(self, beside: Sequence[Need]) -> None:
+        """Use the room; level with a pane beside, whose sections and these need `beside`, where all of that fits."""
+        body, stats = self.query_one(".body").size, self.stats
+        if stats is None or not self.needs:
             return
-        structure = (body, self.role, len(stats.queues), len(stats.latencies), len(stats.files), bool(stats.reason),
-                     stats.playback is None, stats.state.is_final, stats.has_steps)  # fmt: skip
-        if structure == self._arranged:
-            return
-        self._arranged = structure
-        width = body.width if body.width < WIDE_CELLS else (body.width - COLUMN_GAP_CELLS) // 2
-        page = Page(width, PLAIN)
-        left, right = _needs(LEFT, stats, page), _needs(RIGHT, stats, page)
-        self._apply(arrange(body.width, body.height, left, right, has_picture=not stats.state.is_final))
-
-    def _apply(self, arrangement: Arrangement) -> None:
+        needs = self._levelled(beside, body.height)
+        left, right = needs[: len(LEFT)], needs[len(LEFT) :]
+        arrangement = arrange(body.width, body.height, left, right, has_picture=not stats.state.is_final)
         with self.app.batch_update():
             self.chart_rows = arrangement.chart_rows
             self.set_class(arrangement.gap_rows > 0, "-roomy")
             self.set_class(arrangement.has_two_columns, "-wide")
+            for section, need in zip(self.query(Section), needs, strict=True):
+                section.styles.min_height = need.height(arrangement.chart_rows)
             picture = self.query_one(Spectrogram)
-            picture.display = self.stats is not None and not self.stats.state.is_final
+            picture.display = not stats.state.is_final
             picture.styles.height = arrangement.picture_rows
+
+    def _levelled(self, beside: Sequence[Need], height: int) -> Sequence[Need]:
+        """`beside`, or what this pane needs where that does not fit, or is of other sections than the player."""
+        has_same_sections = all(
+            bool(need.lines) == bool(own.lines) for need, own in zip(beside[:-1], self.needs[:-1], strict=True)
+        )
+        fits = sum(need.lines for need in beside) + LEAST_PICTURE_LINES <= height
+        return beside if has_same_sections and fits else self.needs
+
+    def _measure(self) -> None:
+        """Tell where the room, or what is to be drawn on it, is not as it was."""
+        body, stats = self.query_one(".body").size, self.stats
+        if stats is None or not body.width:
+            return
+        latencies = tuple(bool(latency.count) for latency in stats.latencies)
+        shape = (body, len(stats.queues), latencies, len(stats.files), stats.reason, stats.model, stats.stitching,
+                 stats.playback is None, stats.state.is_final, stats.has_steps)  # fmt: skip
+        if shape == self._shape:
+            return
+        self._shape = shape
+        width = body.width if body.width < WIDE_CELLS else (body.width - COLUMN_GAP_CELLS) // 2
+        self.needs = tuple(_need(drawing, stats, width) for drawing in (*LEFT, *RIGHT))
+        self.post_message(self.Reshaped())
 
 
 def _waiting_for(view: View) -> str:
@@ -142,13 +172,6 @@ def _waiting_for(view: View) -> str:
     )
 
 
-def _needs(drawings: tuple[Drawing, ...], stats: StreamStats, page: Page) -> Needs:
-    drawn = [lines for lines in (drawing(stats, page) for drawing in drawings) if lines]
-    charted: dict[Drawing, int] = {
-        bitrate_lines: 2,
-        latency_lines: len(stats.latencies),
-        codec_lines: 1,
-        player_lines: 1,
-    }
-    charts = sum(charted.get(drawing, 0) for drawing in drawings if drawing(stats, page))
-    return Needs(sum(map(len, drawn)), charts, len(drawn))
+def _need(drawing: Drawing, stats: StreamStats, width: int) -> Need:
+    low, high = (len(drawing(stats, Page(width, PLAIN, chart_rows=rows))) for rows in (1, 2))
+    return Need(low, high - low)

@@ -13,6 +13,7 @@ from textual.reactive import var
 from textual.screen import Screen
 
 from esc_tui.messages import Published, StartFailed
+from esc_tui.panes.arrangement import largest
 from esc_tui.panes.events import EventsPane
 from esc_tui.panes.stream import StreamPane
 from esc_tui.publisher import Publisher
@@ -135,6 +136,13 @@ class ConsoleScreen(Screen[None]):
     def on_title_bar_page_chosen(self, message: TitleBar.PageChosen) -> None:
         """Show the page whose name was clicked."""
         self.action_page(message.page)
+
+    def on_stream_pane_reshaped(self) -> None:
+        """Let panes that stand side by side show the same figure at the same height."""
+        measured = [pane for pane in self._panes if pane.needs]
+        beside = largest(pane.needs for pane in measured)
+        for pane in measured:
+            pane.lay_out(pane.needs if self.has_class("-single") else beside)
 
     def watch_page(self) -> None:
         """Show the page, where only one is shown."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textual.reactive import var
 
 from esc_tui.drawing.line import Line
-from esc_tui.drawing.spectrogram import ColorMap, SoundHistory
+from esc_tui.drawing.spectrogram import AXIS_CELLS, ColorMap, SoundHistory, axis_labels
 from esc_tui.widgets.canvas import Canvas
 from net.stats import StreamStats
 
@@ -31,9 +31,18 @@ class Spectrogram(Canvas):
         self._color_map: ColorMap | None = None
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
-        """The picture, two pixel rows a line."""
-        picture = self._history.picture(width, height)
-        return [Line(self.color_map.segments(picture[y], picture[y + 1])) for y in range(0, len(picture), 2)]
+        """The picture, two pixel rows a line, with its axis at the left."""
+        if self.stats is None or not height:
+            return []
+        cells = max(1, width - AXIS_CELLS)
+        picture = self._history.picture(cells, height)
+        lines = [Line(self.color_map.segments(picture[y], picture[y + 1])) for y in range(0, len(picture), 2)]
+        sweep_s = cells * self._history.columns_a_cell(cells) * self._history.column_ms / 1000
+        labels = axis_labels(height, self.stats.sample_rate, sweep_s)
+        return [
+            Line().left(label, AXIS_CELLS, self.ink.muted).extend(line)
+            for label, line in zip(labels, lines, strict=True)
+        ]
 
     def watch_stats(self, stats: StreamStats | None) -> None:
         """Take the new columns and draw them."""
@@ -43,7 +52,7 @@ class Spectrogram(Canvas):
             self._history, self._stream_id = SoundHistory(), stats.stream_id
         self._history.push(stats.sound)
         # A tall picture costs many bytes a column: it advances two cells at a time.
-        step = self._history.columns_a_cell(self.size.width) * (2 if self.size.height > TALL_LINES else 1)
+        step = self._history.columns_a_cell(self.size.width - AXIS_CELLS) * (2 if self.size.height > TALL_LINES else 1)
         if not 0 <= self._history.count - self._drawn_count < step:
             self._drawn_count = self._history.count
             self.redraw()

@@ -81,10 +81,13 @@ def sender_stats(t_s: float, state: LinkState = LinkState.STREAMING) -> StreamSt
         audio_s=min(TOTAL_S, t_s), total_s=TOTAL_S, eta_s=max(0.0, TOTAL_S - t_s),
         payload=rate("payload", 9.0, t_s), wire=rate("wire", 10.38, t_s),
         queues=(
-            QueueStats("source", 2 + int(1.5 * wobble(t_s, 1)), 10, 4), QueueStats("encode", 1, 10, 3),
-            QueueStats("send", 0, 10, 2), QueueStats("unacked", 3, 32, 5),
+            QueueStats("encode", 2 + int(1.5 * wobble(t_s, 1)), 10, 4), QueueStats("send", 0, 10, 2),
+            QueueStats("unacked", 3, 32, 5),
         ),
-        latencies=(duration("encoded", 82, t_s, count), duration("sent", 85, t_s, count)),
+        latencies=tuple(
+            duration(name, base_ms, t_s, count)
+            for name, base_ms in (("encoded", 82), ("sent", 85), ("decoded", 141), ("heard", 352))
+        ),
         round_trip=duration("round trip", 0.4, t_s, count), clock_offset_ms=1.2,
         chunks=SenderChunks(count + 1, count, count, max(0, count - 3), 0, min(3, count), 0, 0),
         codec=CodecStats(duration("encode", 79, t_s, count), 0.079, 0.081), send=duration("send", 0.2, t_s, count),
@@ -97,19 +100,17 @@ def receiver_stats(
 ) -> StreamStats:
     """A receiver's snapshot of one stream `t_s` seconds after its start."""
     count = int(t_s / 0.9)
+    buffered = tuple(212 + 30 * wobble(s, 5) for s in range(int(t_s)))
     return replace(
         sender_stats(t_s, state), role=Role.RECEIVER, stream_id=stream_id, source=source, peer="10.0.0.4:51344",
-        queues=(
-            QueueStats("receive", 0, 20, 2), QueueStats("decode", 1, 20, 3), QueueStats("save", 0, 20, 1),
-            QueueStats("play", 212, 400, 260, 0, "ms"),
-        ),
+        queues=(QueueStats("decode", 1, 20, 3), QueueStats("save", 0, 20, 1)),
         latencies=(
             duration("received", 87, t_s, count), duration("decoded", 141, t_s, count),
             duration("heard", 352, t_s, count),
         ),
         chunks=ReceiverChunks(count, max(0, count - 1), max(0, count - 1), max(0, count - 2), max(0, count - 1), 0, 0),
         codec=CodecStats(duration("decode", 52, t_s, count), 0.052, 0.053), send=duration("receive", 0.1, t_s, count),
-        playback=PlaybackStats("default", True, False, 1.0, 212, 200, (), 0, 4.0),
+        playback=PlaybackStats("default", True, False, 1.0, 212, 200, buffered, 0, 4.0),
         files=("output/received_9.0kbps_20261124-174102.wav",),
     )  # fmt: skip
 

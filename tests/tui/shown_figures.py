@@ -87,7 +87,7 @@ def expected(report: dict[str, Any]) -> Rows:
     """The numbers that an ended stream's pane has to show, from its report."""
     rows: Rows = {("TITLE", ""): [report["on_air_s"]]}
     rows["LINK", "model"] = [report[name] for name in ("num_streams", "max_streams", "chunk_ms", "overlap_ms")]
-    rows["LINK", "sound"] = [report["progress"] * 100, report["audio_s"], report["total_s"]]
+    rows["LINK", "progress"] = [report["progress"] * 100, report["audio_s"], report["total_s"]]
     for name in ("payload", "wire"):
         rate = report[name]
         rows["BITRATE", name] = [rate["now_kbps"], rate["average_kbps"], rate["total_bytes"] / 1000]

@@ -11,6 +11,7 @@ from esc_tui.panes.stream import StreamPane
 from esc_tui.run import run_engines
 from esc_tui.screens.quit import QuitScreen
 from esc_tui.widgets.event_log import EventLog
+from esc_tui.widgets.section import Section
 from net.stats import LinkState, Role, Severity
 from tests.tui.fake_engine import FakeEngine, receiver_stats
 from tests.tui.waiting import SIDE_BY_SIDE, running, until
@@ -27,6 +28,16 @@ async def test_each_engine_has_a_pane_with_its_stream() -> None:
         roles = [pane.stats.role for pane in app.screen.query(StreamPane) if pane.stats]
         assert roles == [Role.SENDER, Role.RECEIVER]
     assert [engine.intents[0] for engine in engines] == [("start", None)] * 2
+
+
+async def test_panes_side_by_side_stand_level() -> None:
+    """Each section begins on the same line in both panes, though they have not the same number of queues."""
+    async with running(both(), size=(140, 46)) as (app, pilot):
+
+        def begins() -> list[list[int]]:
+            return [[section.region.y for section in pane.query(Section)] for pane in app.screen.query(StreamPane)]
+
+        await until(pilot, lambda: begins()[0][:-1] == begins()[1][:-1] and begins()[1][-1] > begins()[1][-2] > 0)
 
 
 async def test_events_are_logged_once() -> None:
