@@ -118,9 +118,10 @@ class ConsoleApp(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every key's command, for the palette."""
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            if binding.show and active.enabled and binding.tooltip:
+        offered = [active.binding for active in screen.active_bindings.values() if active.enabled]
+        # Keys that do the same are one command.
+        for binding in {binding.action: binding for binding in reversed(offered) if binding.show}.values():
+            if binding.tooltip:
                 action = partial(screen.run_action, binding.action)
                 yield SystemCommand(binding.tooltip, f"key {self.get_key_display(binding)}", action)
         yield SystemCommand("Quit", "Stop the streams and leave", self.action_stop)

@@ -1,11 +1,14 @@
 """The pane of events: the log, what it is filtered by, and a line to type a filter in."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.events import Key
+from textual.message import Message
 from textual.reactive import var
 from textual.widgets import Input
 
@@ -16,7 +19,7 @@ from esc_tui.widgets.event_log import SEVERITY_ORDER, EventLog
 from net.stats import Severity
 
 FILTER_WORDS = {
-    Severity.INFO: "all",
+    Severity.INFO: "",
     Severity.WARNING: "warnings and errors",
     Severity.ERROR: "errors",
 }
@@ -38,6 +41,31 @@ class EventsTitle(Canvas):
         self.redraw()
 
 
+class EventFilter(Input):
+    """Where the text is typed that shown events must contain."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Keep the filter", key_display="enter"),
+        Binding("escape", "clear", "Show all events"),
+    ]
+
+    @dataclass
+    class Done(Message):
+        """The filter is as it shall be."""
+
+    def __init__(self) -> None:
+        super().__init__(placeholder="show events that contain…", compact=True)
+
+    async def action_submit(self) -> None:
+        """Keep what was typed."""
+        self.post_message(self.Done())
+
+    def action_clear(self) -> None:
+        """Take the filter away."""
+        self.value = ""
+        self.post_message(self.Done())
+
+
 class EventsPane(Vertical):
     """The event log with its filter."""
 
@@ -45,7 +73,7 @@ class EventsPane(Vertical):
         """Title, log, and the filter's input, which shows itself when it is needed."""
         yield EventsTitle()
         yield EventLog(id="events")
-        yield Input(placeholder="show events that contain…", compact=True)
+        yield EventFilter()
 
     def append(self, events: Iterable[LoggedEvent]) -> None:
         """Log events."""
@@ -66,7 +94,7 @@ class EventsPane(Vertical):
     def find(self) -> None:
         """Let a person type what events must contain."""
         self.add_class("-finding")
-        self.query_one(Input).focus()
+        self.query_one(EventFilter).focus()
 
     @on(Input.Changed)
     def _filter(self, message: Input.Changed) -> None:
@@ -74,23 +102,15 @@ class EventsPane(Vertical):
         self.log_widget.needle = message.value
         self._summarise()
 
-    @on(Input.Submitted)
-    def _keep_filter(self, message: Input.Submitted) -> None:
+    def on_event_filter_done(self, message: EventFilter.Done) -> None:
+        """Go back to the log."""
         message.stop()
-        self._end_finding()
-
-    def on_key(self, event: Key) -> None:
-        """Escape takes the filter away."""
-        if event.key == "escape" and self.has_class("-finding"):
-            event.stop()
-            self.query_one(Input).value = ""
-            self._end_finding()
-
-    def _end_finding(self) -> None:
         self.log_widget.focus()
         self.remove_class("-finding")
 
     def _summarise(self) -> None:
         log = self.log_widget
-        words = f"{FILTER_WORDS[log.lowest]}, {log.shown_count} of {log.kept_count}"
-        self.query_one(EventsTitle).summary = f"{words}, containing “{log.needle}”" if log.needle else words
+        filters = [FILTER_WORDS[log.lowest], f"containing “{log.needle}”" if log.needle else ""]
+        words = ", ".join(filter(None, filters))
+        shown = f"{log.shown_count} of {log.kept_count} {words}" if words else f"{log.kept_count}"
+        self.query_one(EventsTitle).summary = shown

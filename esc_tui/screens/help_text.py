@@ -28,8 +28,8 @@ SECTIONS = (
                 "the codec model's name and fingerprint, which are equal at both ends; streams in use, of how many: "
                 "a stream is one quantizer level, 1.5 kbps",
             ),
-            ("chunk", "length of a chunk, its overlap with the next one, and how chunks are joined"),
-            ("sound", "how much of the sound has been sent or saved, and how long the rest will take"),
+            ("chunk", "length of a chunk / its overlap with the next one, in ms, and how chunks are joined"),
+            ("progress", "how much of the sound has been sent or saved, and how long the rest will take"),
         ),
     ),
     HelpSection(

@@ -91,11 +91,11 @@ class LauncherApp(App[list[str]]):
     TITLE = "esc-tui"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s,f5", "start", "Start", key_display="ctrl+s"),
+        Binding("ctrl+s,f5", "start", "Start"),
         Binding("ctrl+o", "pick", "File"),
         Binding("ctrl+r", "reset", "Reset"),
         Binding("escape", "choose", "Command"),
-        Binding("ctrl+q,ctrl+c", "quit", "Quit", key_display="ctrl+q"),
+        Binding("ctrl+q,ctrl+c", "quit", "Quit"),
     ]
 
     def __init__(self, path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from textual.binding import Binding
 from textual.events import Click
 from textual.screen import Screen
+from textual.widgets import Input
 
 from esc_tui.drawing.line import Line
 from esc_tui.widgets.canvas import Canvas
@@ -31,7 +32,9 @@ class KeyBar(Canvas):
 
     def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - always one line
         """The keys from left to right, the palette's at the right."""
-        palette = Line().add(self._key(self.app.COMMAND_PALETTE_BINDING), self.ink.payload).add(" all", self.ink.muted)
+        palette = (
+            Line().add(self._key(self.app.COMMAND_PALETTE_BINDING), self.ink.payload).add(" palette", self.ink.muted)
+        )
         line, spans = Line(), []
         for description, bindings in self._groups().items():
             group, group_spans = self._group(description, bindings, line.cells)
@@ -56,9 +59,15 @@ class KeyBar(Canvas):
         groups: dict[str, list[tuple[Binding, bool]]] = {}
         for active in self.screen.active_bindings.values():
             group = groups.setdefault(active.binding.description, [])
-            if active.binding.show and all(active.binding.action != binding.action for binding, _ in group):
+            is_new = all(active.binding.action != binding.action for binding, _ in group)
+            if active.binding.show and is_new and not self._is_typed(active.binding):
                 group.append((active.binding, active.enabled))
         return {description: group for description, group in groups.items() if group}
+
+    def _is_typed(self, binding: Binding) -> bool:
+        """Whether the key is a character for the input that has the focus. Textual knows it of letters, not of "+"."""
+        display = self.app.get_key_display(binding)
+        return len(display) == 1 and isinstance(self.screen.focused, Input)
 
     def _group(
         self, description: str, bindings: Sequence[tuple[Binding, bool]], start: int
