@@ -28,9 +28,10 @@ async def until(pilot: Pilot[None], holds: Callable[[], bool], within_s: float =
 
 
 async def shown(app: ConsoleApp, pilot: Pilot[None]) -> None:
-    """Wait until `app` shows its first view."""
+    """Wait until `app` shows its first view, and has laid it out."""
     await until(pilot, lambda: all(pane.engine is not None for pane in app.screen.query(StreamPane)))
-    await pilot.pause()
+    for _ in range(2):  # the panes' needs, then the layout that follows from them
+        await pilot.pause()
 
 
 class StillClock(SystemClock):
