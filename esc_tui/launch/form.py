@@ -27,6 +27,8 @@ class Field:
     type: click.ParamType[Any]
     is_required: bool = False
     off: str = ""
+    unset: str = ""
+    """What holds where nothing is filled in, in words."""
 
     @property
     def is_flag(self) -> bool:
@@ -60,14 +62,16 @@ def _field(option: click.Option) -> Field:
     default = option.get_default(context)
     text = str(default) if isinstance(default, str | int | float | Path) else ""
     value: Value = default is True if option.is_flag else text
+    meaning, _, unset = (option.help or "").partition("  [default: ")
     return Field(
         name=option.name or "",
         option=option.opts[0],
         default=value,
-        help=(option.help or "").partition("  [")[0],
+        help=meaning,
         type=option.type,
         is_required=option.required,
         off=option.secondary_opts[0] if option.secondary_opts else "",
+        unset=unset.removesuffix("]"),
     )
 
 

@@ -24,6 +24,8 @@ from esc_tui.screens.file_picker import FilePicker
 from esc_tui.theme import DARK, THEMES
 from esc_tui.widgets.key_bar import KeyBar
 
+WIDE_CELLS = 110
+"""From here on what each option means stands beside it."""
 OFFERED = ("demo", "sender", "receiver", "compress")
 
 
@@ -33,19 +35,41 @@ def run_launcher() -> list[str] | None:
 
 
 class Flag(Checkbox):
-    """A checkbox that says in words whether it is on."""
+    """A checkbox that says in words, too, whether it is on."""
 
     def __init__(self, value: bool) -> None:
-        super().__init__("on" if value else "off", value=value, compact=True)
+        super().__init__(value=value, compact=True)
+        self._say()
 
     def watch_value(self) -> None:
         """Say it anew."""
         super().watch_value()
+        self._say()
+
+    def _say(self) -> None:
+        self.BUTTON_INNER = "X" if self.value else " "
         self.label = "on" if self.value else "off"
 
 
+class Choice(Select[str]):
+    """A list that opens by enter: the arrows lead to the next option."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "show_overlay", show=False)]
+
+    def __init__(self, field: Field, value: Value) -> None:
+        chosen = value if value in field.choices else field.default
+        unset = [] if field.default else [(f"default: {field.unset.partition(';')[0]}", "")]
+        options = [*unset, *((choice, choice) for choice in field.choices)]
+        super().__init__(options, value=str(chosen), allow_blank=False, compact=True)
+
+
 class FieldRow(Horizontal):
-    """An option's name and the widget to fill it in."""
+    """An option's name, the widget to fill it in and, where there is room, what it means."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "app.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
+    ]
 
     def __init__(self, field: Field, value: Value) -> None:
         super().__init__()
@@ -54,25 +78,29 @@ class FieldRow(Horizontal):
         self._devices: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
-        """Name and editor."""
+        """Name, editor and meaning."""
         yield Label(self.field.option.removeprefix("--").replace("-", " "))
-        if self.field.is_flag:
-            yield Flag(bool(self._value))
-        elif self.field.choices:
-            chosen = self._value if self._value in self.field.choices else self.field.default
-            unset = [] if self.field.default else [("default", "")]
-            options = [*unset, *((choice, choice) for choice in self.field.choices)]
-            yield Select(options, value=chosen, allow_blank=False, compact=True)
-        else:
-            placeholder = "a sound file, ctrl+o to choose" if self.field.is_file else "default"
-            self._devices = device_names(self.field.name)
-            suggester = SuggestFromList(self._devices, case_sensitive=False) if self._devices else None
-            yield Input(str(self._value), placeholder=placeholder, suggester=suggester, compact=True)
+        yield self._editor()
+        yield Label(Content(self.field.help), classes="meaning")
+
+    def _editor(self) -> Widget:
+        field = self.field
+        if field.is_flag:
+            return Flag(bool(self._value))
+        if field.choices:
+            return Choice(field, self._value)
+        self._devices = device_names(field.name)
+        suggester = SuggestFromList(self._devices, case_sensitive=False) if self._devices else None
+        unset = field.unset or "none"
+        placeholder = f"{field.unset or 'a sound file'}; ctrl+o to choose" if field.is_file else unset
+        return Input(str(self._value), placeholder=placeholder, suggester=suggester, compact=True)
 
     @property
     def hint(self) -> str:
-        """What the option means, and which devices there are."""
-        return f"{self.field.help} Here: {', '.join(self._devices)}." if self._devices else self.field.help
+        """What the option means, what holds without it, and which devices there are."""
+        unset = f" Default: {self.field.unset}." if self.field.unset else ""
+        here = f" Here: {', '.join(self._devices)}." if self._devices else ""
+        return f"{self.field.help}{unset}{here}"
 
     @property
     def value(self) -> Value:
@@ -89,6 +117,7 @@ class LauncherApp(App[list[str]]):
 
     CSS_PATH = "../launcher.tcss"
     TITLE = "esc-tui"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE_CELLS, "-wide")]  # noqa: RUF012 - Textual's instance variable
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,f5", "start", "Start"),
@@ -112,7 +141,7 @@ class LauncherApp(App[list[str]]):
 
     def compose(self) -> ComposeResult:
         """Commands at the left, the form at the right, the command line below."""
-        yield Static("esc-tui  [b]what shall run?[/b]", id="title")
+        yield Static("[b $primary]esc-tui[/]  what shall run?", id="title")
         with Horizontal(id="main"):
             yield OptionList(*(Option(name, id=name) for name in OFFERED), id="commands")
             with Vertical(id="right"):

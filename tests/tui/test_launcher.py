@@ -1,11 +1,12 @@
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from esc_tui.launch.checks import problem
 from esc_tui.launch.form import arguments, command_line, fields_of
 from esc_tui.launch.remembered import LastLaunch, load_last_launch, save_last_launch
-from esc_tui.screens.launcher import OFFERED, LauncherApp, _command
+from esc_tui.screens.launcher import OFFERED, FieldRow, Flag, LauncherApp, _command
 from tests.tui.waiting import until
 
 SENDER = fields_of(_command("sender"))
@@ -86,3 +87,21 @@ async def test_what_is_filled_in_is_started_and_remembered(tmp_path: Path, monke
         await pilot.pause()
         assert again.command == "sender"
         assert again.query("FieldRow").first().value == "a.wav"  # type: ignore[attr-defined]
+
+
+async def test_each_option_tells_what_holds_without_it(tmp_path: Path) -> None:
+    """An empty field shows its default, a flag its state in words; the arrows lead from option to option."""
+    app = LauncherApp(tmp_path / "launcher.json")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("enter", "down", "space", "down", "down")
+        rows = {row.field.name: row for row in app.query(FieldRow)}
+        assert app.focused in rows["num_streams"].walk_children()
+        assert rows["model_path"].query_one(Input).placeholder == "the bundled esc-mini"
+        assert str(rows["realtime"].query_one(Flag).label) == "off"
+        assert str(rows["play"].query_one(Flag).label) == "off"
+        assert not rows["realtime"].value
+        meaning = rows["num_streams"].query_one(".meaning")
+        assert meaning.display
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert not meaning.display
