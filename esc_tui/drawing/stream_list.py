@@ -4,15 +4,17 @@ from collections.abc import Sequence
 
 from esc_tui.drawing.gauge import gauge
 from esc_tui.drawing.ink import Ink
-from esc_tui.drawing.line import Line
+from esc_tui.drawing.line import Line, clip
 from esc_tui.drawing.numbers import clock, fixed, milliseconds
 from esc_tui.drawing.state import state_style, state_text
 from net.stats import ReceiverChunks, StreamStats
 
 MOST_LINES = 8
-STATE_CELLS, KBPS_CELLS, LATENCY_CELLS, LOST_CELLS, CLOCK_CELLS, GAUGE_CELLS = 15, 7, 9, 6, 9, 20
+STATE_CELLS, PEER_CELLS, KBPS_CELLS, LATENCY_CELLS, LOST_CELLS, CLOCK_CELLS, GAUGE_CELLS = 15, 21, 7, 9, 6, 9, 20
 WIDE_CELLS = 96
 """From here on there is room for latency, lost chunks and progress."""
+NARROW_CELLS = 70
+"""Below there is no room for the sender's address."""
 
 
 def first_shown(count: int, chosen: int) -> int:
@@ -27,26 +29,32 @@ def stream_lines(streams: Sequence[StreamStats], chosen: int, width: int, ink: I
     return [_heading(len(streams), width, ink), *(_stream_line(s, i == chosen, width, ink) for i, s in shown)]
 
 
-def _name_cells(width: int) -> int:
+def _peer_cells(width: int) -> int:
+    return PEER_CELLS if width >= NARROW_CELLS else 0
+
+
+def _source_cells(width: int) -> int:
     rest = STATE_CELLS + KBPS_CELLS + CLOCK_CELLS + 2
     if width >= WIDE_CELLS:
         rest += LATENCY_CELLS + LOST_CELLS + GAUGE_CELLS + 2
-    return max(8, width - rest)
+    return max(8, width - rest - _peer_cells(width))
 
 
 def _heading(count: int, width: int, ink: Ink) -> Line:
-    line = Line().left("  STREAMS", STATE_CELLS + 2, ink.heading).left(str(count), _name_cells(width), ink.muted)
+    line = Line().add("STREAMS ", ink.heading).left(str(count), STATE_CELLS - 6, ink.muted)
+    line.left("sound", _source_cells(width), ink.muted).left("sender", _peer_cells(width), ink.muted)
     line.right("kbps", KBPS_CELLS, ink.muted)
     if width >= WIDE_CELLS:
         line.right("p50 ms", LATENCY_CELLS, ink.muted).right("lost", LOST_CELLS, ink.muted)
-    return line.right("sound", CLOCK_CELLS, ink.muted)
+    return line.right("saved", CLOCK_CELLS, ink.muted)
 
 
 def _stream_line(stats: StreamStats, is_chosen: bool, width: int, ink: Ink) -> Line:
     text = ink.strong if is_chosen else ink.value
     line = Line().add("▸ " if is_chosen else "  ", ink.heading)
     line.left(state_text(stats.state), STATE_CELLS, state_style(stats.state, ink))
-    line.left(f"{stats.source}  {stats.peer}", _name_cells(width), text)
+    line.left(clip(stats.source, _source_cells(width) - 2), _source_cells(width), text)
+    line.left(stats.peer, _peer_cells(width), text)
     line.right(fixed(stats.payload.now_kbps, 2), KBPS_CELLS, text)
     if width >= WIDE_CELLS:
         decoded = next((latency.p50_ms for latency in stats.latencies if latency.name == "decoded"), None)
