@@ -14,6 +14,8 @@ from esc_tui.drawing.line import Grid, Line
 from esc_tui.drawing.numbers import byte_count, clock, fixed, milliseconds
 from net.stats import DurationStats, LinkState, QueueStats, ReceiverChunks, SenderChunks, StreamStats
 
+LEAST_DIGITS = 3
+"""Room for so many from the start: counters do not jump as they grow."""
 COUNTER_CELLS = 16
 """A counter's name and number: wider, and the number would stand nearer to the next name than to its own."""
 
@@ -99,8 +101,9 @@ def progress_line(stats: StreamStats, page: Page) -> Line:
     figures = Line().right(f"{stats.progress * 100:.0f}", 4, ink.strong).add(" %", ink.muted)
     total = clock(stats.total_s)
     figures.space(2).right(clock(stats.audio_s), len(total), ink.value).add(f" of {total}", ink.muted)
-    if not stats.state.is_final:
-        figures.add("  left", ink.muted).right(clock(stats.eta_s), len(total) + 1, ink.value)
+    left = Line().add("  left ", ink.muted).add(f"{clock(stats.eta_s):>{len(total)}}", ink.value)
+    if not stats.state.is_final and line.cells + figures.cells + left.cells <= page.width:
+        figures.extend(left)
     bar = max(0, page.width - grid.label_cells - figures.cells)
     return line.extend(gauge(stats.progress, bar, ink.payload, ink)).extend(figures)
 
@@ -195,15 +198,15 @@ def chunk_lines(stats: StreamStats, page: Page) -> list[Line]:
     """The chunk counters, in as many columns as fit."""
     ink = page.ink
     counters = counter_names(stats.chunks)
-    needed = max(len(name) + 1 + len(str(count)) for name, count, _ in counters)
-    columns = next((n for n in (8, 4, 2) if page.width // n >= needed + 2), 1)
+    needed = max(len(name) + 1 + max(LEAST_DIGITS, len(str(count))) for name, count, _ in counters)
+    columns = next((n for n in (8, 4, 2) if page.width // n > needed), 1)
     cell = page.width // columns
+    counter = min(COUNTER_CELLS, max(needed, cell - 2))
     lines = [Line().add("CHUNKS", ink.heading)]
     for first in range(0, len(counters), columns):
         line = Line()
         for name, count, is_fault in counters[first : first + columns]:
             style = ink.warn if is_fault and count else ink.value
-            counter = min(COUNTER_CELLS, cell - 2)
             line.add(name, ink.label).right(str(count), counter - len(name), style).space(cell - counter)
         lines.append(line)
     return lines

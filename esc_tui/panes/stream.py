@@ -17,6 +17,7 @@ from esc_tui.drawing.sections import (
     bitrate_lines,
     chunk_lines,
     codec_lines,
+    counter_names,
     latency_lines,
     link_lines,
     queue_lines,
@@ -151,8 +152,9 @@ class StreamPane(Vertical):
         if stats is None or not body.width:
             return
         latencies = tuple(bool(latency.count) for latency in stats.latencies)
-        shape = (body, len(stats.queues), latencies, len(stats.files), stats.reason, stats.model, stats.stitching,
-                 stats.playback is None, stats.state.is_final, stats.has_steps)  # fmt: skip
+        digits = max(len(str(count)) for _, count, _ in counter_names(stats.chunks))
+        shape = (body, digits, latencies, len(stats.queues), len(stats.files), stats.reason, stats.model,
+                 stats.stitching, stats.playback is None, stats.state.is_final, stats.has_steps)  # fmt: skip
         if shape == self._shape:
             return
         self._shape = shape

@@ -40,16 +40,22 @@ class PaneTitle(Canvas):
         """Role and state at the left, time on air at the right."""
         line = Line().add(self._role.value.upper(), self.ink.strong).space(2)
         if self.stats is not None:
-            line.add(state_text(self.stats.state), state_style(self.stats.state, self.ink))
-            line.space(2).add("encrypted" if self.stats.secure else "not encrypted", self.ink.muted)
-            for trouble in troubles(self.stats):
-                line.space(2).add(trouble, self.ink.warn)
-            on_air = clock(self.stats.on_air_s)
-            label = "on air "
-            line.to(width - len(label) - len(on_air)).add(label, self.ink.muted).add(on_air, self.ink.strong)
-        elif self.engine is not None:
+            return [self._stream_title(self.stats, line, width)]
+        if self.engine is not None:
             line.left(self.engine.title, max(0, width - line.cells), self.ink.muted)
         return [line]
+
+    def _stream_title(self, stats: StreamStats, line: Line, width: int) -> Line:
+        """What fits, whole: the state, time on air, what is wrong, whether the link is encrypted."""
+        line.add(state_text(stats.state), state_style(stats.state, self.ink))
+        on_air = Line().add("on air ", self.ink.muted).add(clock(stats.on_air_s), self.ink.strong)
+        secure = ("encrypted" if stats.secure else "not encrypted", self.ink.muted)
+        for words, style in (*((trouble, self.ink.warn) for trouble in troubles(stats)), secure):
+            if line.cells + len(words) + on_air.cells + 4 <= width:
+                line.space(2).add(words, style)
+        if line.cells + on_air.cells + 2 <= width:
+            line.to(width - on_air.cells).extend(on_air)
+        return line
 
     def watch_engine(self) -> None:
         """Show the engine's newest state."""

@@ -12,6 +12,8 @@ from esc_tui.drawing.line import Line
 from esc_tui.view import View
 from esc_tui.widgets.canvas import Canvas
 
+PROGRAM_CELLS = 9
+
 
 class TitleBar(Canvas):
     """Names the program and what it does, and lists the pages with the keys that show them."""
@@ -38,19 +40,29 @@ class TitleBar(Canvas):
     def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - always one line
         """Title at the left, pages behind it, time of day at the right."""
         time_text = datetime.fromtimestamp(self.view.epoch_s).strftime("%H:%M:%S") if self.view.epoch_s else ""
-        pages = Line()
-        spans = []
-        for index, name in enumerate(self._pages):
-            start = pages.cells
-            style = self.ink.chosen if index == self.page else self.ink.muted
-            pages.add(f" {index + 1} {name} ", style)
-            spans.append((start, pages.cells))
-        line = Line().add("esc-tui", self.ink.heading).space(2)
+        pages, spans = self._page_names(is_short=False)
+        if pages.cells > width:
+            pages, spans = self._page_names(is_short=True)
+        line = Line()
+        if pages.cells + PROGRAM_CELLS + len(time_text) <= width:
+            line.left("esc-tui", PROGRAM_CELLS, self.ink.heading)
         room = width - line.cells - pages.cells - len(time_text) - 4
         what, style = (self.notice, self.ink.warn) if self.notice else (self._title, self.ink.value)
-        line.left(what, max(0, min(room, len(what))), style).space(2)
+        if room > 0:
+            line.left(what, min(room, len(what)), style).space(2)
         self._spans = [(start + line.cells, end + line.cells) for start, end in spans]
-        return [line.extend(pages).to(width - len(time_text)).add(time_text, self.ink.muted)]
+        line.extend(pages)
+        return [line.to(width - len(time_text)).add(time_text, self.ink.muted) if room > 0 else line]
+
+    def _page_names(self, *, is_short: bool) -> tuple[Line, list[tuple[int, int]]]:
+        """The pages side by side, and where each stands; in short, only the one that is shown has its name."""
+        pages, spans = Line(), []
+        for index, name in enumerate(self._pages):
+            start, is_shown = pages.cells, index == self.page
+            text = f" {index + 1} " if is_short and not is_shown else f" {index + 1} {name} "
+            pages.add(text, self.ink.chosen if is_shown else self.ink.muted)
+            spans.append((start, pages.cells))
+        return pages, spans
 
     def on_click(self, event: Click) -> None:
         """Choose the page under the mouse."""

@@ -8,8 +8,9 @@ import pytest
 from esc_tui.drawing.event_lines import event_lines
 from esc_tui.drawing.ink import PLAIN
 from esc_tui.drawing.player import player_lines
-from esc_tui.drawing.sections import COUNTER_CELLS, Page, chunk_lines
+from esc_tui.drawing.sections import COUNTER_CELLS, Page, chunk_lines, progress_line
 from esc_tui.drawing.spectrogram import axis_labels
+from esc_tui.drawing.stream_list import stream_lines
 from esc_tui.panes.arrangement import LEAST_PICTURE_LINES, Need, arrange
 from esc_tui.view import LoggedEvent
 from esc_tui.widgets.pane_title import troubles
@@ -96,3 +97,19 @@ def test_a_column_is_no_higher_than_its_pane_where_it_can_be(height: int) -> Non
     arrangement = arrange(80, height, needs, [])
     used = sum(need.height(arrangement.chart_rows) + arrangement.gap_rows for need in needs if need.lines)
     assert used + arrangement.picture_rows <= max(height, 16 + LEAST_PICTURE_LINES)
+
+
+def test_the_progress_is_whole_or_left_out() -> None:
+    """Where there is no room for what is left, it is not shown; a long wait is not cut."""
+    stats = replace(receiver_stats(41.0), eta_s=4000.0)
+    texts = {width: progress_line(stats, Page(width, PLAIN)).text for width in (38, 56, 78)}
+    assert [("left 1:06:40" in text, len(text)) for text in texts.values()] == [(False, 38), (True, 56), (True, 78)]
+
+
+@pytest.mark.parametrize("width", [28, 56, 78, 118])
+def test_a_stream_s_row_is_as_wide_as_its_list(width: int) -> None:
+    """The heading's and the rows' columns stand under each other, whatever the width."""
+    streams = [receiver_stats(41.0, stream_id=name, source=f"{name * 20}.flac") for name in ("a", "b")]
+    heading, *rows = (line.text for line in stream_lines(streams, 0, width, PLAIN))
+    ends = {row.index("0:41") + 4 for row in rows}
+    assert ends == {len(heading)} == {heading.index("saved") + 5}
