@@ -150,7 +150,7 @@ def encode_chunk(chunk: Chunk, hello: Hello) -> bytes:
 def decode_chunk(body: bytes, hello: Hello) -> Chunk:
     """Return the chunk in a CHUNK frame's body; raises `RemoteProtocolError` where `hello` did not promise it."""
     if len(body) < CHUNK_HEADER.size:
-        raise RemoteProtocolError(f"the peer sent a CHUNK of {len(body)} bytes, shorter than its header")
+        raise RemoteProtocolError(f"the peer sent CHUNK of {len(body)} bytes, shorter than its header")
     index, flags, samples, capture = CHUNK_HEADER.unpack_from(body)
     payload = body[CHUNK_HEADER.size :]
     silent = bool(flags & SILENCE_FLAG)
@@ -247,7 +247,7 @@ def _frame(frame_type: FrameType, body: bytes) -> bytes:
 
 
 def _too_long(frame_type: FrameType, length: int, longest: int) -> str:
-    return f"the peer sent a {frame_type.name} of {length} bytes; the longest is {longest}"
+    return f"the peer sent {frame_type.name} of {length} bytes; the longest is {longest}"
 
 
 def _one_line(fault: Exception) -> str:
@@ -269,15 +269,15 @@ def _max_chars(field: str, limits: Limits) -> int:
 
 def _check_value(frame_type: FrameType, field: str, value: object, limits: Limits) -> None:
     if isinstance(value, float) and not math.isfinite(value):
-        raise RemoteProtocolError(f"the peer sent a {frame_type.name} whose {field} is {value}")
+        raise RemoteProtocolError(f"the peer sent {frame_type.name} whose {field} is {value}")
     if isinstance(value, str):
         if len(value) > _max_chars(field, limits):
             raise LimitExceeded(
-                f"the peer sent a {frame_type.name} whose {field} has {len(value)} characters; "
+                f"the peer sent {frame_type.name} whose {field} has {len(value)} characters; "
                 f"the most are {_max_chars(field, limits)}"
             )
         if not is_printable(value):
-            raise RemoteProtocolError(f"the peer sent a {frame_type.name} whose {field} has unprintable characters")
+            raise RemoteProtocolError(f"the peer sent {frame_type.name} whose {field} has unprintable characters")
 
 
 def _check_hello(hello: Hello, limits: Limits) -> None:
@@ -297,7 +297,7 @@ def _check_hello(hello: Hello, limits: Limits) -> None:
             _check_range("HELLO", field, value, least, most)
     if hello.stitching == "seamless" and hello.chunk_samples % FRAME_SAMPLES:
         raise RemoteProtocolError(
-            f"the peer sent a HELLO whose seamless chunks of {hello.chunk_samples} samples "
+            f"the peer sent HELLO whose seamless chunks of {hello.chunk_samples} samples "
             f"are no multiple of {FRAME_SAMPLES}"
         )
     largest = largest_chunk_body_bytes(hello)
@@ -311,7 +311,7 @@ def largest_chunk_body_bytes(hello: Hello) -> int:
 
 def _check_range(frame: str, field: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:
-        raise LimitExceeded(f"the peer sent a {frame} whose {field} is {value}; it must be {least} to {most}")
+        raise LimitExceeded(f"the peer sent {frame} whose {field} is {value}; it must be {least} to {most}")
 
 
 def _check_chunk(chunk: Chunk, hello: Hello, error: type[ProtocolError]) -> None:

@@ -25,6 +25,8 @@ from net.stats import LinkState
 from net.status import StreamStatus
 from net.window import SendWindow
 
+STALLED_S = 300.0
+"""A receiver that acknowledges nothing for so long, while its acknowledgement is waited for, is stuck."""
 FAREWELL_S = 1.0
 """For the ping that comes after "finished": its answer tells the receiver that this was heard."""
 
@@ -58,6 +60,7 @@ class Uplink:
         """Set when a receiver has accepted the stream for the first time."""
         self.first_chunk = 0
         """Where the first receiver that accepted wants the stream to begin."""
+        self._reconnect_timeout_s = settings.reconnect_timeout_s
         self.address = self.peer = settings.address
         """Who the stream goes to, for people."""
         self._connector = Connector(
@@ -65,6 +68,8 @@ class Uplink:
         )
         self._lost: BaseException | None = None
         self._finished = self._farewell_answered = False
+        self._progress = 0, 0.0
+        """What was acknowledged, and when that changed, or when nothing had to."""
         self._over = threading.Event()
 
     @property
@@ -78,7 +83,7 @@ class Uplink:
 
     def run(self, hello: Hello, end: Callable[[], End]) -> None:
         """Carry the stream to its end. Raises `ConnectError`, `StreamRefused`, `ConnectionLost` or `ProtocolError`."""
-        rest_s = 0.0
+        rest_s, fruitless_since_s = 0.0, float("inf")
         try:
             while True:
                 connection = self._connector.connect(hello, again=self.accepted.is_set())
@@ -88,14 +93,28 @@ class Uplink:
                     self._carry(connection, end)
                     return
                 except ConnectionLost as error:
-                    self._events.warning(f"connection lost: {error}", "")
-                    self._status.set(LinkState.RECONNECTING, str(error))
-                served = self._window.acknowledged > acknowledged
-                rest_s = 0.0 if served else min(max(2 * rest_s, FIRST_BACKOFF_S), LONGEST_BACKOFF_S)
+                    lost = error
+                now_s = self._clock.monotonic_s()
+                if self._window.acknowledged > acknowledged:
+                    rest_s, fruitless_since_s = 0.0, now_s
+                else:
+                    rest_s = min(max(2 * rest_s, FIRST_BACKOFF_S), LONGEST_BACKOFF_S)
+                    fruitless_since_s = min(fruitless_since_s, now_s)
+                self._bear(lost, now_s - fruitless_since_s)
                 self._clock.wait(self._stopping, rest_s)  # a receiver that accepts and then fails is not hammered
                 self._connector.check_stopped()
         finally:
             self.close()
+
+    def _bear(self, lost: ConnectionLost, fruitless_s: float) -> None:
+        """Tell of a lost connection; raise it where for long all were lost before anything was acknowledged."""
+        if fruitless_s > self._reconnect_timeout_s:
+            raise ConnectionLost(
+                f"{self.address} accepts the stream again and again, but has acknowledged nothing for "
+                f"{fruitless_s:.0f} s; the last time {lost}: look what the receiver says"
+            ) from lost
+        self._events.warning(f"connection lost: {lost}", "")
+        self._status.set(LinkState.RECONNECTING, str(lost))
 
     def close(self) -> None:
         """Close the connection and wake whoever waits for it."""
@@ -109,6 +128,7 @@ class Uplink:
         self._lost = None
         self._finished = self._farewell_answered = False
         self._over.clear()
+        self._progress = self._window.acknowledged, self._clock.monotonic_s()
         self._window.in_flight_limit = accept.window_chunks
         self._window.rewind(accept.next_chunk)
         self._events.info(
@@ -175,6 +195,7 @@ class Uplink:
             while not self._finished:
                 for message in link.receive():
                     self._take(message, link, protocol)
+                self._check_progress()
             self._take_farewell(link, protocol)
         except (ConnectionLost, ProtocolError, StreamRefused) as error:
             self._lost = error
@@ -182,6 +203,13 @@ class Uplink:
             if not self._finished:
                 self._window.interrupt()  # whatever it was: the sending thread must not wait for a dead connection
             self._over.set()
+
+    def _check_progress(self) -> None:
+        now_s, acknowledged = self._clock.monotonic_s(), self._window.acknowledged
+        if acknowledged != self._progress[0] or not self._window.is_held_up:
+            self._progress = acknowledged, now_s
+        elif now_s - self._progress[1] > STALLED_S:
+            raise ConnectionLost(f"the receiver answers, but has acknowledged nothing for {STALLED_S:.0f} s")
 
     def _take_farewell(self, link: Link[Received], protocol: SenderProtocol) -> None:
         deadline_s = self._clock.monotonic_s() + FAREWELL_S

@@ -116,6 +116,12 @@ class SendWindow:
         with self._changed:
             return len(self._unacknowledged)
 
+    @property
+    def is_held_up(self) -> bool:
+        """Whether nothing can be sent before something is acknowledged, or all was sent."""
+        with self._changed:
+            return len(self._unacknowledged) >= self._flight_limit if self._waiting else self._finished
+
     def stats(self) -> tuple[QueueStats, QueueStats]:
         """The two queues in this window: waiting to be sent, and unacknowledged."""
         with self._changed:

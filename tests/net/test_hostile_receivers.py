@@ -130,6 +130,40 @@ def test_a_receiver_that_accepts_and_closes_is_not_hammered(
         assert hurried.now_s - 1000.0 >= 0.1 + 0.2 + 0.4 + 0.8 + 1.6 + 3 * 3.0
 
 
+def test_a_receiver_that_only_accepts_is_left_in_time(
+    speech: Path, tiny_codec: Codec, serving: Callable[[Answer], ScriptedReceiver]
+) -> None:
+    """It looks alive each time, but where nothing gets through for `--reconnect-timeout` the stream ends (4)."""
+    receiver = serving(accept)
+    sender = make_sender(speech, receiver.port, tiny_codec, FakeClock(), reconnect_timeout_s=20.0)
+    with running(sender):
+        assert sender.wait(DEADLINE_S)
+    assert "again and again" in str(sender.error)
+    assert exit_code(sender.error) is ExitCode.STREAM_BROKEN
+
+
+def test_a_receiver_that_is_stuck_is_left_in_time(
+    speech: Path, tiny_codec: Codec, serving: Callable[[Answer], ScriptedReceiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that only says that it is alive holds a stream for five minutes, and as long as a lost one may stay away."""
+    monkeypatch.setattr("net.uplink.STALLED_S", 0.2)
+
+    def stay_alive(protocol: ReceiverProtocol, near: socket.socket) -> None:
+        accept(protocol, near, window=1)
+        near.settimeout(0.01)
+        while True:
+            near.sendall(raw_feedback(acknowledged=0))
+            with contextlib.suppress(TimeoutError):
+                if not near.recv(4096):
+                    return
+
+    sender = make_sender(speech, serving(stay_alive).port, tiny_codec, reconnect_timeout_s=0.5)
+    with running(sender):
+        assert sender.wait(DEADLINE_S)
+    assert "acknowledged nothing" in str(sender.error)
+    assert exit_code(sender.error) is ExitCode.STREAM_BROKEN
+
+
 def test_a_connection_that_ends_just_before_a_chunk_is_sent(
     speech: Path,
     tiny_codec: Codec,

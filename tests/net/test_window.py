@@ -44,6 +44,21 @@ def test_unacknowledged_chunks_are_bounded(wait_until: WaitUntil) -> None:
     assert window.acknowledged == 1
 
 
+def test_only_an_acknowledgement_that_is_waited_for_holds_up() -> None:
+    """A source that rests holds nothing up; a full flight with more behind it does, and the end."""
+    window = SendWindow(10, 1)
+    window.put(chunk(0))
+    window.take()
+    assert not window.is_held_up
+    window.put(chunk(1))
+    assert window.is_held_up
+    window.acknowledge(1)
+    assert not window.is_held_up
+    window.take()
+    window.finish()
+    assert window.is_held_up
+
+
 def test_a_rewind_sends_again_what_was_not_acknowledged() -> None:
     """After a reconnection the receiver's next chunk comes first, marked as sent again; new ones follow."""
     window = SendWindow(10, 10)
