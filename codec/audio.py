@@ -77,7 +77,7 @@ class AudioReader(Closing):
                 raise AudioFileError(f"there is no file {self._shown!r}: check the path")
             if not file.is_file():
                 raise AudioFileError(
-                    f"{self._shown!r} is {'a folder' if file.is_dir() else 'no regular file'}, no sound file"
+                    f"{self._shown!r} is {'a folder' if file.is_dir() else 'no regular file'}: name a sound file"
                 )
             size = file.stat().st_size
         else:

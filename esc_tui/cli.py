@@ -107,7 +107,7 @@ def _advice(error: click.ClickException) -> str:
     told = error.format_message().rstrip(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     path = context.command_path if context else "esc-tui"
-    return f"{told[:1].lower()}{told[1:]}{'' if told.endswith('?') else ':'} {path} --help tells more"
+    return f"{told[:1].lower()}{told[1:]} ({path} --help tells more)"
 
 
 def _run_launched() -> int:
