@@ -1,5 +1,8 @@
 """The console: a Textual app over one or two running engines."""
 
+import asyncio
+import contextlib
+import signal
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import ClassVar
@@ -65,6 +68,8 @@ class ConsoleApp(App[None]):
         self._refresh_hz = refresh_hz
         self.survivors: tuple[str, ...] = ()
         """Names of threads that outlived the stop, for the caller to report."""
+        self.terminated = False
+        """Whether SIGTERM ended the console."""
         self._clock = clock
         self._supervisor = Supervisor(engines, self._post_to_console, clock)
         self._is_stopping = False
@@ -83,7 +88,14 @@ class ConsoleApp(App[None]):
         """Start the engines."""
         if self._questions is not None:
             self._questions.listener = lambda question: self.post_message(PeerAsked(question))
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; not the main thread
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._take_termination)
         self._supervisor.start()
+
+    def _take_termination(self) -> None:
+        """End in order, as without the console; told a second time: at once."""
+        self.terminated = True
+        self._stop("now" if self._is_stopping else "finish")
 
     def action_stop(self) -> None:
         """Leave; ask first where streams run. Asked for a second time: leave at once."""

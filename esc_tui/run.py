@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from codec.errors import UsageError
 from esc_tui.commands.options import Display
 from esc_tui.errors import ExitCode, exit_code, tell
 from esc_tui.tty import in_terminal, quiet_libraries
@@ -17,8 +16,6 @@ def run_engines(
 
     `questions` are those that the engines have about their peers; without the console nobody is there to answer.
     """
-    if not 1 <= display.refresh_hz <= 30:
-        raise UsageError(f"--refresh-hz must be 1 to 30, not {display.refresh_hz:g}")
     if display.headless or display.json or not in_terminal():
         from esc_tui.headless import run_headless  # noqa: PLC0415 - the console needs none of it
 
@@ -34,6 +31,8 @@ def _run_console(engines: Sequence[Engine], display: Display, title: str, questi
     with quiet_libraries():
         app.run()
     print_summary(engines)
+    if app.terminated:
+        return ExitCode.INTERRUPTED
     errors = [engine.error for engine in engines if engine.error is not None]
     for error in errors:
         tell(error)

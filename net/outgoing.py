@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codec.audio import AudioReader
 from codec.chunks import Stitching
-from codec.container import EscHeader
+from codec.container import EscHeader, EscReader
 from codec.errors import UsageError
 from codec.stored import header_for
 from codec.streaming import history_chunks
@@ -43,6 +44,17 @@ FURTHEST_HISTORY_S = 1.0
 """More than any model needs to go on after another decoder: for codes whose model is not here."""
 IN_FLIGHT_CHUNKS = 32
 """Unacknowledged chunks before the receiver says how many it allows."""
+
+
+def check_input(path: Path) -> None:
+    """Raise `AudioFileError` or `ContainerError` where `path` is nothing that can be streamed."""
+    with EscReader(path) if _is_stored(path) else AudioReader(path):
+        pass
+
+
+def _is_stored(path: Path) -> bool:
+    """Whether a file holds codes, as its name tells."""
+    return path.suffix.lower() == ".esc"
 
 
 class OutgoingStream:
@@ -93,7 +105,7 @@ class OutgoingStream:
         settings, audience = self._settings, Audience(self.uplink, self.meters, self.pipeline.stopping)
         if settings.resume:
             self.stream_id = self._recall()
-        if self._source is None and settings.input is not None and settings.input.suffix.lower() == ".esc":
+        if self._source is None and settings.input is not None and _is_stored(settings.input):
             self.pipeline.add_stage("read", self._codes_reader(self._open_stored(settings.input), audience).run)
         else:
             self._source = self._source or self._open_source()

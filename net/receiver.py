@@ -82,12 +82,14 @@ class Receiver:
         """Raise what keeps it from receiving.
 
         `UsageError` where others could listen in, `ConnectError` where there is no such host, `ModelError` where there
-        is no such model, and `AudioFileError` where nothing can be saved.
+        is no such model, `AudioFileError` where nothing can be saved, and `AudioDeviceError` where there is no such
+        output.
         """
         settings = self._settings
         if settings.model_path is not None:
             read_config(settings.model_path)
         check_folder(settings.save_path)
+        self._playback.check()
         if settings.tls or settings.insecure or only_loopback(resolve(settings.host, settings.port)):
             return
         raise UsageError(
@@ -114,8 +116,7 @@ class Receiver:
         self._events.info(f"listening on {address_text(settings.host, self.port)}")
 
     def start(self) -> None:
-        """Serve. Raises what `listen` raises, and `AudioDeviceError` where there is no such output."""
-        self._playback.check()
+        """Serve. Raises what `listen` raises."""
         if not self._listeners:
             self.listen()
         self._pipeline.add_stage("accept", self._serve)

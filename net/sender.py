@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING
 
 from codec.config import read_config
+from codec.errors import EscError
 from net.audio.devices import SYSTEM_AUDIO, AudioSystem
 from net.clock import SYSTEM_CLOCK, Clock
 from net.events import EventLog
 from net.models import shared_codec
-from net.outgoing import OutgoingStream
+from net.outgoing import OutgoingStream, check_input
 from net.security.guard import Guard
 from net.security.questions import Questions
 from net.settings import SenderSettings
@@ -45,6 +46,7 @@ class Sender:
             status=self._status,
             audio_system=audio_system,
         )
+        self._start_error: EscError | None = None
         self._pipeline, self._control = self._stream.pipeline, self._stream.control
         self._pipeline.on_abort(self._questions.stop)
 
@@ -55,8 +57,18 @@ class Sender:
 
     @property
     def error(self) -> BaseException | None:
-        """What ended the stream early."""
-        return self._pipeline.error
+        """What ended the stream early, or kept it from starting."""
+        return self._start_error or self._pipeline.error
+
+    def check(self) -> None:
+        """Raise what keeps it from sending, as far as a look at the files tells.
+
+        `ModelError` where there is no such model, `AudioFileError` or `ContainerError` where the input is no such file.
+        """
+        if self._settings.model_path is not None:
+            read_config(self._settings.model_path)
+        if self._settings.input is not None:
+            check_input(self._settings.input)
 
     def start(self) -> None:
         """Open the source and start.
@@ -64,16 +76,22 @@ class Sender:
         Raises `ModelError` where there is no such model, `AudioFileError`, `ContainerError` or `AudioDeviceError`
         where the source cannot be opened, and `IdentityError` for an unusable key.
         """
-        uplink = self._stream.uplink
-        if self._settings.model_path is not None:
-            read_config(self._settings.model_path)
+        try:
+            self.check()
+            self._open()
+        except EscError as error:
+            self._start_error = error
+            self._status.set(LinkState.FAILED, str(error))
+            raise
+        self._events.info(f"connecting to {self._stream.uplink.address}")
+        self._pipeline.start()
+
+    def _open(self) -> None:
         if self._settings.tls:
             guard = Guard(self._settings.tls, self._questions, self._clock)
-            uplink.secure_with(guard)
+            self._stream.uplink.secure_with(guard)
             self._events.info(f"this sender's fingerprint is {guard.identity.fingerprint}")
         self._stream.open()
-        self._events.info(f"connecting to {uplink.address}")
-        self._pipeline.start()
 
     def request_stop(self) -> None:
         """Stop reading; what was read is still sent."""

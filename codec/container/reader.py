@@ -167,5 +167,7 @@ class EscReader(Closing):
 def _open(path: Path) -> BinaryIO:
     """Open a file; a pipe, which cannot be searched and would have to be waited for, raises `ContainerError`."""
     if path.exists() and not path.is_file():
-        raise ContainerError(f"{str(path)!r} is {'a folder' if path.is_dir() else 'no regular file'}: name an .esc file")
+        raise ContainerError(
+            f"{str(path)!r} is {'a folder' if path.is_dir() else 'no regular file'}: name an .esc file"
+        )
     return path.open("rb")

@@ -81,12 +81,12 @@ def command(given: DemoOptions) -> ExitCode:
 
     Leaves the received sound, as one file and chunk by chunk, in the save path.
     """
-    receiving, sending = given.receiving(), given.sending()
+    receiving, sending, display = given.receiving(), given.sending(), given.display
     from net.receiver import Receiver  # noqa: PLC0415 - not needed to show the help
     from net.sender import Sender  # noqa: PLC0415 - likewise
 
+    Sender(sending).check()
     receiver = Receiver(receiving)
-    receiver.check()
     receiver.listen()
     sender = Sender(replace(sending, port=receiver.port))
-    return run_engines([sender, receiver], given.display, "demo · loopback")
+    return run_engines([sender, receiver], display, "demo · loopback")

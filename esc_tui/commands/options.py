@@ -33,6 +33,10 @@ class Display:
     theme: str | None = None
     refresh_hz: float = 8.0
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.refresh_hz <= 30:
+            raise UsageError(f"--refresh-hz must be 1 to 30, not {self.refresh_hz:g}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class GivenOptions:

@@ -117,10 +117,10 @@ def command(given: ReceiverOptions) -> ExitCode:
 
     Serves several senders at once, each with files of its own, until it is stopped.
     """
-    settings = given.settings()
+    settings, display = given.settings(), given.display
     from net.receiver import Receiver  # noqa: PLC0415 - not needed to show the help
 
     questions = Questions()
     receiver = Receiver(settings, questions=questions)
-    receiver.check()
-    return run_engines([receiver], given.display, "receiver", questions)
+    receiver.listen()  # what keeps it from that is told here, not in a console
+    return run_engines([receiver], display, "receiver", questions)

@@ -154,13 +154,15 @@ def command(given: SenderOptions) -> ExitCode:
     if given.list_devices:
         print_devices(as_json=given.as_json)
         return ExitCode.DONE
-    settings = given.settings()
+    settings, display = given.settings(), given.display
     if given.live:
         settings = _live_settings(settings)
     from net.sender import Sender  # noqa: PLC0415 - not needed to show the help
 
     questions = Questions()
-    return run_engines([Sender(settings, questions=questions)], given.display, "sender", questions)
+    sender = Sender(settings, questions=questions)
+    sender.check()
+    return run_engines([sender], display, "sender", questions)
 
 
 def _live_settings(settings: SenderSettings) -> SenderSettings:

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from codec.errors import AudioFileError
 from esc_tui.cli import COMMANDS, run
 from esc_tui.errors import ExitCode
 from net.errors import ConnectError
 from net.listening import resolve
+from net.sender import Sender
+from net.settings import SenderSettings
+from net.stats import LinkState
 from tests.conftest import DATA
 from tests.net.links import write_speech
 
@@ -112,6 +116,18 @@ def test_a_text_file_named_wav_is_no_sound(tmp_path: Path, capsys: pytest.Captur
     path.write_text("Dear reader")
     assert run(["sender", "--input", str(path)]) == ExitCode.BAD_INPUT
     assert "letter.wav" in capsys.readouterr().err
+
+
+def test_a_sender_that_cannot_start_is_a_failed_one(tmp_path: Path) -> None:
+    """The console, which goes on, shows why; the exit code tells of it, too."""
+    path = tmp_path / "letter.wav"
+    path.write_text("Dear reader")
+    sender = Sender(SenderSettings(input=path))
+    with pytest.raises(AudioFileError):
+        sender.start()
+    assert isinstance(sender.error, AudioFileError)
+    assert sender.snapshots()[0].state is LinkState.FAILED
+    assert sender.stop() == ()
 
 
 def test_nobody_listening_is_told_with_the_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -208,7 +208,6 @@ def test_info_tells_what_is_in_a_file(tmp_path: Path, tiny_codec: Codec, capsys:
     assert record["bytes"] == len(data)
 
 
-@pytest.mark.skipif(not metrics_available(), reason="the extra 'metrics' is not installed")
 def test_info_goes_on_after_a_file_that_it_cannot_read(
     tmp_path: Path, tiny_codec: Codec, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -236,6 +235,7 @@ def test_a_pipe_is_no_file_to_wait_for(command: str, tmp_path: Path, capsys: pyt
     assert "circle" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not metrics_available(), reason="the extra 'metrics' is not installed")
 def test_metrics_are_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--metrics tells how near the reconstruction is, also where nothing is written."""
     source = write_speech(tmp_path / "speech.wav", 24000)

@@ -1,3 +1,5 @@
+import os
+import signal
 from functools import partialmethod
 
 import pytest
@@ -185,3 +187,14 @@ def test_a_console_that_fails_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> N
     engine = FakeEngine(Role.RECEIVER, streams=())
     assert run_engines([engine], Display(), "receiver") is ExitCode.STREAM_BROKEN
     assert engine.intents == []
+
+
+async def test_sigterm_ends_the_console_in_order() -> None:
+    """The engines are asked to finish, as without the console, and the terminal is given back."""
+    engine = FakeEngine(Role.RECEIVER)
+    async with running([engine]) as (app, pilot):
+        os.kill(os.getpid(), signal.SIGTERM)
+        await until(pilot, lambda: not app.is_running)
+        assert isinstance(app, ConsoleApp)
+        assert app.terminated
+    assert ("request_stop", None) in engine.intents
