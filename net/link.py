@@ -14,6 +14,8 @@ RECEIVE_BYTES = 65536
 IDLE_TIMEOUT_S = 15.0
 """A peer that is alive is heard at least this often: receivers ping, senders answer."""
 SEND_TIMEOUT_S = 15.0
+MOST_UNSENT_BYTES = 65536
+"""More than this waits for the thread that is writing, rather than behind it."""
 DRAIN_S = 1.0
 DRAIN_BYTES = 4 << 20
 """What is read of a peer that was told to go, so that what it was told is not lost by a reset."""
@@ -87,19 +89,25 @@ class Link(Generic[MessageT]):
     def send(self, action: Callable[[], None], timeout_s: float = SEND_TIMEOUT_S) -> None:
         """Run `action`, which has the protocol queue messages, and write them; the peer must read within `timeout_s`.
 
-        Returns when they are written, or when another thread that is writing will write them too. Where nothing can be
-        sent because the peer broke the protocol, that is raised.
+        Returns when they are written, or when another thread that is writing will write them too, unless that has
+        much to write already. Where nothing can be sent because the peer broke the protocol, that is raised.
         """
         with self._state_lock:
             self._run(action)
             self._unsent += self._protocol.data_to_send()
-        while self._unsent and self._writing.acquire(blocking=False):  # two threads never write at once
+        while self._unsent and self._writing.acquire(
+            timeout=self._wait_s(timeout_s)
+        ):  # two threads never write at once
             try:
                 self._write_all(timeout_s)
             finally:
                 self._writing.release()
         if self._finished.is_set():
             self._shut_down_writing()
+
+    def _wait_s(self, timeout_s: float) -> float:
+        """How long to wait while another thread writes: a peer that asks and does not read is not read any more."""
+        return timeout_s if len(self._unsent) > MOST_UNSENT_BYTES else 0.0
 
     def _run(self, action: Callable[[], None]) -> None:
         try:

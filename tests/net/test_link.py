@@ -7,7 +7,7 @@ import pytest
 from net.clock import SYSTEM_CLOCK
 from net.errors import ConnectionLost
 from net.frames import PREAMBLE
-from net.link import SEND_TIMEOUT_S, Link
+from net.link import MOST_UNSENT_BYTES, SEND_TIMEOUT_S, Link
 from net.meters import RateMeter
 from net.protocol import ReceiverProtocol
 
@@ -86,3 +86,25 @@ def test_who_has_no_time_does_not_wait_for_a_peer_that_does_not_read() -> None:
     with pytest.raises(ConnectionLost):
         link.send(lambda: None)
     assert wire.timeouts_s == [0.0, SEND_TIMEOUT_S]
+
+
+def test_who_has_much_to_say_waits_for_the_thread_that_writes() -> None:
+    """A peer that asks again and again and reads nothing fills no memory: its questions are left unread."""
+    wire = SlowWire()
+    link = link_on(wire)
+    writer = threading.Thread(target=link.send, args=(lambda: None,), name="writer")
+    writer.start()
+    assert wire.writing.wait(5.0)
+    link._unsent += bytes(MOST_UNSENT_BYTES)
+    link.send(lambda: None)
+    link._unsent += b"!"
+    link.send(lambda: None, 0.0)
+    asked = threading.Thread(target=link.send, args=(lambda: None,), name="asked")
+    asked.start()
+    asked.join(0.1)
+    assert asked.is_alive()
+    wire.go_on.set()
+    for thread in (writer, asked):
+        thread.join(5.0)
+        assert not thread.is_alive()
+    assert len(b"".join(wire.said)) == len(PREAMBLE) + MOST_UNSENT_BYTES + 1
