@@ -132,7 +132,8 @@ class Downlink:
                 self.visit.report_fault()
                 self._complain("broken", f"{self.peer} broke the protocol: {error}")
                 self.refuse("limit" if isinstance(error, LimitExceeded) else "protocol", str(error))
-                self._detach(f"broke the protocol: {error}")
+                if session is not None:
+                    session.abandon(self, f"its sender broke the protocol: {error}")
             case PeerNotTrusted():
                 self.visit.report_fault()
                 self._complain("unknown", str(error))

@@ -101,6 +101,13 @@ class StreamSession:
                 self.status.set(LinkState.RECONNECTING, reason)
             return waits
 
+    def abandon(self, carrier: object, reason: str) -> None:
+        """Save what has come and end, if this connection carries the stream: its sender is not waited for."""
+        with self._lock:
+            carries = self._carrier is carrier
+        if carries:
+            self.close_early(reason)
+
     @property
     def ended(self) -> bool:
         """Whether everything that came is decoded and saved, or the session failed."""

@@ -140,6 +140,23 @@ def test_the_disk_limit_ends_a_stream_with_its_reason(tmp_path: Path, tiny_codec
     assert sum(path.stat().st_size for path in (tmp_path / "out").iterdir()) <= 60_000
 
 
+def test_who_breaks_the_protocol_holds_no_place(tmp_path: Path, tiny_codec: Codec) -> None:
+    """Nobody waits for its sender to come back, and what had come is saved: the next stream finds room at once."""
+    plan = ChunkPlan(3200, 320)
+    receiver = make_receiver(tmp_path / "out", tiny_codec, max_connections=1, grace_s=1000.0)
+    with running(receiver):
+        with greeting(receiver, hello_for(tiny_codec, plan)) as peer:
+            assert peer.recv(1)
+            peer.sendall(bytes([99, 0, 0, 0]))
+            assert b"protocol" in read_to_end(peer)
+        sender = make_sender(write_speech(tmp_path / "in.wav", 3200), receiver.port, tiny_codec)
+        with running(sender):
+            assert sender.wait(DEADLINE_S)
+        assert sender.error is None
+        assert receiver.snapshots()[0].state is LinkState.FAILED
+        assert "broke the protocol" in receiver.snapshots()[0].reason
+
+
 def test_nothing_is_kept_of_a_failed_stream_that_begins_again(
     tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil
 ) -> None:
