@@ -41,13 +41,16 @@ quality: $(VENV)/.installed-metrics
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "esc-tui needs Python 3.11 or later, and '$(PYTHON)' is older: try 'make PYTHON=python3.12 $(MAKECMDGOALS)'" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "'$(PYTHON)' cannot make virtual environments: on Debian and Ubuntu, apt install python3-venv" >&2; exit 1; }
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml
+	@echo "installing esc-tui and what it needs into $(VENV): torch is large, this takes some minutes"
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable .
 	@touch $@
 
 $(VENV)/.installed-test: $(BIN)/python pyproject.toml
+	@echo "installing esc-tui and what it and its tests need into $(VENV): torch is large, this takes some minutes"
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[test]'
 	@touch $@ $(VENV)/.installed
 

@@ -14,6 +14,8 @@ from net.intake import IntakeLimits
 DEFAULT_PORT = 8888
 MAX_STREAMS = 6
 MAX_JITTER_MS = 5000
+MAX_BUFFER_CHUNKS = 1000
+"""With what decoding holds back, no more than a receiver may offer (`Limits.max_window_chunks`)."""
 
 
 def _require(holds: bool, message: str) -> None:
@@ -94,7 +96,10 @@ class SenderSettings:
             not self.adaptive or self.realtime or self.input is None,
             "a file that is sent as fast as possible is never late: give --realtime with --adaptive",
         )
-        _require(self.buffer_chunks >= 1, f"--buffer-size must be at least 1 chunk, not {self.buffer_chunks}")
+        _require(
+            1 <= self.buffer_chunks <= MAX_BUFFER_CHUNKS,
+            f"--buffer-size must be 1 to {MAX_BUFFER_CHUNKS} chunks, not {self.buffer_chunks}",
+        )
         _require(
             self.rate_limit_bps is None or self.rate_limit_bps >= 100,
             f"--rate-limit-bps must be at least 100 bit/s, not {self.rate_limit_bps}",
@@ -162,7 +167,10 @@ class ReceiverSettings:
     def __post_init__(self) -> None:
         _require(0 <= self.port < 65536, f"--port must be 0 to 65535, not {self.port}")
         _require(self.max_connections >= 1, f"--max-connections must be at least 1, not {self.max_connections}")
-        _require(self.buffer_chunks >= 1, f"--buffer-size must be at least 1 chunk, not {self.buffer_chunks}")
+        _require(
+            1 <= self.buffer_chunks <= MAX_BUFFER_CHUNKS,
+            f"--buffer-size must be 1 to {MAX_BUFFER_CHUNKS} chunks, not {self.buffer_chunks}",
+        )
         _require(
             1 <= self.min_streams <= MAX_STREAMS,
             f"--min-streams must be 1 to {MAX_STREAMS}, not {self.min_streams}",

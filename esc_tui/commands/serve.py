@@ -1,9 +1,12 @@
 """`esc-tui serve`: the console in a browser."""
 
+import socket
+
 import click
 
 from codec.errors import UsageError
 from esc_tui.errors import ExitCode
+from net.errors import ConnectError
 
 SERVED = ("demo", "sender", "receiver")
 
@@ -27,5 +30,14 @@ def command(*, web_port: int, command_line: tuple[str, ...]) -> ExitCode:
         from esc_tui.browser import LoopbackServer  # noqa: PLC0415 - an extra, not needed to show the help
     except ImportError as error:
         raise UsageError("the browser console needs textual-serve: pip install 'esc-tui[serve]'") from error
+    _check_free(web_port)
     LoopbackServer(arguments, web_port).serve()
     return ExitCode.DONE
+
+
+def _check_free(port: int) -> None:
+    """Raise `ConnectError` where the page cannot be served: its server would fail with a traceback."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise ConnectError(f"cannot serve on port {port} ({error.strerror}): choose another --web-port") from error

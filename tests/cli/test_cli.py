@@ -3,6 +3,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,9 +11,11 @@ from codec.errors import AudioFileError
 from esc_tui.cli import COMMANDS, run
 from esc_tui.errors import ExitCode
 from net.errors import ConnectError
+from net.limits import DEFAULT_LIMITS
 from net.listening import resolve
 from net.sender import Sender
-from net.settings import SenderSettings
+from net.session_meters import HISTORY_CHUNKS
+from net.settings import MAX_BUFFER_CHUNKS, SenderSettings
 from net.stats import LinkState
 from tests.conftest import DATA
 from tests.net.links import write_speech
@@ -69,6 +72,7 @@ def test_each_command_explains_itself_without_torch(name: str) -> None:
         ),
         (["compress", "nowhere.wav", "--chunk-size", "8000"], ExitCode.WRONG_USE, "--streaming"),
         (["sender", "--input", "nowhere.wav"], ExitCode.BAD_INPUT, "nowhere.wav"),
+        (["receiver", "--buffer-size", "1001"], ExitCode.WRONG_USE, "1 to 1000 chunks, not 1001"),
         (["receiver", "--max-connections", "0"], ExitCode.WRONG_USE, "not 0"),
         (["receiver", "--port", "0", "--model-path", "nowhere"], ExitCode.BAD_INPUT, "nowhere"),
         (["receiver", "--host", "no.such.host.invalid"], ExitCode.CANNOT_CONNECT, "no.such.host.invalid"),
@@ -94,6 +98,15 @@ def test_a_full_disk_under_standard_output_is_told() -> None:
         )
     assert done.returncode == ExitCode.BAD_INPUT
     assert done.stderr == "esc-tui: cannot write to standard output (No space left on device): send it elsewhere\n"
+
+
+def test_a_busy_web_port_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`serve` names the port and the option."""
+    monkeypatch.setitem(sys.modules, "esc_tui.browser", SimpleNamespace(LoopbackServer=None))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert run(["serve", "--web-port", str(port)]) == ExitCode.CANNOT_CONNECT
+    assert f"port {port}" in capsys.readouterr().err
 
 
 def test_localhost_needs_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,3 +189,8 @@ def test_why_a_stream_failed_is_said_once_on_standard_error(tmp_path: Path, caps
     command = ["sender", "--input", speech, "--port", "1", "--connect-timeout", "0", "--model-path", TINY, "--headless"]
     assert run(command) == ExitCode.CANNOT_CONNECT
     assert capsys.readouterr().err.count("cannot connect to localhost:1 ") == 1
+
+
+def test_the_longest_buffer_can_be_offered() -> None:
+    """What `--buffer-size` may be at most fits the link's limit."""
+    assert DEFAULT_LIMITS.max_window_chunks >= MAX_BUFFER_CHUNKS + HISTORY_CHUNKS
