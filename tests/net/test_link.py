@@ -1,15 +1,21 @@
 """A link on wires that take what is written late, or never."""
 
+import itertools
 import threading
+from collections.abc import Iterable
 
 import pytest
 
-from net.clock import SYSTEM_CLOCK
+from net.clock import SYSTEM_CLOCK, Clock
 from net.errors import ConnectionLost
-from net.frames import PREAMBLE
-from net.link import MOST_UNSENT_BYTES, SEND_TIMEOUT_S, Link
+from net.frames import PREAMBLE, encode_control
+from net.limits import DEFAULT_LIMITS
+from net.link import IDLE_TIMEOUT_S, MOST_UNSENT_BYTES, SEND_TIMEOUT_S, Link
 from net.meters import RateMeter
 from net.protocol import ReceiverProtocol
+from net.wire import Wire
+from tests.clock import FakeClock
+from tests.net.exchange import HELLO
 
 
 class SlowWire:
@@ -57,9 +63,33 @@ class FullWire:
         return "10.0.0.1", 1234
 
 
-def link_on(wire: SlowWire | FullWire) -> Link[object]:
-    meters = [RateMeter(name, SYSTEM_CLOCK) for name in ("sent", "received")]
-    return Link(wire, ReceiverProtocol(), clock=SYSTEM_CLOCK, sent=meters[0], received=meters[1])
+class LateWire:
+    """Gives each byte of what its peer says so many seconds after the one before."""
+
+    def __init__(self, clock: FakeClock, data: bytes, pauses_s: Iterable[float]) -> None:
+        self._clock = clock
+        self._coming = list(zip(pauses_s, data, strict=False))
+
+    def recv(self, _size: int, timeout_s: float) -> bytes:
+        pause_s, byte = self._coming.pop(0)
+        self._clock.advance(min(pause_s, timeout_s))
+        if pause_s > timeout_s:
+            raise TimeoutError
+        return bytes([byte])
+
+    def sendall(self, _data: bytes, _timeout_s: float) -> None: ...
+
+    def finish_writing(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def getpeername(self) -> tuple[str, int]:
+        return "10.0.0.1", 1234
+
+
+def link_on(wire: Wire, clock: Clock = SYSTEM_CLOCK) -> Link[object]:
+    meters = [RateMeter(name, clock) for name in ("sent", "received")]
+    return Link(wire, ReceiverProtocol(), clock=clock, sent=meters[0], received=meters[1])
 
 
 def test_the_end_does_not_overtake_what_is_being_written() -> None:
@@ -108,3 +138,25 @@ def test_who_has_much_to_say_waits_for_the_thread_that_writes() -> None:
         thread.join(5.0)
         assert not thread.is_alive()
     assert len(b"".join(wire.said)) == len(PREAMBLE) + MOST_UNSENT_BYTES + 1
+
+
+HELLO_BYTES = PREAMBLE + encode_control(HELLO, DEFAULT_LIMITS)
+
+
+def test_a_peer_may_be_silent_for_the_idle_time_and_no_longer(clock: FakeClock) -> None:
+    """A byte that comes just in time is taken, one that comes a moment later is not waited for."""
+    assert link_on(LateWire(clock, HELLO_BYTES, itertools.repeat(IDLE_TIMEOUT_S)), clock).receive() == [HELLO]
+    with pytest.raises(ConnectionLost, match="nothing was heard from the peer for 15 s"):
+        link_on(LateWire(clock, HELLO_BYTES, itertools.repeat(IDLE_TIMEOUT_S + 0.001)), clock).receive()
+
+
+def test_a_whole_hello_has_to_come_before_the_deadline(clock: FakeClock) -> None:
+    """However steadily its bytes come: the last one just in time, or it is late."""
+    for limit_s, taken in ((10.0, True), (9.99, False)):
+        wire = LateWire(clock, HELLO_BYTES, itertools.repeat(10.0 / len(HELLO_BYTES)))
+        link, deadline_s = link_on(wire, clock), clock.monotonic_s() + limit_s + 1e-9
+        if taken:
+            assert link.receive(10.0, deadline_s) == [HELLO]
+        else:
+            with pytest.raises(ConnectionLost, match="no whole message came in time"):
+                link.receive(10.0, deadline_s)
