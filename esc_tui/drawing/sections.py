@@ -14,8 +14,8 @@ from esc_tui.drawing.line import Grid, Line
 from esc_tui.drawing.numbers import byte_count, clock, fixed, milliseconds
 from net.stats import DurationStats, LinkState, QueueStats, ReceiverChunks, SenderChunks, StreamStats
 
-LEAST_DIGITS = 3
-"""Room for so many from the start: counters do not jump as they grow."""
+LEAST_COUNTER_CELLS = 12
+"""Room from the start for three digits: counters do not jump as they grow."""
 COUNTER_CELLS = 16
 """A counter's name and number: wider, and the number would stand nearer to the next name than to its own."""
 
@@ -198,7 +198,7 @@ def chunk_lines(stats: StreamStats, page: Page) -> list[Line]:
     """The chunk counters, in as many columns as fit."""
     ink = page.ink
     counters = counter_names(stats.chunks)
-    needed = max(len(name) + 1 + max(LEAST_DIGITS, len(str(count))) for name, count, _ in counters)
+    needed = max(LEAST_COUNTER_CELLS, *(len(name) + 1 + len(str(count)) for name, count, _ in counters))
     columns = next((n for n in (8, 4, 2) if page.width // n > needed), 1)
     cell = page.width // columns
     counter = min(COUNTER_CELLS, max(needed, cell - 2))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 WIDE_CELLS = 110
 """From here on a pane has two columns."""
 LEAST_PICTURE_LINES = 4
-MOST_PICTURE_LINES = 12
+MOST_PICTURE_LINES = 24
 GOOD_PICTURE_LINES = 8
-MOST_CHART_LINES = 3
+MOST_CHART_LINES = 4
 
 
 @dataclass(frozen=True, slots=True)

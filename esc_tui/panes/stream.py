@@ -30,6 +30,7 @@ from esc_tui.widgets.pane_title import PaneTitle
 from esc_tui.widgets.section import Drawing, Section
 from esc_tui.widgets.spectrogram import Spectrogram
 from esc_tui.widgets.stream_list import StreamList
+from net.settings import DEFAULT_PORT
 from net.stats import Role, StreamStats
 
 LEFT: tuple[Drawing, ...] = (link_lines, summary_lines, bitrate_lines, latency_lines, codec_lines)
@@ -117,7 +118,8 @@ class StreamPane(Vertical):
         if engine.error:
             text = Content.from_markup("[b $text-error]✗ failed[/]\n\n$reason", reason=engine.error)
         else:
-            text = Content.from_markup("[b]$title[/b]\n\n$advice", title=engine.title, advice=_waiting_for(self.view))
+            advice = _waiting_for(engine, self.view)
+            text = Content.from_markup("[b]$title[/b]\n\n$advice", title=engine.title, advice=advice)
         self.query_one(".empty", Static).update(text)
 
     def lay_out(self, beside: Sequence[Need]) -> None:
@@ -163,11 +165,13 @@ class StreamPane(Vertical):
         self.post_message(self.Reshaped())
 
 
-def _waiting_for(view: View) -> str:
-    """What brings a receiver its first stream."""
+def _waiting_for(receiver: EngineView, view: View) -> str:
+    """What brings `receiver` its first stream."""
     senders = [engine for engine in view.engines if engine.role is Role.SENDER]
     if not senders:
-        return "waiting for a sender: esc-tui sender --input FILE"
+        port = receiver.title.rpartition(":")[2]
+        option = f" --port {port}" if port != f"{DEFAULT_PORT}" else ""
+        return f"waiting for a sender: esc-tui sender --input FILE{option}"
     page = senders[0].index + 1
     return (
         f"no stream came: see the sender, pane {page}" if senders[0].ended else f"waiting for the sender, pane {page}"

@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 from esc_tui.cli import COMMANDS, cli
 from esc_tui.launch.checks import problem
 from esc_tui.launch.devices import device_names
-from esc_tui.launch.form import Field, Value, arguments, command_line, fields_of
+from esc_tui.launch.form import Field, Value, arguments, command_line, field_problem, fields_of
 from esc_tui.launch.remembered import LastLaunch, launch_file, load_last_launch, save_last_launch
 from esc_tui.screens.file_picker import FilePicker
 from esc_tui.theme import DARK, THEMES
@@ -183,6 +183,7 @@ class LauncherApp(App[list[str]]):
         """Tell what the focused option means."""
         row = _row_of(message.widget)
         self.query_one("#hint", Static).update(Content(row.hint if row else "enter to fill in, ctrl+s to start"))
+        self._check()
 
     def action_start(self) -> None:
         """Start what is filled in, unless something is wrong with it."""
@@ -225,9 +226,13 @@ class LauncherApp(App[list[str]]):
         self._check()
 
     def _problem(self) -> str:
-        return problem(self.command, self._fields[self.command], self._values.get(self.command, {}))
+        row = _row_of(self.focused)
+        own = field_problem(row.field, row.value) if row else ""
+        return own or problem(self.command, self._fields[self.command], self._values.get(self.command, {}))
 
     def _check(self) -> None:
+        for row in self.query(FieldRow):
+            row.set_class(bool(row.value) and bool(field_problem(row.field, row.value)), "-wrong")
         found = self._problem()
         values = self._values.get(self.command, {})
         line = self.query_one("#line", Static)

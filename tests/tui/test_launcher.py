@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from esc_tui.launch.checks import problem
 from esc_tui.launch.form import arguments, command_line, fields_of
@@ -105,3 +105,17 @@ async def test_each_option_tells_what_holds_without_it(tmp_path: Path) -> None:
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
         assert not meaning.display
+
+
+async def test_what_is_wrong_is_marked_where_it_stands(tmp_path: Path) -> None:
+    """Each wrong field is marked, and the one that is being filled in is told of first."""
+    app = LauncherApp(tmp_path / "launcher.json")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("down", "enter", *"/no.wav")
+        rows = {row.field.name: row for row in app.query(FieldRow)}
+        line = app.query_one("#line", Static)
+        await until(pilot, lambda: "there is no file" in str(line.render()))  # type: ignore[arg-type]
+        rows["port"].query_one(Input).focus()
+        await pilot.press("x")
+        await until(pilot, lambda: "not a valid integer" in str(line.render()))  # type: ignore[arg-type]
+        assert [name for name, row in rows.items() if row.has_class("-wrong")] == ["input_path", "port"]
