@@ -21,6 +21,16 @@ def scale_top(highest: float) -> float:
     return 10.0 * power
 
 
+def held(history: Sequence[float], seconds: int) -> tuple[float, ...]:
+    """A history in which a second that knows nothing repeats the last known value, where that is no older than this."""
+    values: list[float] = []
+    known, age = math.nan, 0
+    for value in history:
+        known, age = (known, age + 1) if math.isnan(value) else (value, 0)
+        values.append(known if age <= seconds else math.nan)
+    return tuple(values)
+
+
 @lru_cache(maxsize=128)
 def resample(history: tuple[float, ...], window_s: int, cells: int, newest_s: int) -> tuple[float, ...]:
     """The last `window_s` seconds of a history of one value a second, as `cells` values; nan where nothing is known.

@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from rich.style import Style
 
-from esc_tui.drawing.chart import BASELINE, bars, resample, scale_top
+from esc_tui.drawing.chart import BASELINE, bars, held, resample, scale_top
 from esc_tui.drawing.gauge import gauge, queue_style
 from esc_tui.drawing.ink import Ink
 from esc_tui.drawing.line import Grid, Line
@@ -142,13 +142,19 @@ def latency_lines(stats: StreamStats, page: Page) -> list[Line]:
     for latency in stats.latencies:
         if latency.name == "heard" and not latency.count:
             continue  # nobody listens
-        history = History(latency.history_ms, top, page.ink.latency, page.ink.latency_fill, int(stats.epoch_s))
+        history = _durations(latency, top, stats, page)
         lines += row_lines(page, f"→ {latency.name}", duration_numbers(latency), history)
     trip = row_lines(page, "round trip", duration_numbers(stats.round_trip))[0]
     if page.grid.chart_cells:
         trip.to(page.grid.chart_start).add("clock offset ", page.ink.label)
         trip.add(fixed(stats.clock_offset_ms, 1, plus=True), page.ink.value)
     return [*lines, trip]
+
+
+def _durations(duration: DurationStats, top: float, stats: StreamStats, page: Page) -> History:
+    """The durations of the newest chunk, second by second: a long chunk's is shown until the next one comes."""
+    values = held(duration.history_ms, math.ceil(stats.chunk_ms / 1000))
+    return History(values, top, page.ink.latency, page.ink.latency_fill, int(stats.epoch_s))
 
 
 def duration_numbers(duration: DurationStats) -> tuple[str, str, str]:
@@ -218,7 +224,7 @@ def codec_lines(stats: StreamStats, page: Page) -> list[Line]:
     recent = [v for v in duration.history_ms[-page.window_s :] if not math.isnan(v)]
     top = scale_top(max(recent, default=1.0))
     lines = [heading(page, "CODEC", "ms", ("now", "p50", "p95"), scale_text(page, top, bool(recent)))]
-    history = History(duration.history_ms, top, ink.latency, ink.latency_fill, int(stats.epoch_s))
+    history = _durations(duration, top, stats, page)
     lines += row_lines(page, duration.name, duration_numbers(duration), history)
     line = Line().left("RTF", grid.label_cells, ink.label)
     line.right(fixed(stats.codec.rtf_now, 3), grid.number_cells, ink.strong)

@@ -40,7 +40,7 @@ SECTIONS = (
             ("nominal", "what the streams in use make: 1.5 kbps each"),
         ),
         "Charts begin at 0; above them stand their top and the time they cover, the newest at the right. Where a cell "
-        "covers several seconds, it shows the highest of them.",
+        "covers several seconds, it shows the highest of them; a duration is shown until the next chunk comes.",
     ),
     HelpSection(
         "Latency, ms",

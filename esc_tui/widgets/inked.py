@@ -45,9 +45,9 @@ def ink_of(
         payload=style(primary),
         wire=style(secondary),
         latency=style(accent),
-        payload_fill=style(primary, 0.45),
-        wire_fill=style(secondary, 0.45),
-        latency_fill=style(accent, 0.45),
+        payload_fill=style(primary, 0.7),
+        wire_fill=style(secondary, 0.7),
+        latency_fill=style(accent, 0.7),
         chosen=chosen,
     )
 

@@ -1,10 +1,12 @@
 """What sections and events look like as text, without a console."""
 
+import math
 import re
 from dataclasses import replace
 
 import pytest
 
+from esc_tui.drawing.chart import held
 from esc_tui.drawing.event_lines import event_lines
 from esc_tui.drawing.ink import PLAIN
 from esc_tui.drawing.player import player_lines
@@ -113,3 +115,10 @@ def test_a_stream_s_row_is_as_wide_as_its_list(width: int) -> None:
     heading, *rows = (line.text for line in stream_lines(streams, 0, width, PLAIN))
     ends = {row.index("0:41") + 4 for row in rows}
     assert ends == {len(heading)} == {heading.index("saved") + 5}
+
+
+def test_a_duration_holds_until_the_next_chunk() -> None:
+    """A second without a chunk repeats the last one's value, but no longer than a chunk lasts."""
+    nan = math.nan
+    shown = held((nan, 5.0, nan, 7.0, nan, nan, 8.0), 1)
+    assert [None if math.isnan(value) else value for value in shown] == [None, 5.0, 5.0, 7.0, 7.0, None, 8.0]
