@@ -1,8 +1,5 @@
 """The console: a Textual app over one or two running engines."""
 
-import asyncio
-import contextlib
-import signal
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import ClassVar
@@ -19,6 +16,7 @@ from esc_tui.screens.quit import Answer, QuitScreen
 from esc_tui.screens.trust import TrustScreen
 from esc_tui.supervisor import Supervisor
 from esc_tui.theme import DARK, THEMES
+from esc_tui.tty import on_termination
 from esc_tui.view import EngineReader
 from net.clock import SYSTEM_CLOCK, Clock
 from net.engine import Engine
@@ -88,8 +86,7 @@ class ConsoleApp(App[None]):
         """Start the engines."""
         if self._questions is not None:
             self._questions.listener = lambda question: self.post_message(PeerAsked(question))
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; not the main thread
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._take_termination)
+        on_termination(self._take_termination)
         self._supervisor.start()
 
     def _take_termination(self) -> None:

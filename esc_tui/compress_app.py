@@ -10,6 +10,7 @@ from textual.widgets import Static
 
 from esc_tui.batch import Batch, JobState, JobStats
 from esc_tui.theme import DARK, THEMES
+from esc_tui.tty import on_termination
 from esc_tui.widgets.job_list import BatchTotals, JobList, Jobs
 from esc_tui.widgets.key_bar import KeyBar
 from esc_tui.widgets.spectrogram import Spectrogram
@@ -66,6 +67,7 @@ class CompressApp(App[None]):
 
     def on_mount(self) -> None:
         """Start the batch, and look at it a few times a second."""
+        on_termination(self.action_stop)
         self._batch.start()
         self.set_interval(1 / REFRESH_HZ, self._look)
         self._look()

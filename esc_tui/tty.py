@@ -1,9 +1,11 @@
 """The terminal of the console: whether there is one, and that nobody else writes to it."""
 
+import asyncio
 import os
+import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 
 def in_terminal() -> bool:
@@ -14,6 +16,12 @@ def in_terminal() -> bool:
     if os.environ.get("TEXTUAL_DRIVER"):
         return True
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+
+
+def on_termination(act: Callable[[], object]) -> None:
+    """Let SIGTERM, which would leave the terminal as the console has it, call `act` in the running event loop."""
+    with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; not the main thread
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, act)
 
 
 @contextmanager

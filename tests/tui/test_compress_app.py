@@ -1,3 +1,5 @@
+import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -103,3 +105,14 @@ async def test_quitting_stops_what_runs() -> None:
         await until(pilot, lambda: not app.is_running)
     assert batch.stop() == ()
     assert [stats.state for stats in batch.snapshots()] == [JobState.STOPPED, JobState.WAITING]
+
+
+async def test_sigterm_stops_the_batch_and_leaves() -> None:
+    """What runs is stopped, and the terminal is given back."""
+    batch = Batch([HeldJob(lambda: None)], 1)
+    app = CompressApp(batch, "compress")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(app.jobs) == 1 and app.jobs[0].state is JobState.RUNNING)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await until(pilot, lambda: not app.is_running)
+    assert batch.stop() == ()
