@@ -35,6 +35,7 @@ class Reporter:
         self._ended, self._on_failure = ended, on_failure
         self._numbers = itertools.count()
         self._last_ping: Ping | None = None
+        self._told: tuple[int, ...] = ()
 
     def run(self, link: Link[MessageT]) -> None:
         """Send feedback and pings until the stream or the connection is over."""
@@ -51,13 +52,20 @@ class Reporter:
                 if feedback.finished:
                     self._say_finished(feedback, link)
                     return
-                link.send(lambda feedback=feedback: self._protocol.send_feedback(feedback))  # type: ignore[misc]
+                if self._is_news(feedback):
+                    link.send(lambda feedback=feedback: self._protocol.send_feedback(feedback))  # type: ignore[misc]
                 if self._session.error is not None:
                     self._on_failure()
                     return
                 self._session.wait(FEEDBACK_INTERVAL_S)
         except (ConnectionLost, ProtocolError):
             link.close()
+
+    def _is_news(self, feedback: Feedback) -> bool:
+        """Whether it says more than the one before: each costs a slow link a packet, and another for its answer."""
+        counted = (feedback.received, feedback.decoded, feedback.played, feedback.acknowledged, feedback.lost)
+        told, self._told = self._told, (*counted, feedback.queue_depth, feedback.min_streams)
+        return told != self._told
 
     def answers_the_last(self, number: int) -> bool:
         """Whether the answer to ping `number` tells that the sender has heard that all is saved."""

@@ -51,3 +51,17 @@ def test_answers_that_are_on_their_way_at_the_end_are_counted(
             sent += pong
             wait_until(partial(has_counted, receiver, len(sent)))
         assert connection.recv(1) == b""
+
+
+def test_a_receiver_says_nothing_twice(tmp_path: Path, tiny_codec: Codec) -> None:
+    """While nothing comes there is nothing to tell: on a slow link each word, and its answer, is in speech's way."""
+    receiver = make_receiver(tmp_path / "out", tiny_codec)
+    with running(receiver), socket.create_connection(("127.0.0.1", receiver.port)) as connection:
+        connection.settimeout(DEADLINE_S)
+        protocol = SenderProtocol(hello_for(tiny_codec, PLAN, live=True))
+        connection.sendall(protocol.data_to_send())
+        told: list[Ping | Feedback] = []
+        while sum(isinstance(message, Ping) for message in told) < 2:  # the second one comes half a second later
+            protocol.receive_data(connection.recv(65536))
+            told += [message for message in protocol.events() if isinstance(message, Ping | Feedback)]
+    assert sum(isinstance(message, Feedback) for message in told) == 1
