@@ -1,6 +1,5 @@
 """The terminal of the console: whether there is one, and that nobody else writes to it."""
 
-import asyncio
 import os
 import signal
 import sys
@@ -20,6 +19,8 @@ def in_terminal() -> bool:
 
 def on_termination(act: Callable[[], object]) -> None:
     """Let SIGTERM, which would leave the terminal as the console has it, call `act` in the running event loop."""
+    import asyncio  # noqa: PLC0415 - the console has it; the help, which needs none, would wait for it
+
     with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; not the main thread
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, act)
 
