@@ -91,7 +91,7 @@ class Connector:
         Raises `ConnectError`, `ConnectionLost`, `StreamRefused`, `ProtocolError` or `PipelineStopped`.
         """
         timeout_s = self._settings.reconnect_timeout_s if again else self._settings.connect_timeout_s
-        deadline_s = self._clock.monotonic_s() + timeout_s
+        began_s = self._clock.monotonic_s()
         backoff_s = FIRST_BACKOFF_S
         self._person_s, self._borne = 0.0, ""
         while True:
@@ -99,11 +99,12 @@ class Connector:
                 return self._open(replace(hello, resume=True) if again else hello)
             except (OSError, ConnectionLost, HandshakeLate, StreamRefused) as error:
                 self.check_stopped()
-                late = self._clock.monotonic_s() + backoff_s > deadline_s + self._person_s
+                tried_s = self._clock.monotonic_s() - began_s - self._person_s
+                late = tried_s + backoff_s > timeout_s
                 if isinstance(error, StreamRefused):
                     self._bear(error, late=late and not again)
                 if late:
-                    raise self._gave_up(error, timeout_s, again) from error
+                    raise self._gave_up(error, tried_s, again) from error
             self._clock.wait(self._stopping, backoff_s)
             self.check_stopped()
             backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
@@ -126,15 +127,15 @@ class Connector:
             self._borne = refusal.reason
             self._events.warning(f"{self._settings.address} is busy, trying again: {refusal.reason}")
 
-    def _gave_up(self, error: BaseException, timeout_s: float, again: bool) -> ConnectError | ConnectionLost:
+    def _gave_up(self, error: BaseException, tried_s: float, again: bool) -> ConnectError | ConnectionLost:
         address = self._settings.address
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
         if self._borne:
             reason = f"{reason}; before, it was busy: {self._borne}"
         if again:
-            return ConnectionLost(f"the connection to {address} was lost and did not come back in {timeout_s:g} s")
+            return ConnectionLost(f"the connection to {address} was lost and did not come back in {tried_s:.1f} s")
         advice = "check --host" if isinstance(error, socket.gaierror) else "is the receiver running there?"
-        return ConnectError(f"cannot connect to {address} within {timeout_s:g} s ({reason}): {advice}")
+        return ConnectError(f"cannot connect to {address} in {tried_s:.1f} s ({reason}): {advice}")
 
     def _open(self, hello: Hello) -> Connection:
         began_s = self._clock.monotonic_s()
