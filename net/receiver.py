@@ -31,6 +31,7 @@ from net.stream_files import check_folder
 if TYPE_CHECKING:
     from codec import Codec
 
+STOPPED = "the receiver was stopped"
 TICK_S = 0.2
 WIND_UP_S = 30.0
 """For saving what has come, once the receiver was stopped: a few bytes of a peer can stand for hours of silence."""
@@ -134,7 +135,7 @@ class Receiver:
         """End now; return the names of threads that outlived the deadline."""
         deadline_s = self._clock.monotonic_s() + timeout_s
         self._pipeline.abort()
-        for session in self._sessions.all():
+        for session in self._sessions.close(STOPPED):
             session.abort()
         alive = list(self._pipeline.join(timeout_s))
         for session in self._sessions.all():
@@ -253,9 +254,9 @@ class Receiver:
 
     def _wind_up(self, door: Doorway) -> None:
         """Tell the senders, and save what has come."""
-        door.finish("the receiver was stopped")
-        for session in self._sessions.all():
-            session.close_early("the receiver was stopped")
+        door.finish(STOPPED)
+        for session in self._sessions.close(STOPPED):
+            session.close_early(STOPPED)
         deadline_s = self._clock.monotonic_s() + WIND_UP_S
         for session in self._sessions.all():
             while not session.wait(TICK_S):

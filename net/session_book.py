@@ -61,7 +61,8 @@ class SessionBook:
         self._links: dict[StreamSession, Downlink] = {}
         self._detached_s: dict[StreamSession, float] = {}
         self._ended_s: dict[StreamSession, float] = {}
-        self._closed = False
+        self._closed_for = ""
+        """Why no stream is begun any more."""
 
     @property
     def window_chunks(self) -> int:
@@ -71,6 +72,12 @@ class SessionBook:
     def all(self) -> list[StreamSession]:
         """The sessions, oldest first."""
         with self._lock:
+            return list(self._sessions.values())
+
+    def close(self, reason: str) -> list[StreamSession]:
+        """Begin no stream from now on; return the sessions, to be ended."""
+        with self._lock:
+            self._closed_for = self._closed_for or reason
             return list(self._sessions.values())
 
     def tend(self) -> None:
@@ -87,10 +94,11 @@ class SessionBook:
 
         From the first moment that all have ended no other stream is taken. For one thread.
         """
-        sessions = self.all()
-        if not sessions or not all(session.ended and session.played_out for session in sessions):
-            return False
-        self._closed = True
+        with self._lock:
+            sessions = list(self._sessions.values())
+            if not sessions or not all(session.ended and session.played_out for session in sessions):
+                return False
+            self._closed_for = "this receiver took one stream (--once), and is about to end"
         now_s = self._clock.monotonic_s()
         return all(
             session.known_finished.is_set()
@@ -121,8 +129,8 @@ class SessionBook:
         return session
 
     def _make_session(self, hello: Hello, codec: "Codec", downlink: Downlink) -> StreamSession:
-        if self._closed:
-            raise Refusal("busy", "this receiver took one stream (--once), and is about to end")
+        if self._closed_for:
+            raise Refusal("busy", self._closed_for)
         active = sum(not session.ended for session in self._sessions.values())
         if active >= self._settings.max_connections:
             raise Refusal("busy", f"all {self._settings.max_connections} places are taken: try again later")

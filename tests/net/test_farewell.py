@@ -5,11 +5,12 @@ from functools import partial
 from pathlib import Path
 
 from codec.inference import Codec
+from net.errors import StreamRefused
 from net.messages import End, Feedback, Ping, Pong
 from net.protocol import SenderProtocol, State
 from net.receiver import Receiver
 from tests.conftest import WaitUntil
-from tests.net.links import DEADLINE_S, PLAN, make_receiver, running
+from tests.net.links import DEADLINE_S, PLAN, make_receiver, make_sender, running, write_speech
 from tests.net.test_hostile_peers import hello_for
 
 
@@ -65,3 +66,17 @@ def test_a_receiver_says_nothing_twice(tmp_path: Path, tiny_codec: Codec) -> Non
             protocol.receive_data(connection.recv(65536))
             told += [message for message in protocol.events() if isinstance(message, Ping | Feedback)]
     assert sum(isinstance(message, Feedback) for message in told) == 1
+
+
+def test_no_stream_begins_while_a_receiver_stops(tmp_path: Path, tiny_codec: Codec) -> None:
+    """A HELLO that comes when the streams are being ended is refused: nobody would end that one."""
+    receiver = make_receiver(tmp_path / "out", tiny_codec)
+    speech = write_speech(tmp_path / "in.wav", 3200)
+    sender = make_sender(speech, receiver.port, tiny_codec, connect_timeout_s=0.0)
+    with running(receiver):
+        assert receiver._sessions.close("the receiver was stopped") == []
+        with running(sender):
+            assert sender.wait(DEADLINE_S)
+    assert isinstance(sender.error, StreamRefused)
+    assert "the receiver was stopped" in str(sender.error)
+    assert not receiver.snapshots()
