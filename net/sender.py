@@ -65,8 +65,7 @@ class Sender:
 
         `ModelError` where there is no such model, `AudioFileError` or `ContainerError` where the input is no such file.
         """
-        if self._settings.model_path is not None:
-            read_config(self._settings.model_path)
+        self._check_model()
         if self._settings.input is not None:
             check_input(self._settings.input)
 
@@ -77,7 +76,6 @@ class Sender:
         where the source cannot be opened, and `IdentityError` for an unusable key.
         """
         try:
-            self.check()
             self._open()
         except EscError as error:
             self._start_error = error
@@ -86,7 +84,12 @@ class Sender:
         self._events.info(f"connecting to {self._stream.uplink.address}")
         self._pipeline.start()
 
+    def _check_model(self) -> None:
+        if self._settings.model_path is not None:
+            read_config(self._settings.model_path)
+
     def _open(self) -> None:
+        self._check_model()
         if self._settings.tls:
             guard = Guard(self._settings.tls, self._questions, self._clock)
             self._stream.uplink.secure_with(guard)
