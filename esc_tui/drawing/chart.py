@@ -21,7 +21,8 @@ def scale_top(highest: float) -> float:
     return 10.0 * power
 
 
-def held(history: Sequence[float], seconds: int) -> tuple[float, ...]:
+@lru_cache(maxsize=128)
+def held(history: tuple[float, ...], seconds: int) -> tuple[float, ...]:
     """A history in which a second that knows nothing repeats the last known value, where that is no older than this."""
     values: list[float] = []
     known, age = math.nan, 0
