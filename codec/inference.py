@@ -21,9 +21,9 @@ from codec.tiles import own_thread_only
 from codec.turns import Turns
 
 Precision = Literal["float32", "bfloat16", "float16"]
-MAX_REASON_CHARS = 60
-
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+MAX_REASON_CHARS = 60
+"""Of what torch says of a device that is not there: longer words are left out."""
 
 
 class Codec:

@@ -95,9 +95,8 @@ class Link(Generic[MessageT]):
         with self._state_lock:
             self._run(action)
             self._unsent += self._protocol.data_to_send()
-        while self._unsent and self._writing.acquire(
-            timeout=self._wait_s(timeout_s)
-        ):  # two threads never write at once
+        # Two threads never write at once.
+        while self._unsent and self._writing.acquire(timeout=self._wait_s(timeout_s)):
             try:
                 self._write_all(timeout_s)
             finally:

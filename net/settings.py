@@ -23,6 +23,10 @@ def _require(holds: bool, message: str) -> None:
         raise UsageError(message)
 
 
+def _require_buffer(chunks: int) -> None:
+    _require(1 <= chunks <= MAX_BUFFER_CHUNKS, f"--buffer-size must be 1 to {MAX_BUFFER_CHUNKS} chunks, not {chunks}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsSettings:
     """Encrypt, with the identity in `folder`, and talk to trusted peers only.
@@ -96,10 +100,7 @@ class SenderSettings:
             not self.adaptive or self.realtime or self.input is None,
             "a file that is sent as fast as possible is never late: give --realtime with --adaptive",
         )
-        _require(
-            1 <= self.buffer_chunks <= MAX_BUFFER_CHUNKS,
-            f"--buffer-size must be 1 to {MAX_BUFFER_CHUNKS} chunks, not {self.buffer_chunks}",
-        )
+        _require_buffer(self.buffer_chunks)
         _require(
             self.rate_limit_bps is None or self.rate_limit_bps >= 100,
             f"--rate-limit-bps must be at least 100 bit/s, not {self.rate_limit_bps}",
@@ -167,10 +168,7 @@ class ReceiverSettings:
     def __post_init__(self) -> None:
         _require(0 <= self.port < 65536, f"--port must be 0 to 65535, not {self.port}")
         _require(self.max_connections >= 1, f"--max-connections must be at least 1, not {self.max_connections}")
-        _require(
-            1 <= self.buffer_chunks <= MAX_BUFFER_CHUNKS,
-            f"--buffer-size must be 1 to {MAX_BUFFER_CHUNKS} chunks, not {self.buffer_chunks}",
-        )
+        _require_buffer(self.buffer_chunks)
         _require(
             1 <= self.min_streams <= MAX_STREAMS,
             f"--min-streams must be 1 to {MAX_STREAMS}, not {self.min_streams}",
