@@ -36,7 +36,7 @@ soak: $(VENV)/.installed-test
 
 # Figures of the model (MODEL=folder; default: the bundled one) on the sample and on recordings in DATA.
 quality: $(VENV)/.installed-metrics
-	$(BIN)/python -m codec.comparison --data esc_tui/samples $(if $(DATA),--data "$(DATA)") $(if $(MODEL),--model "$(MODEL)") --json quality.json
+	$(BIN)/python -m codec.evaluation --data esc_tui/samples $(if $(DATA),--data "$(DATA)") $(if $(MODEL),--model "$(MODEL)") --json quality.json
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

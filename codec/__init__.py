@@ -7,12 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from codec.files import compress, decompress
-    from codec.inference import Codec
+    from codec.codec import Codec
+    from codec.files.in_memory import compress, decompress
 
 __all__ = ["Codec", "compress", "decompress"]
 
-_HOMES = {"Codec": "codec.inference", "compress": "codec.files", "decompress": "codec.files"}
+_HOMES = {"Codec": "codec.codec", "compress": "codec.files.in_memory", "decompress": "codec.files.in_memory"}
 
 
 def __getattr__(name: str) -> Any:

@@ -14,11 +14,11 @@ import soundfile
 
 os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
 
-from codec.chunks import ChunkPlan, Stitching
-from esc_tui.app import ConsoleApp
+from codec.chunks.plan import ChunkPlan, Stitching
 from esc_tui.commands.demo import SPEECH_SAMPLE
-from net.receiver import Receiver
-from net.sender import Sender
+from esc_tui.console.app import ConsoleApp
+from net.receiver.engine import Receiver
+from net.sender.engine import Sender
 from net.settings import ReceiverSettings, SenderSettings
 
 SIZES = ((80, 24), (120, 40), (200, 60))

@@ -11,7 +11,7 @@ import click
 
 from codec.errors import EscError, UsageError
 from esc_tui.errors import ExitCode, exit_code, tell
-from esc_tui.tty import in_terminal
+from esc_tui.terminal import in_terminal
 
 STDOUT_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 """A full or broken disk; elsewhere than on standard output it is dealt with where the file is written."""
@@ -111,7 +111,7 @@ def _advice(error: click.ClickException) -> str:
 
 
 def _run_launched() -> int:
-    from esc_tui.screens.launcher import run_launcher  # noqa: PLC0415 - importing Textual takes time
+    from esc_tui.launcher.app import run_launcher  # noqa: PLC0415 - importing Textual takes time
 
     chosen = run_launcher()
     if chosen is None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from esc_tui.commands.options import Display
 from esc_tui.errors import ExitCode, exit_code, tell
-from esc_tui.tty import in_terminal, quiet_libraries
+from esc_tui.options.shared import Display
+from esc_tui.terminal import in_terminal, quiet_libraries
 from net.engine import Engine
-from net.security.questions import Questions
+from net.transport.security.questions import Questions
 
 
 def run_engines(
@@ -17,15 +17,15 @@ def run_engines(
     `questions` are those that the engines have about their peers; without the console nobody is there to answer.
     """
     if display.headless or display.json or not in_terminal():
-        from esc_tui.headless import run_headless  # noqa: PLC0415 - the console needs none of it
+        from esc_tui.plain.headless import run_headless  # noqa: PLC0415 - the console needs none of it
 
         return run_headless(engines, display)
     return _run_console(engines, display, title, questions)
 
 
 def _run_console(engines: Sequence[Engine], display: Display, title: str, questions: Questions | None) -> ExitCode:
-    from esc_tui.app import ConsoleApp  # noqa: PLC0415 - importing Textual takes time
-    from esc_tui.headless import print_summary  # noqa: PLC0415 - likewise
+    from esc_tui.console.app import ConsoleApp  # noqa: PLC0415 - importing Textual takes time
+    from esc_tui.plain.headless import print_summary  # noqa: PLC0415 - likewise
 
     app = ConsoleApp(engines, title=title, refresh_hz=display.refresh_hz, theme=display.theme, questions=questions)
     with quiet_libraries():

@@ -1,59 +1,45 @@
-"""Fewer bytes to the terminal: of a changed line, only the changed cells are sent.
+"""The terminal of the console: whether there is one, and that nobody else writes to it."""
 
-Textual 8 sends a changed line from its widget's left edge on (a TODO in its compositor), and all of the style with each
-piece of text. Over ssh that makes 40 kB/s of this console's 8 updates a second; trimmed, it is a tenth. This is the one
-place that reaches into Textual's private compositor; where a later Textual has another, its own output is used.
-"""
-
-from collections.abc import Mapping, Sequence
-
-from rich.color import ColorSystem
-from rich.console import Console
-from textual._compositor import ChopsUpdate, Compositor, CompositorUpdate
-from textual.screen import Screen
-from textual.strip import Strip
-
-from esc_tui.pen import Pen
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 
-class TrimmedUpdate(CompositorUpdate):
-    """Sends spans of lines cut to their cells at both ends."""
+def in_terminal() -> bool:
+    """Whether a person sits at both ends: the console reads standard input and draws on standard error.
 
-    def __init__(
-        self,
-        chops: Sequence[Mapping[int, Strip | None]],
-        spans: Sequence[tuple[int, int, int]],
-        chop_ends: Sequence[Sequence[int]],
-    ) -> None:
-        self.chops, self.spans, self.chop_ends = chops, spans, chop_ends
-
-    def render_segments(self, console: Console) -> str:
-        """The terminal sequences of all spans `(line, first cell, cell after the last)`."""
-        pen = Pen(console._color_system or ColorSystem.TRUECOLOR)
-        for y, first, after in self.spans:
-            for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
-                start, stop = max(x, first), min(end, after)
-                if strip is None or start >= stop:
-                    continue
-                pen.move_to(start, y)
-                for text, style, _ in strip.crop(start - x, stop - x):
-                    pen.write(text, style)
-        return pen.finish()
+    In a browser, Textual's own driver, which its server names in the environment, takes the terminal's place.
+    """
+    if os.environ.get("TEXTUAL_DRIVER"):
+        return True
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
-class TrimmingCompositor(Compositor):
-    """Textual's compositor, whose partial updates are trimmed."""
+def on_termination(act: Callable[[], object]) -> None:
+    """Let SIGTERM, which would leave the terminal as the console has it, call `act` in the running event loop."""
+    import asyncio  # noqa: PLC0415 - the console has it; the help, which needs none, would wait for it
 
-    def render_partial_update(self) -> ChopsUpdate | None:
-        """The changed spans since the last update; None where nothing has changed."""
-        update = super().render_partial_update()
-        if update is None:
-            return None
-        trimmed: CompositorUpdate = TrimmedUpdate(update.chops, update.spans, update.chop_ends)
-        return trimmed  # type: ignore[return-value] # all that Textual asks of it is `render_segments`
+    with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; not the main thread
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, act)
 
 
-def trim_output(screen: Screen[None]) -> None:
-    """Let `screen`, which is not shown yet, send only what changes."""
-    if isinstance(getattr(screen, "_compositor", None), Compositor):
-        screen._compositor = TrimmingCompositor()
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Send what C libraries print to nowhere while the console has the terminal, which goes on through a copy.
+
+    PortAudio and ALSA print to file descriptor 2 whenever a device is lost.
+    """
+    terminal = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    before = sys.__stderr__
+    with open(terminal, "w", encoding="utf-8", buffering=1) as copy:
+        try:
+            sys.__stderr__ = copy  # type: ignore[misc]  # Textual draws to it
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(terminal, 2)
+            sys.__stderr__ = before  # type: ignore[misc]
+            os.close(nowhere)

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from net.stats import Event, StreamStats
+from net.telemetry.stats import Event, StreamStats
 
 
 class Engine(Protocol):

@@ -6,10 +6,8 @@ Each class raises `UsageError` for a value that cannot work, naming the option a
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from codec.chunks import ChunkPlan
+from codec.chunks.plan import ChunkPlan
 from codec.errors import UsageError
-from net.admission import AdmissionLimits
-from net.intake import IntakeLimits
 
 DEFAULT_PORT = 8888
 MAX_STREAMS = 6
@@ -25,6 +23,35 @@ def _require(holds: bool, message: str) -> None:
 
 def _require_buffer(chunks: int) -> None:
     _require(1 <= chunks <= MAX_BUFFER_CHUNKS, f"--buffer-size must be 1 to {MAX_BUFFER_CHUNKS} chunks, not {chunks}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """What a receiver lets in, streaming or not. An address that broke the rules waits longer each time."""
+
+    max_connections: int = 64
+    max_per_address: int = 32
+    handshake_s: float = 10.0
+    """From the connection to a whole HELLO, TLS included."""
+    faults_forgiven: int = 8
+    first_wait_s: float = 0.5
+    max_wait_s: float = 60.0
+    forget_s: float = 300.0
+    """Faults are forgotten when an address has made none for so long."""
+    max_addresses: int = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaLimits:
+    """What is taken of one stream, of one peer within a day, and of the disk while the receiver runs."""
+
+    max_stream_s: float = 96 * 3600.0
+    max_stream_bytes: int = 1 << 30
+    max_peer_s: float = 14 * 86400.0
+    max_peer_bytes: int = 8 << 30
+    max_disk_bytes: int | None = None
+    min_free_bytes: int = 64 << 20
+    """The disk's free space is not used beyond this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,8 +188,8 @@ class ReceiverSettings:
     device: str = "cpu"
     tls: TlsSettings | None = None
     insecure: bool = False
-    intake: IntakeLimits = field(default_factory=IntakeLimits)
-    admission: AdmissionLimits | None = None
+    intake: QuotaLimits = field(default_factory=QuotaLimits)
+    admission: ConnectionLimits | None = None
     """None: what fits `max_connections`."""
 
     def __post_init__(self) -> None:

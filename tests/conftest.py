@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from codec.inference import Codec
+from codec.codec import Codec
 from tests.clock import FakeClock
 
 DATA = Path(__file__).parent / "data"

@@ -1,7 +1,7 @@
-"""The `.esc` file: codes at rest, with an index, checked by CRC. `codec/FORMAT.md` describes every byte."""
+"""The `.esc` file: codes at rest, with an index, checked by CRC. `codec/container/FORMAT.md` describes every byte."""
 
-from codec.chunks import Stitching
-from codec.container.layout import EscHeader, StoredChunk
+from codec.chunks.plan import Stitching
+from codec.container.layout import EscHeader
 from codec.container.reader import EscReader
 from codec.container.thinning import thin_chunk, thin_header, thinned_chunks
 from codec.container.writer import EscPacker, EscWriter
@@ -12,7 +12,6 @@ __all__ = [
     "EscReader",
     "EscWriter",
     "Stitching",
-    "StoredChunk",
     "thin_chunk",
     "thin_header",
     "thinned_chunks",

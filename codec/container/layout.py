@@ -1,4 +1,4 @@
-"""The `.esc` file's parts ↔ bytes, as `codec/FORMAT.md` describes them. No I/O; every limit stands here.
+"""The `.esc` file's parts ↔ bytes, as `codec/container/FORMAT.md` describes them. No I/O; every limit stands here.
 
 A file is a header, records (one a chunk and channel), and a trailer with the index.
 """
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from codec.bitstream import MAX_BITS_PER_CODE, packed_bytes
-from codec.chunks import ChunkPlan, Stitching
-from codec.comfort import DIGITAL_SILENCE_DBFS
+from codec.chunks.bits import MAX_BITS_PER_CODE, packed_bytes
+from codec.chunks.comfort_noise import DIGITAL_SILENCE_DBFS
+from codec.chunks.packed import PackedChunk
+from codec.chunks.plan import ChunkPlan, Stitching
 from codec.errors import ContainerError, UsageError
 
 MAGIC = b"\x89ESC\r\n\x1a\n"
@@ -118,23 +119,6 @@ class EscHeader:
         return max(0, min(self.chunk_samples, total_samples - self.plan.start(index)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredChunk:
-    """One chunk of one channel, as it is stored and as it travels.
-
-    `payload` holds packed codes (`codec.bitstream`) of `num_streams`; `tail` says that they include the code frame
-    after the last sample. With `silence_dbfs` (the noise's level, −127 for digital silence) there are no codes.
-    """
-
-    index: int
-    samples: int
-    num_streams: int
-    payload: bytes
-    channel: int = 0
-    tail: bool = True
-    silence_dbfs: int | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Trailer:
     """The end of a finished file: its true length and the lengths of its records, 0 for chunks that are missing.
@@ -220,7 +204,7 @@ def parse_header(data: bytes) -> EscHeader:
     )
 
 
-def pack_record(chunk: StoredChunk) -> bytes:
+def pack_record(chunk: PackedChunk) -> bytes:
     """The bytes of one chunk: 16 and its payload."""
     silent = chunk.silence_dbfs is not None
     flags = 0 if silent else chunk.num_streams | (_TAIL_BIT if chunk.tail else 0)
@@ -249,7 +233,7 @@ def record_bytes(start: bytes, header: EscHeader) -> int | None:
     return None if payload is None else RECORD_HEADER_BYTES + payload + CRC_BYTES
 
 
-def parse_record(record: bytes, header: EscHeader) -> StoredChunk | None:
+def parse_record(record: bytes, header: EscHeader) -> PackedChunk | None:
     """Undo `pack_record`; None where the record is damaged."""
     if len(record) < RECORD_HEADER_BYTES or record_bytes(record[:RECORD_HEADER_BYTES], header) != len(record):
         return None
@@ -260,7 +244,7 @@ def parse_record(record: bytes, header: EscHeader) -> StoredChunk | None:
     payload = record[RECORD_HEADER_BYTES:-CRC_BYTES]
     if silent and payload[0] > -DIGITAL_SILENCE_DBFS:
         return None
-    return StoredChunk(
+    return PackedChunk(
         index=index,
         samples=samples,
         num_streams=flags & _STREAMS_BITS,

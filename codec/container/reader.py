@@ -6,6 +6,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
+from codec.chunks.packed import PackedChunk
 from codec.closing import Closing
 from codec.container.layout import (
     CRC_BYTES,
@@ -13,7 +14,6 @@ from codec.container.layout import (
     MAX_HEADER_BYTES,
     RECORD_HEADER_BYTES,
     EscHeader,
-    StoredChunk,
     Trailer,
     header_bytes,
     parse_header,
@@ -87,7 +87,7 @@ class EscReader(Closing):
         """How many chunks of all channels were never stored (or are gone, where the file had to be scanned)."""
         return self.chunk_count * self.header.channels - len(self._contents.places)
 
-    def read(self, index: int, channel: int = 0) -> StoredChunk | None:
+    def read(self, index: int, channel: int = 0) -> PackedChunk | None:
         """Read one chunk; None where it is missing. Raises `DamagedChunk` where its CRC does not match."""
         slot = index * self.header.channels + channel
         place = self._contents.places.get(slot)
@@ -101,7 +101,7 @@ class EscReader(Closing):
             raise self._damaged(index, channel)
         return chunk
 
-    def chunks(self, channel: int = 0) -> Iterator[StoredChunk | None]:
+    def chunks(self, channel: int = 0) -> Iterator[PackedChunk | None]:
         """All chunks of a channel in order, as `read` gives them."""
         for index in range(self.chunk_count):
             yield self.read(index, channel)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from codec.chunks.packed import PackedChunk
 from codec.container.layout import (
     END_BYTES,
     MAX_FIRST_S,
@@ -12,7 +13,6 @@ from codec.container.layout import (
     TRAILER_HEADER_BYTES,
     TRAILER_MARK,
     EscHeader,
-    StoredChunk,
     Trailer,
     parse_record,
     parse_trailer,
@@ -61,7 +61,7 @@ class Scan:
         self._header = header
         self._at = start
         self._places: dict[int, Place] = {}
-        self._last: StoredChunk | None = None
+        self._last: PackedChunk | None = None
         self._next_slot = 0
         self._damaged: list[range] = []
         self._may_try_bytes = max(_LEAST_TRIED_BYTES, _TRIES_PER_BYTE * size)
@@ -92,10 +92,10 @@ class Scan:
         self._at += length
         return True
 
-    def _slot(self, chunk: StoredChunk) -> int:
+    def _slot(self, chunk: PackedChunk) -> int:
         return chunk.index * self._header.channels + chunk.channel
 
-    def _record_at(self, offset: int) -> tuple[StoredChunk, int] | None:
+    def _record_at(self, offset: int) -> tuple[PackedChunk, int] | None:
         start = self._read(offset, RECORD_HEADER_BYTES)
         length = record_bytes(start, self._header) if len(start) == RECORD_HEADER_BYTES else None
         if length is None or offset + length > self._size:
@@ -106,7 +106,7 @@ class Scan:
             return None
         return chunk, length
 
-    def _is_near(self, chunk: StoredChunk) -> bool:
+    def _is_near(self, chunk: PackedChunk) -> bool:
         """Whether the sound before the chunk may be missing: a few bytes must not stand for years of silence."""
         last = -1 if self._last is None else self._last.index
         longest_s = MAX_FIRST_S if self._last is None else MAX_GAP_S

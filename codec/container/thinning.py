@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from codec.bitstream import keep_streams
-from codec.container.layout import EscHeader, StoredChunk
+from codec.chunks.bits import keep_streams
+from codec.chunks.packed import PackedChunk
+from codec.container.layout import EscHeader
 from codec.container.reader import EscReader
 from codec.errors import UsageError
 
@@ -18,7 +19,7 @@ def thin_header(header: EscHeader, num_streams: int) -> EscHeader:
     return replace(header, num_streams=num_streams)
 
 
-def thin_chunk(chunk: StoredChunk, header: EscHeader, num_streams: int) -> StoredChunk:
+def thin_chunk(chunk: PackedChunk, header: EscHeader, num_streams: int) -> PackedChunk:
     """The same chunk of a file with `header`, with at most `num_streams`."""
     if chunk.num_streams <= num_streams:
         return chunk
@@ -27,7 +28,7 @@ def thin_chunk(chunk: StoredChunk, header: EscHeader, num_streams: int) -> Store
     return replace(chunk, num_streams=num_streams, payload=payload)
 
 
-def thinned_chunks(reader: EscReader, num_streams: int) -> Iterator[StoredChunk]:
+def thinned_chunks(reader: EscReader, num_streams: int) -> Iterator[PackedChunk]:
     """All stored chunks of all channels, in file order and thinned; raises `DamagedChunk` on the way."""
     for index in range(reader.chunk_count):
         for channel in range(reader.header.channels):

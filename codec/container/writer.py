@@ -4,11 +4,11 @@ from array import array
 from dataclasses import replace
 from pathlib import Path
 
+from codec.chunks.packed import PackedChunk
 from codec.closing import Output
 from codec.container.layout import (
     RECORD_HEADER_BYTES,
     EscHeader,
-    StoredChunk,
     Trailer,
     pack_header,
     pack_record,
@@ -16,11 +16,11 @@ from codec.container.layout import (
     record_bytes,
 )
 from codec.errors import ContainerError
-from codec.part_file import PartFile
+from codec.sound.part_file import PartFile
 
 
 class EscPacker:
-    """Turns chunks into the bytes of a file; the caller writes them one after another.
+    """FairSemaphore chunks into the bytes of a file; the caller writes them one after another.
 
     Chunks come by rising index and, within it, rising channel; those left out are missing from the file. Only the
     last may be shorter than the plan's chunks. Raises `ValueError` for chunks that break this.
@@ -29,13 +29,13 @@ class EscPacker:
     def __init__(self, header: EscHeader) -> None:
         self.header = header
         self._lengths = array("L")
-        self._last: StoredChunk | None = None
+        self._last: PackedChunk | None = None
 
     def start(self) -> bytes:
         """The file's first bytes."""
         return pack_header(self.header)
 
-    def add(self, chunk: StoredChunk) -> bytes:
+    def add(self, chunk: PackedChunk) -> bytes:
         """The bytes of the next chunk."""
         slot = chunk.index * self.header.channels + chunk.channel
         if slot < len(self._lengths):
@@ -95,7 +95,7 @@ class EscWriter(Output):
         """Where the file grows until it is finished."""
         return self._part.part
 
-    def add(self, chunk: StoredChunk) -> None:
+    def add(self, chunk: PackedChunk) -> None:
         """Append a chunk, as `EscPacker.add` takes them."""
         self._write(self._packer.add(chunk))
 

@@ -1,1 +1,1 @@
-"""The ESC network in plain PyTorch: readable, and the oracle for `codec.inference`."""
+"""The ESC network in plain PyTorch: readable, used for training, and the oracle for `codec.engine`."""

@@ -6,7 +6,7 @@ must not fall apart where it has never been. Everything is made here from random
 
 import numpy as np
 
-from codec.chunks import Audio
+from codec.types import Audio
 
 SPEED_RANGE = (0.9, 1.1)
 SPEED_SHARE = 0.4

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from codec.metrics import mel_bands
+from codec.evaluation.metrics import mel_bands
 
 MEL_RESOLUTIONS = ((64, 10), (128, 20), (256, 40), (512, 80), (1024, 160), (2048, 320))
 """Window in samples and number of mel bands."""

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 
 from codec.checkpoint import bundled_folder, load_checkpoint
+from codec.codec import check_device
 from codec.config import CONFIG_FILE, ModelConfig
 from codec.errors import UsageError
-from codec.inference import check_device
 from codec.network.esc import ESC
 from codec.training.checkpoints import export_model, newest_checkpoint, read_checkpoint, save_checkpoint
 from codec.training.progress import LOG_FILE, RunLog

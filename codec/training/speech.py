@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from codec.audio import AudioReader
-from codec.chunks import Audio
 from codec.errors import AudioFileError, UsageError
+from codec.sound.reading import AudioReader
+from codec.sound.wav import Pcm16, to_pcm16
 from codec.training.augment import SPEED_RANGE, at_level, vary
-from codec.wav import Pcm16, to_pcm16
+from codec.types import Audio
 
 SUFFIXES = frozenset({".flac", ".wav", ".opus", ".ogg", ".mp3", ".aiff", ".aif", ".w64", ".caf"})
 PCM_FILE = "speech.pcm"

@@ -1,1 +1,1 @@
-"""One module a command: its options, checked, and what it runs."""
+"""One module a command: its options, checked, and what it runs. Only the entry point imports them."""

@@ -10,13 +10,13 @@ import click
 
 from codec.config import read_config
 from codec.errors import UsageError
-from codec.sound_formats import SoundFormat
-from esc_tui.commands.options import PathType, compose, save_path_option
+from codec.sound.formats import SoundFormat
 from esc_tui.errors import ExitCode
+from esc_tui.options.shared import PathType, compose, save_path_option
 
 if TYPE_CHECKING:
     from codec import Codec
-    from esc_tui.batch import Job
+    from esc_tui.batch.runner import Job
 
 batch_options = compose(
     save_path_option,
@@ -57,7 +57,7 @@ def shared_cores_codec(model_path: Path | None, device: str, workers: int) -> "C
         read_config(model_path)  # a wrong folder is told at once
     import torch  # noqa: PLC0415 - importing torch takes seconds
 
-    from net.models import shared_codec  # noqa: PLC0415 - likewise
+    from net.runtime.models import shared_codec  # noqa: PLC0415 - likewise
 
     torch.set_num_threads(max(1, _cores() // workers))
     return shared_codec(model_path, device)
@@ -65,8 +65,8 @@ def shared_cores_codec(model_path: Path | None, device: str, workers: int) -> "C
 
 def run_jobs(jobs: "Sequence[Job]", workers: int, *, json: bool, console_title: str = "") -> ExitCode:
     """Work through the jobs and show how they go: in the console where it has a title and there is a terminal."""
-    from esc_tui.batch import Batch  # noqa: PLC0415 - not needed to show the help
-    from esc_tui.batch_output import run_batch, run_batch_console  # noqa: PLC0415 - likewise
+    from esc_tui.batch.output import run_batch, run_batch_console  # noqa: PLC0415 - likewise
+    from esc_tui.batch.runner import Batch  # noqa: PLC0415 - not needed to show the help
 
     if console_title and not json and sys.stdin.isatty() and sys.stdout.isatty():
         return run_batch_console(Batch(jobs, workers), console_title)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from codec.errors import UsageError
-from codec.sound_formats import SoundFormat
+from codec.sound.formats import SoundFormat
+from esc_tui.batch.inputs import CODES_SUFFIXES, SOUND_SUFFIXES, find_inputs
 from esc_tui.commands.batch_options import (
     batch_options,
     format_option,
@@ -18,7 +19,8 @@ from esc_tui.commands.batch_options import (
     shared_cores_codec,
     worker_count,
 )
-from esc_tui.commands.options import (
+from esc_tui.errors import ExitCode
+from esc_tui.options.shared import (
     PathType,
     chunk_options,
     chunk_plan,
@@ -28,13 +30,11 @@ from esc_tui.commands.options import (
     num_streams_option,
     stitching_option,
 )
-from esc_tui.errors import ExitCode
-from esc_tui.inputs import CODES_SUFFIXES, SOUND_SUFFIXES, find_inputs
 
 if TYPE_CHECKING:
-    from codec.file_coding import Coding
-    from esc_tui.batch import Job
-    from esc_tui.jobs import Results
+    from codec.files.coding import Coding
+    from esc_tui.batch.jobs import Results
+    from esc_tui.batch.runner import Job
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class CompressOptions:
 
     def results(self) -> "Results":
         """What each file gives."""
-        from esc_tui.jobs import Results  # noqa: PLC0415 - not needed to show the help
+        from esc_tui.batch.jobs import Results  # noqa: PLC0415 - not needed to show the help
 
         return Results(
             save_path=self.save_path,
@@ -81,7 +81,7 @@ class CompressOptions:
 
     def coding(self) -> "Coding":
         """How sounds are coded. Raises `UsageError` for what cannot work."""
-        from codec.file_coding import Coding  # noqa: PLC0415 - not needed to show the help
+        from codec.files.coding import Coding  # noqa: PLC0415 - not needed to show the help
 
         if not self.streaming:
             if given := given_of("chunk_size", "overlap_size", "stitching"):
@@ -128,8 +128,8 @@ def command(given: CompressOptions) -> ExitCode:
 
 def _coding(paths: Sequence[Path], given: CompressOptions) -> "tuple[list[Job], int]":
     """The jobs that code sounds, and how many to do at once."""
-    from codec.stored import header_for  # noqa: PLC0415 - not needed to show the help
-    from esc_tui.jobs import CompressJob  # noqa: PLC0415 - likewise
+    from codec.files.esc_chunks import header_for  # noqa: PLC0415 - not needed to show the help
+    from esc_tui.batch.jobs import CompressJob  # noqa: PLC0415 - likewise
 
     coding, results = given.coding(), given.results()
     _check(paths, results, metrics=given.metrics)
@@ -144,7 +144,7 @@ def _coding(paths: Sequence[Path], given: CompressOptions) -> "tuple[list[Job], 
 
 def _thinning(paths: Sequence[Path], given: CompressOptions, num_streams: int) -> "tuple[list[Job], int]":
     """The jobs that leave streams out of codes, and how many to do at once."""
-    from esc_tui.jobs import ThinJob  # noqa: PLC0415 - not needed to show the help
+    from esc_tui.batch.jobs import ThinJob  # noqa: PLC0415 - not needed to show the help
 
     sources = find_inputs(paths, CODES_SUFFIXES, given.save_path)
     workers = worker_count(given.jobs, len(sources))
@@ -161,7 +161,7 @@ def _check(paths: Sequence[Path], results: "Results", *, metrics: bool) -> None:
     if not (results.codes or results.audio or metrics):
         raise UsageError("--no-audio and --no-codes together leave nothing to write: take one of them away")
     if metrics:
-        from codec.metrics import metrics_available  # noqa: PLC0415 - importing torch takes seconds
+        from codec.evaluation.metrics import metrics_available  # noqa: PLC0415 - importing torch takes seconds
 
         if not metrics_available():
             raise UsageError("--metrics needs two more packages: run pip install 'esc-tui[metrics]'")

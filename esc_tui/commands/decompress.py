@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from codec.sound_formats import SoundFormat
+from codec.sound.formats import SoundFormat
+from esc_tui.batch.inputs import CODES_SUFFIXES, find_inputs
 from esc_tui.commands.batch_options import (
     batch_options,
     format_option,
@@ -14,9 +15,8 @@ from esc_tui.commands.batch_options import (
     shared_cores_codec,
     worker_count,
 )
-from esc_tui.commands.options import model_options
 from esc_tui.errors import ExitCode
-from esc_tui.inputs import CODES_SUFFIXES, find_inputs
+from esc_tui.options.shared import model_options
 
 
 @click.command("decompress")
@@ -45,7 +45,7 @@ def command(
     fewer streams, nothing is coded anew.
     """
     sources = find_inputs(named_inputs(inputs), CODES_SUFFIXES, save_path)
-    from esc_tui.jobs import DecompressJob, Results  # noqa: PLC0415 - not needed to show the help
+    from esc_tui.batch.jobs import DecompressJob, Results  # noqa: PLC0415 - not needed to show the help
 
     workers = worker_count(jobs, len(sources))
     codec = shared_cores_codec(model_path, device, workers)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from esc_tui.commands.options import (
+from esc_tui.errors import ExitCode
+from esc_tui.options.shared import (
     GivenOptions,
     PathType,
     chunk_options,
@@ -18,7 +19,6 @@ from esc_tui.commands.options import (
     save_path_option,
     stitching_option,
 )
-from esc_tui.errors import ExitCode
 from esc_tui.run import run_engines
 from net.settings import PlaybackSettings, ReceiverSettings, SenderSettings
 
@@ -82,8 +82,8 @@ def command(given: DemoOptions) -> ExitCode:
     Leaves the received sound, as one file and chunk by chunk, in the save path.
     """
     receiving, sending, display = given.receiving(), given.sending(), given.display
-    from net.receiver import Receiver  # noqa: PLC0415 - not needed to show the help
-    from net.sender import Sender  # noqa: PLC0415 - likewise
+    from net.receiver.engine import Receiver  # noqa: PLC0415 - not needed to show the help
+    from net.sender.engine import Sender  # noqa: PLC0415 - likewise
 
     Sender(sending).check()
     receiver = Receiver(receiving)

@@ -12,11 +12,11 @@ from rich.table import Table
 
 from codec.container import EscReader
 from codec.errors import ContainerError
-from esc_tui.batch_report import duration_text
+from esc_tui.batch.inputs import CODES_SUFFIXES, Input, find_inputs
+from esc_tui.batch.report import duration_text
 from esc_tui.commands.batch_options import inputs_argument, named_inputs
 from esc_tui.errors import ExitCode, tell
-from esc_tui.inputs import CODES_SUFFIXES, Input, find_inputs
-from esc_tui.shown import shown
+from esc_tui.markup import shown
 
 
 @click.command("info")

@@ -14,7 +14,7 @@ def command(*, force: bool) -> ExitCode:
 
     Tell the fingerprint to those at the other end: they compare it, or give it to --trust or --allow.
     """
-    from net.security import identity as identities  # noqa: PLC0415 - cryptography takes time to load
+    from net.transport.security import identity as identities  # noqa: PLC0415 - cryptography takes time to load
 
     folder, name = identities.config_folder(), socket.gethostname()
     there = (folder / identities.FILE_NAME).exists() and not force

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
-from esc_tui.commands.options import (
+from esc_tui.errors import ExitCode
+from esc_tui.options.security import allow_options, tls_options, tls_settings
+from esc_tui.options.shared import (
     GivenOptions,
     address_options,
     display_options,
@@ -14,12 +16,9 @@ from esc_tui.commands.options import (
     playback_settings,
     save_path_option,
 )
-from esc_tui.commands.security_options import allow_options, tls_options, tls_settings
-from esc_tui.errors import ExitCode
 from esc_tui.run import run_engines
-from net.intake import IntakeLimits
-from net.security.questions import Questions
-from net.settings import ReceiverSettings
+from net.settings import QuotaLimits, ReceiverSettings
+from net.transport.security.questions import Questions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +64,7 @@ class ReceiverOptions(GivenOptions):
             device=self.device,
             tls=tls_settings(self.tls, self.trust, self.allow),
             insecure=self.insecure,
-            intake=IntakeLimits(max_disk_bytes=self.max_disk),
+            intake=QuotaLimits(max_disk_bytes=self.max_disk),
         )
 
 
@@ -118,7 +117,7 @@ def command(given: ReceiverOptions) -> ExitCode:
     Serves several senders at once, each with files of its own, until it is stopped.
     """
     settings, display = given.settings(), given.display
-    from net.receiver import Receiver  # noqa: PLC0415 - not needed to show the help
+    from net.receiver.engine import Receiver  # noqa: PLC0415 - not needed to show the help
 
     questions = Questions()
     receiver = Receiver(settings, questions=questions)

@@ -7,10 +7,12 @@ from pathlib import Path
 import click
 from platformdirs import user_state_path
 
-from codec.chunks import ChunkPlan
+from codec.chunks.plan import ChunkPlan
 from codec.errors import UsageError
 from esc_tui.commands.devices import list_devices as print_devices
-from esc_tui.commands.options import (
+from esc_tui.errors import ExitCode
+from esc_tui.options.security import tls_options, tls_settings
+from esc_tui.options.shared import (
     GivenOptions,
     PathType,
     address_options,
@@ -26,11 +28,9 @@ from esc_tui.commands.options import (
     num_streams_option,
     stitching_option,
 )
-from esc_tui.commands.security_options import tls_options, tls_settings
-from esc_tui.errors import ExitCode
 from esc_tui.run import run_engines
-from net.security.questions import Questions
 from net.settings import MicrophoneSettings, SenderSettings
+from net.transport.security.questions import Questions
 
 CHOSEN_LIVE = ("stitching", "chunk_size", "chunk_ms", "overlap_size", "overlap_ms", "lookahead_ms", "buffer_size")
 """What `--live` chooses."""
@@ -157,7 +157,7 @@ def command(given: SenderOptions) -> ExitCode:
     settings, display = given.settings(), given.display
     if given.live:
         settings = _live_settings(settings)
-    from net.sender import Sender  # noqa: PLC0415 - not needed to show the help
+    from net.sender.engine import Sender  # noqa: PLC0415 - not needed to show the help
 
     questions = Questions()
     sender = Sender(settings, questions=questions)
@@ -167,8 +167,8 @@ def command(given: SenderOptions) -> ExitCode:
 
 def _live_settings(settings: SenderSettings) -> SenderSettings:
     """Measure this machine with the model, choose, and say what was chosen."""
-    from net.audio.live import ENCODING_LOOKAHEAD_MS, plan_live  # noqa: PLC0415 - not needed to show the help
-    from net.models import shared_codec  # noqa: PLC0415 - likewise
+    from net.runtime.models import shared_codec  # noqa: PLC0415 - likewise
+    from net.sender.live_plan import ENCODING_LOOKAHEAD_MS, plan_live  # noqa: PLC0415 - not needed to show the help
 
     print("esc-tui: live: measuring how fast this machine codes …", file=sys.stderr)
     choice = plan_live(shared_codec(settings.model_path, settings.device), settings.num_streams)

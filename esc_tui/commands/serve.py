@@ -27,7 +27,7 @@ def command(*, web_port: int, command_line: tuple[str, ...]) -> ExitCode:
     if not 0 < web_port < 65536:
         raise UsageError(f"--web-port must be 1 to 65535, not {web_port}")
     try:
-        from esc_tui.browser import LoopbackServer  # noqa: PLC0415 - an extra, not needed to show the help
+        from esc_tui.commands.browser_server import LoopbackServer  # noqa: PLC0415 - an extra, not needed to show the help
     except ImportError as error:
         raise UsageError("the browser console needs textual-serve: pip install 'esc-tui[serve]'") from error
     _check_free(web_port)

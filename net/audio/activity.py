@@ -10,8 +10,8 @@ from collections import deque
 
 import numpy as np
 
-from codec.chunks import Audio
-from codec.comfort import DIGITAL_SILENCE_DBFS
+from codec.chunks.comfort_noise import DIGITAL_SILENCE_DBFS
+from codec.types import Audio
 
 FRAME_MS = 20
 FLOOR_WINDOW_S = 3.0

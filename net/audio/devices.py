@@ -22,8 +22,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from net.clock import SYSTEM_CLOCK, Clock
 from net.errors import AudioDeviceError
+from net.runtime.clock import SYSTEM_CLOCK, Clock
 
 Frames: TypeAlias = npt.NDArray[np.float32]
 """Sound of a device, float32 `[frame, channel]`."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from codec.chunks import Audio
+from codec.types import Audio
 from net.audio.device_sleep import DeviceSleep
 from net.audio.drift import DriftControl
-from net.audio.splice import Loudness, best_fit, longest_pause, spliced
-from net.audio.surplus import SurplusWatch
+from net.audio.excess_delay import ExcessDelay
+from net.audio.time_scaling import Loudness, best_fit, longest_pause, spliced
 
 FADE_MS = 5
 GROWTH = 0.25
@@ -96,7 +96,7 @@ class JitterBuffer:
         self._calm = 0
         self._lowest = _RecentLowest()
         self._underruns = self._played = self._skipped = self._silence = 0
-        self._surplus = SurplusWatch()
+        self._surplus = ExcessDelay()
         self._sleep = DeviceSleep()
         self._loudness = Loudness(sample_rate)
         self.drift = DriftControl()

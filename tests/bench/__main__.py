@@ -12,8 +12,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from codec.inference import Codec
-from net.models import shared_codec
+from codec.codec import Codec
+from net.runtime.models import shared_codec
 from tests.bench.coding import (
     ESC_BASE,
     ESC_LARGE,

@@ -10,8 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from codec import compress, decompress
 from codec.checkpoint import Checkpoint
+from codec.codec import Codec
 from codec.config import ModelConfig
-from codec.inference import Codec
 from codec.network.esc import ESC
 from tests.codec.models import random_network
 

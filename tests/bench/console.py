@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from codec.chunks import ChunkPlan
-from codec.inference import Codec
-from esc_tui.app import ConsoleApp
+from codec.chunks.plan import ChunkPlan
+from codec.codec import Codec
 from esc_tui.commands.demo import SPEECH_SAMPLE
+from esc_tui.console.app import ConsoleApp
 from tests.net.links import make_receiver, make_sender
 
 TICK_S = 0.05

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import soundfile
 
-from codec.chunks import Chunk, ChunkPlan
-from codec.inference import Codec
-from codec.streaming import decoder_for, encode_chunk
-from net.clock import SYSTEM_CLOCK
-from net.meters import ProcessMeter
+from codec.chunks.plan import ChunkPlan, SoundChunk
+from codec.chunks.streaming import decoder_for, encode_chunk
+from codec.codec import Codec
+from net.runtime.clock import SYSTEM_CLOCK
+from net.telemetry.meters import ProcessMeter
 from tests.bench.coding import RATE, noise
 from tests.net.links import make_receiver, make_sender, running
 
@@ -51,7 +51,7 @@ def transfer(codec: Codec) -> Transfer:
             receiver.wait()
         transfer_s = time.perf_counter() - start_s
     pieces = [
-        Chunk(index, sound[plan.start(index) : plan.start(index) + plan.chunk_samples])
+        SoundChunk(index, sound[plan.start(index) : plan.start(index) + plan.chunk_samples])
         for index in range(plan.chunk_count(len(sound)))
     ]
     start_s = time.perf_counter()

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from codec.bitstream import Codes
-from codec.chunks import Audio
 from codec.config import ModelConfig
+from codec.types import Audio, Codes
 
 FRAME = 320
 LEVELS = 1023

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from net.audio.microphone import CaptureClock
-from net.clock import SYSTEM_CLOCK
+from net.runtime.clock import SYSTEM_CLOCK
+from net.sender.microphone import CaptureClock
 
 RATE = 48000
 PROGRAMS = ("pulseaudio", "pactl", "paplay", "parec")

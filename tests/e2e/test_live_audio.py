@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from codec.resampling import Resampler
+from codec.sound.resampling import Resampler
 from esc_tui.commands.demo import SPEECH_SAMPLE
-from net.clock import SYSTEM_CLOCK
+from net.runtime.clock import SYSTEM_CLOCK
 from tests.e2e.pulse import RATE, PulseServer, PulseUnavailable, Tap
 from tests.net.waiting import wait_until
 from tests.ports import free_port

@@ -7,14 +7,14 @@ import msgspec
 
 from codec.container import EscHeader, Stitching
 from codec.container.layout import CRC_BYTES, END_BYTES
-from net.frames import HEADER_BYTES, encode_chunk, encode_control
-from net.limits import DEFAULT_LIMITS
-from net.messages import Control, End, Ping, Pong, Refuse
-from net.protocol import SenderProtocol
-from tests.codec.esc_files import HEADER, chunks_of, file_bytes
+from net.protocol.frames import HEADER_BYTES, encode_chunk, encode_control
+from net.protocol.limits import DEFAULT_LIMITS
+from net.protocol.messages import Control, End, Ping, Pong, Refuse
+from net.protocol.state_machine import SenderProtocol
+from tests.codec.container.esc_files import HEADER, chunks_of, file_bytes
 from tests.fuzz.parts import join_parts
 from tests.fuzz.targets import ENDED, FRAMED, SEAMLESS, SEAMLESSLY, STREAMING
-from tests.net.exchange import ACCEPT, HELLO, chunk, end_of, feedback, silence
+from tests.net.protocol.exchange import ACCEPT, HELLO, chunk, end_of, feedback, silence
 
 PING, PONG = Ping(1, 2.5), Pong(1, 2.5, 3.5, 4.5)
 

@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from codec.bitstream import keep_streams, pack_codes, unpack_codes
-from codec.comfort import DIGITAL_SILENCE_DBFS
+from codec.chunks.bits import keep_streams, pack_codes, unpack_codes
+from codec.chunks.comfort_noise import DIGITAL_SILENCE_DBFS
+from codec.chunks.packed import PackedChunk
 from codec.container import EscReader
 from codec.errors import ContainerError
 from net.errors import ConnectionLost, RemoteProtocolError
-from net.frames import HEADER_BYTES, PREAMBLE, encode_chunk, encode_control, largest_chunk_body_bytes
-from net.limits import DEFAULT_LIMITS
-from net.messages import Chunk
-from net.protocol import ReceiverProtocol, SenderProtocol, State
+from net.protocol.frames import HEADER_BYTES, PREAMBLE, encode_chunk, encode_control, largest_chunk_body_bytes
+from net.protocol.limits import DEFAULT_LIMITS
+from net.protocol.state_machine import ReceiverProtocol, SenderProtocol, State
 from net.text import is_printable
 from tests.fuzz.parts import crc_of, split_parts
-from tests.net.exchange import HELLO, chunk, connected, end_of
+from tests.net.protocol.exchange import HELLO, chunk, connected, end_of
 
 Side = SenderProtocol | ReceiverProtocol
 
@@ -92,7 +92,7 @@ def _outcome(side: Side, data: bytes, step: int) -> tuple[list[object], State, s
 
 
 def _check_event(event: object) -> None:
-    if isinstance(event, Chunk):
+    if isinstance(event, PackedChunk):
         offered = HELLO if event.tail or event.silence_dbfs is not None else SEAMLESS
         encode_chunk(event, offered)
         return

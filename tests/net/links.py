@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from codec.audio import AudioReader
-from codec.chunks import Audio, ChunkPlan
-from codec.inference import Codec
-from codec.streaming import chunker_for, decoder_for, encode_chunk
-from codec.wav import to_pcm16
-from net.clock import SYSTEM_CLOCK, Clock
+from codec.chunks.plan import ChunkPlan
+from codec.chunks.streaming import chunker_for, decoder_for, encode_chunk
+from codec.codec import Codec
+from codec.sound.reading import AudioReader
+from codec.sound.wav import to_pcm16
+from codec.types import Audio
 from net.engine import Engine
-from net.receiver import Receiver
-from net.sender import Sender
+from net.receiver.engine import Receiver
+from net.runtime.clock import SYSTEM_CLOCK, Clock
+from net.sender.engine import Sender
 from net.settings import ReceiverSettings, SenderSettings
 
 PLAN = ChunkPlan(chunk_samples=3200, overlap_samples=320)

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from codec.inference import Codec
+from codec.codec import Codec
 from tests.soak.engines import Round
 from tests.soak.measures import Holdings
 from tests.soak.processes import ProcessRound

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from codec.chunks import Audio, ChunkPlan, Stitching
+from codec.chunks.plan import ChunkPlan, Stitching
+from codec.codec import Codec
 from codec.errors import EscError
-from codec.inference import Codec
-from net.receiver import Receiver
-from net.security.identity import make_identity
-from net.sender import Sender
+from codec.types import Audio
+from net.receiver.engine import Receiver
+from net.sender.engine import Sender
 from net.settings import TlsSettings
+from net.transport.security.identity import make_identity
 from tests.net.links import PLAN, locally_coded, make_receiver, make_sender, read_pcm16, write_speech
 from tests.net.throttle import Throttle
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from codec.inference import Codec
+from codec.codec import Codec
 from tests.net.links import locally_coded, read_pcm16, write_speech
 from tests.ports import free_port
 from tests.soak.engines import KINDS, is_among, lengths

@@ -1,0 +1,18 @@
+"""Comfort noise: what is heard in place of chunks that are announced as silent."""
+
+import numpy as np
+
+from codec.types import Audio
+
+DIGITAL_SILENCE_DBFS = -127
+"""The level that stands for no noise at all."""
+
+
+def comfort_noise(level_dbfs: int, samples: int, seed: int) -> Audio:
+    """Soft noise of that level, darker than white as rooms are; the same for the same seed, so results repeat."""
+    if level_dbfs <= DIGITAL_SILENCE_DBFS:
+        return np.zeros(samples, np.float32)
+    white = np.random.default_rng(seed).standard_normal(samples + 3)
+    dark = (white[3:] + white[2:-1] + white[1:-2] + white[:-3]) / 2
+    noise: Audio = (dark * 10 ** (level_dbfs / 20)).astype(np.float32)
+    return noise

@@ -1,0 +1,256 @@
+"""Chunks through the codec: what sender, receiver and compress share, so that all of them give the same samples."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from codec.chunks.comfort_noise import DIGITAL_SILENCE_DBFS, comfort_noise
+from codec.chunks.plan import PAD_SAMPLES, Chunker, ChunkPlan, SoundChunk, Stitching
+from codec.chunks.receptive_field import decoding_field, encoding_field
+from codec.chunks.stitching import Stitcher
+from codec.errors import ModelError
+from codec.types import Audio, Codes
+
+if TYPE_CHECKING:
+    from codec.codec import Codec
+
+NO_SOUND = np.zeros(0, np.float32)
+
+FADE_SAMPLES = 80
+"""Where seamless chunks are missing, the sound fades out before the gap and in after it, over 5 ms."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CodedChunk:
+    """The codes of one chunk. `tail` says that they hold the code frame after the chunk's last sample."""
+
+    index: int
+    samples: int
+    codes: Codes
+    tail: bool = True
+
+    @property
+    def num_streams(self) -> int:
+        """How many streams the codes have."""
+        return len(self.codes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contribution:
+    """What is final of the stitched sound with one chunk: all contributions, joined, are the whole sound."""
+
+    index: int
+    audio: Audio
+
+
+def check_streamable(codec: "Codec") -> None:
+    """Raise `ModelError` for a model whose code frames are not as long as chunks and files count them."""
+    if codec.frame_samples != PAD_SAMPLES:
+        raise ModelError(
+            f"the model {codec.name!r} makes code frames of {codec.frame_samples} samples: links and .esc files take "
+            f"models with frames of {PAD_SAMPLES} (hops, times time_patch, times overlap)"
+        )
+
+
+def code_frames(samples: int, tail: bool) -> int:
+    """Number of code frames of a chunk of `samples`: one for each 20 ms begun, and one more with a tail."""
+    return -(-samples // PAD_SAMPLES) + tail
+
+
+def chunker_for(codec: "Codec", plan: ChunkPlan, lookahead_samples: int | None = None, first_index: int = 0) -> Chunker:
+    """A chunker whose chunks carry the context that `codec` needs for `plan`.
+
+    `lookahead_samples` limits how much of what follows a seamless chunk is waited for: less delay, other codes.
+    """
+    if plan.stitching is Stitching.CROSSFADE:
+        return Chunker(plan, first_index=first_index)
+    return Chunker(plan, encoding_field(codec.config).cut(lookahead_samples), first_index)
+
+
+def encode_chunk(codec: "Codec", chunk: SoundChunk, num_streams: int) -> CodedChunk:
+    """Encode a chunk inside its context, padded with silence to whole code frames; only its own codes are kept."""
+    sound = np.concatenate([chunk.before, chunk.audio, chunk.after])
+    codes = codec.encode(np.pad(sound, (0, -len(sound) % PAD_SAMPLES)), num_streams)
+    first = len(chunk.before) // PAD_SAMPLES
+    kept = codes[:, :, first : first + code_frames(chunk.samples, chunk.tail)]
+    return CodedChunk(chunk.index, chunk.samples, kept.astype(np.uint16), chunk.tail)
+
+
+class ChunkDecoder(Protocol):
+    """Decodes chunks in order and joins them; chunks that are missing become silence of their length."""
+
+    def push(self, chunk: CodedChunk) -> Contribution:
+        """Take the next chunk; return the stretch of sound that is final with it, which may be none."""
+        ...
+
+    def push_silence(self, index: int, samples: int, level_dbfs: int = DIGITAL_SILENCE_DBFS) -> Contribution:
+        """Put silence, or comfort noise of that level, in place of a chunk that was lost or announced as silent."""
+        ...
+
+    def finish(self) -> Contribution:
+        """Return the end of the sound, which belongs to the last chunk."""
+        ...
+
+
+def decoder_for(
+    codec: "Codec", plan: ChunkPlan, lookahead_samples: int | None = None, at_once_samples: int = 1
+) -> ChunkDecoder:
+    """What decodes chunks of `plan`.
+
+    Of seamless chunks, `lookahead_samples` limits how much is held back until what follows is known, and at least
+    `at_once_samples` are decoded at a time: more take less work and come later.
+    """
+    if plan.stitching is Stitching.CROSSFADE:
+        return CrossfadeDecoder(codec, plan)
+    return SeamlessDecoder(codec, plan, lookahead_samples, at_once_samples)
+
+
+class CrossfadeDecoder:
+    """A `ChunkDecoder` of chunks that were coded each on its own, and overlap."""
+
+    def __init__(self, codec: "Codec", plan: ChunkPlan) -> None:
+        self._codec = codec
+        self._stitcher = Stitcher(plan)
+        self._last_index = -1
+
+    def push(self, chunk: CodedChunk) -> Contribution:
+        """Decode the next chunk; return the stretch of sound that is final with it."""
+        return self._stitch(chunk.index, self._codec.decode(chunk.codes, samples=chunk.samples))
+
+    def push_silence(self, index: int, samples: int, level_dbfs: int = DIGITAL_SILENCE_DBFS) -> Contribution:
+        """Put silence, or comfort noise of that level, in place of a chunk that was lost or announced as silent."""
+        return self._stitch(index, comfort_noise(level_dbfs, samples, seed=index))
+
+    def finish(self) -> Contribution:
+        """Return the end of the last chunk."""
+        return Contribution(self._last_index, self._stitcher.finish())
+
+    def _stitch(self, index: int, audio: Audio) -> Contribution:
+        self._last_index = index
+        return Contribution(index, self._stitcher.push(audio))
+
+
+class SeamlessDecoder:
+    """A `ChunkDecoder` of chunks whose joined codes are those of the whole sound.
+
+    Sound is decoded inside the codes around it, and handed out as soon as the codes that it depends on are there.
+    Where codes are missing the sound before and after is decoded as if it ended and began there, and faded.
+    """
+
+    def __init__(
+        self, codec: "Codec", plan: ChunkPlan, lookahead_samples: int | None = None, at_once_samples: int = 1
+    ) -> None:
+        self._codec = codec
+        self._at_once_samples = at_once_samples
+        self._after_gap = False
+        self._plan = plan
+        self._reach = decoding_field(codec.config).cut(lookahead_samples)
+        self._run: CodeRun | None = None
+        self._decoded = 0
+        self._last_index = -1
+
+    def push(self, chunk: CodedChunk) -> Contribution:
+        """Take the next chunk; return the stretch of sound that is final with it, which may be none."""
+        self._last_index = chunk.index
+        if self._run is None:
+            self._decoded = self._plan.start(chunk.index)
+            self._run = CodeRun(self._decoded, self._codec.groups)
+        self._run.add(chunk)
+        if chunk.tail or chunk.samples % PAD_SAMPLES:
+            return Contribution(chunk.index, self._end_run())
+        ready = self._run.stop - self._reach.ahead_samples
+        if ready - self._decoded < self._at_once_samples:
+            return Contribution(chunk.index, NO_SOUND)
+        return Contribution(chunk.index, self._decode_to(self._run, ready))
+
+    def push_silence(self, index: int, samples: int, level_dbfs: int = DIGITAL_SILENCE_DBFS) -> Contribution:
+        """Put silence, or comfort noise of that level, in place of a chunk that was lost or announced as silent."""
+        self._last_index = index
+        before = faded(self._end_run()[::-1])[::-1]
+        self._after_gap = True
+        return Contribution(index, np.concatenate([before, comfort_noise(level_dbfs, samples, seed=index)]))
+
+    def finish(self) -> Contribution:
+        """Return the end of the sound."""
+        return Contribution(self._last_index, self._end_run())
+
+    def _end_run(self) -> Audio:
+        run, self._run = self._run, None
+        return self._decode_to(run, run.stop) if run else NO_SOUND
+
+    def _decode_to(self, run: "CodeRun", stop: int) -> Audio:
+        start, self._decoded = self._decoded, max(self._decoded, stop)
+        if stop <= start:
+            return NO_SOUND
+        first = max(self._reach.aligned(run.start), self._reach.start_of_context(start))
+        codes, streams = run.slice(first, stop + self._reach.ahead_samples)
+        audio = self._codec.decode(codes, samples=stop - first, streams=streams)[start - first :]
+        run.forget(self._reach.start_of_context(stop))
+        audio, self._after_gap = faded(audio) if self._after_gap else audio, False
+        return audio
+
+
+def history_chunks(codec: "Codec", plan: ChunkPlan, *, exact: bool = True) -> int:
+    """Chunks before the next one that a decoder without memory needs to go on at the sample where another stopped.
+
+    Without `exact` the sound may differ from that of the whole for a moment, of at most the decoder's reach.
+    """
+    if plan.stitching is Stitching.CROSSFADE:
+        return 1
+    reach = decoding_field(codec.config)
+    needed_samples = reach.ahead_samples
+    if exact:
+        needed_samples += reach.back_samples + reach.alignment_samples - PAD_SAMPLES
+    return -(-needed_samples // plan.chunk_samples)
+
+
+def faded(audio: Audio) -> Audio:
+    """The sound with its beginning faded in."""
+    audio = audio.copy()
+    length = min(FADE_SAMPLES, len(audio))
+    audio[:length] *= np.linspace(0, 1, length, dtype=np.float32)
+    return audio
+
+
+class CodeRun:
+    """The codes of neighbouring chunks, joined, as far as they are still needed; chunks may differ in streams."""
+
+    def __init__(self, start: int, groups: int) -> None:
+        self.start = start
+        """The first chunk's first sample."""
+        self.stop = start
+        """The sample after the last chunk's last."""
+        self._held_from = start
+        self._codes = np.zeros((0, groups, 0), np.int64)
+        self._streams = np.zeros(0, np.int64)
+
+    def add(self, chunk: CodedChunk) -> None:
+        """Append the codes of a chunk."""
+        streams, groups, frames = chunk.codes.shape
+        most = max(streams, len(self._codes))
+        joined = np.zeros((most, groups, len(self._streams) + frames), np.int64)
+        joined[: len(self._codes), :, : len(self._streams)] = self._codes
+        joined[:streams, :, len(self._streams) :] = chunk.codes
+        self._codes = joined
+        self._streams = np.append(self._streams, np.full(frames, streams))
+        self.stop += chunk.samples
+
+    def slice(self, start: int, stop: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Codes `[stream, group, frame]` from sample `start` on that give sound up to `stop`, or to the run's end.
+
+        Also how many streams each frame has. Sound needs one frame more than it fills, and begins aligned: the first
+        and the last frame are repeated where none goes before or follows.
+        """
+        first, last = (start - self._held_from) // PAD_SAMPLES, -(-(stop - self._held_from) // PAD_SAMPLES)
+        last = min(last, -(-(self.stop - self._held_from) // PAD_SAMPLES))
+        frames = np.clip(np.arange(first, last + 1), 0, len(self._streams) - 1)
+        streams = self._streams[frames]
+        return self._codes[: streams.max(), :, frames], streams
+
+    def forget(self, before: int) -> None:
+        """Let go of the codes before this sample."""
+        gone = max(0, before - self._held_from) // PAD_SAMPLES
+        self._codes, self._streams = self._codes[:, :, gone:], self._streams[gone:]
+        self._held_from += gone * PAD_SAMPLES

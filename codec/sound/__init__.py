@@ -1,0 +1,1 @@
+"""Sound files: reading, resampling, writing. Nothing here knows codes, models or torch."""

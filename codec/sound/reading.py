@@ -1,0 +1,108 @@
+"""Reading sound files, block by block, so that hours of sound pass in constant memory."""
+
+from collections.abc import Iterator
+from os import SEEK_END
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+
+from codec.closing import Closing
+from codec.errors import AudioFileError
+from codec.sound.resampling import Resampler, resampled_length
+from codec.types import Audio, ChannelAudio
+
+BLOCK_SECONDS = 1
+
+
+class AudioReader(Closing):
+    """A sound file as float32 blocks at `rate`, whatever its own rate, channel count and format.
+
+    Channels are averaged unless `mix` is False, samples that are no numbers become silence. Raises `AudioFileError`,
+    naming the file, where it cannot be opened or read on.
+    """
+
+    def __init__(self, file: Path | BinaryIO, rate: int = 16000, name: str | None = None, *, mix: bool = True) -> None:
+        self.name = name or (file.name if isinstance(file, Path) else "standard input")
+        self._shown = str(file) if isinstance(file, Path) else self.name
+        self.rate = rate
+        self._check(file)
+        try:
+            self._file = soundfile.SoundFile(file)
+        except (soundfile.LibsndfileError, TypeError, OSError) as error:
+            raise AudioFileError(f"cannot read {self._shown!r} as sound: {_reason(error)}") from error
+        self.file_rate: int = self._file.samplerate
+        self.channels: int = self._file.channels
+        self._mix = mix
+        self.non_finite_samples = 0
+
+    @property
+    def total_samples(self) -> int:
+        """Length at `rate`, as the file's header tells it."""
+        return resampled_length(self._file.frames, self.file_rate, self.rate)
+
+    @property
+    def given_channels(self) -> int:
+        """How many channels the blocks have: one where channels are mixed."""
+        return 1 if self._mix else self.channels
+
+    def blocks(self) -> Iterator[Audio]:
+        """All sound of the first given channel from here to the end, in blocks of about a second."""
+        return (block[0] for block in self.channel_blocks())
+
+    def channel_blocks(self) -> Iterator[ChannelAudio]:
+        """All sound from here to the end, `[channel, samples]`, in blocks of about a second."""
+        resamplers = [Resampler(self.file_rate, self.rate) for _ in range(self.given_channels)]
+        for block in self._file_blocks():
+            resampled = np.stack(
+                [resampler.push(channel) for resampler, channel in zip(resamplers, block, strict=True)]
+            )
+            if resampled.shape[1]:
+                yield resampled
+        yield np.stack([resampler.finish() for resampler in resamplers])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _check(self, file: Path | BinaryIO) -> None:
+        """Say what a path stands for that cannot be sound; opening a pipe would wait for whoever writes to it."""
+        if isinstance(file, Path):
+            if not file.exists():
+                raise AudioFileError(f"there is no file {self._shown!r}: check the path")
+            if not file.is_file():
+                raise AudioFileError(
+                    f"{self._shown!r} is {'a folder' if file.is_dir() else 'no regular file'}: name a sound file"
+                )
+            size = file.stat().st_size
+        else:
+            size = file.seek(0, SEEK_END)
+            file.seek(0)
+        if not size:
+            raise AudioFileError(f"{self._shown!r} is empty: it holds no sound")
+
+    def _file_blocks(self) -> Iterator[ChannelAudio]:
+        frames = self.file_rate * BLOCK_SECONDS
+        while True:
+            try:
+                block = self._file.read(frames, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                raise AudioFileError(f"{self._shown!r} is broken: {_reason(error)}") from error
+            if not len(block):
+                return
+            mixed = block.mean(axis=1, dtype=np.float32)[None] if self._mix else np.ascontiguousarray(block.T)
+            yield self._finite(mixed)
+
+    def _finite(self, audio: ChannelAudio) -> ChannelAudio:
+        bad = ~np.isfinite(audio)
+        if bad.any():
+            self.non_finite_samples += int(bad.sum())
+            audio = np.where(bad, np.float32(0), audio)
+        return audio
+
+
+def _reason(error: Exception) -> str:
+    """What libsndfile says, without the file's name, which it repeats."""
+    said = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)
+    return str(said).removeprefix("Error : ").strip().rstrip(".")

@@ -1,0 +1,126 @@
+"""The console of `compress`: the queue of files, their figures, and the chosen one's sound before and after."""
+
+from typing import ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.reactive import var
+from textual.widgets import Static
+
+from esc_tui.batch.job_list import BatchTotals, JobList, Jobs
+from esc_tui.batch.runner import Batch, JobState, JobStats
+from esc_tui.console.theme import DARK, THEMES
+from esc_tui.console.widgets.key_bar import KeyBar
+from esc_tui.console.widgets.spectrogram import Spectrogram
+from esc_tui.terminal import on_termination
+from net.telemetry.stats import LinkState, Role, SoundStats, StreamStats
+
+REFRESH_HZ = 8.0
+
+
+class CompressApp(App[None]):
+    """Runs a batch and shows it. The batch has been told to stop when `run` returns; the caller joins it."""
+
+    TITLE = "esc-tui"
+    CSS = """
+    #title, BatchTotals { height: 1; padding: 0 1; background: $panel; }
+    JobList { height: 1fr; padding: 0 1; }
+    #sound { height: 10; }
+    #sound Vertical { padding: 0 1; }
+    #sound Static { color: $text-muted; }
+    Spectrogram { height: 1fr; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,ctrl+c,ctrl+q", "stop", "Quit", key_display="q"),
+        Binding("up,k", "choose(-1)", "File", key_display="↑", tooltip="Show the file before"),
+        Binding("down,j", "choose(1)", "File", key_display="↓", tooltip="Show the next file"),
+        Binding("f", "follow", "Follow", tooltip="Show the file that runs"),
+    ]
+
+    jobs: var[Jobs] = var((), always_update=True)
+    """All files as of now."""
+    elapsed_s: var[float] = var(0.0)
+    """How long the batch has run."""
+    chosen: var[int] = var(0)
+    """The file whose sound is shown."""
+
+    def __init__(self, batch: Batch, title: str) -> None:
+        super().__init__()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DARK.name
+        self._batch, self._title_text = batch, title
+        self._follows, self._leaving = True, False
+
+    def compose(self) -> ComposeResult:
+        """Title, files, spectrograms, totals, keys."""
+        yield Static(f"esc-tui  {self._title_text}", id="title", markup=False)
+        yield JobList().data_bind(CompressApp.jobs, CompressApp.chosen)
+        with Horizontal(id="sound"):
+            for name in ("before", "after"):
+                with Vertical():
+                    yield Static(name)
+                    yield Spectrogram().add_class(name)
+        yield BatchTotals().data_bind(CompressApp.elapsed_s, CompressApp.jobs)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Start the batch, and look at it a few times a second."""
+        on_termination(self.action_stop)
+        self._batch.start()
+        self.set_interval(1 / REFRESH_HZ, self._look)
+        self._look()
+
+    def on_unmount(self) -> None:
+        """Leave nothing running."""
+        self._batch.request_stop()
+
+    def on_job_list_chosen(self, message: JobList.Chosen) -> None:
+        """Show the file that was clicked."""
+        self._follows, self.chosen = False, message.index
+
+    def action_choose(self, step: int) -> None:
+        """Show another file."""
+        self._follows = False
+        self.chosen = max(0, min(len(self.jobs) - 1, self.chosen + step))
+
+    def action_follow(self) -> None:
+        """Show the file that runs, and then the next that does."""
+        self._follows = True
+
+    def action_stop(self) -> None:
+        """Stop what runs and leave; finished files stay."""
+        self._batch.request_stop()
+        self._leaving = True
+
+    def watch_chosen(self) -> None:
+        """Show another file's sound."""
+        self._show_sound()
+
+    def _look(self) -> None:
+        jobs = self._batch.snapshots()
+        with self.batch_update():
+            if self._follows:
+                running = [index for index, stats in enumerate(jobs) if stats.state is JobState.RUNNING]
+                self.chosen = running[0] if running and self.chosen not in running else self.chosen
+            self.elapsed_s = self._batch.elapsed_s
+            self.jobs = jobs
+            self._show_sound()
+        if self._leaving and self._batch.ended.is_set():
+            self.exit()
+
+    def _show_sound(self) -> None:
+        if not self.jobs:
+            return
+        stats = self.jobs[self.chosen]
+        for name, sound in (("before", stats.original), ("after", stats.decoded)):
+            for spectrogram in self.query(f".{name}").results(Spectrogram):
+                spectrogram.stats = _picture(stats, sound)
+
+
+def _picture(stats: JobStats, sound: SoundStats) -> StreamStats:
+    """A file's sound as the spectrogram takes it."""
+    return StreamStats(
+        role=Role.SENDER, stream_id=stats.name, state=LinkState.STREAMING, epoch_s=0.0, source=stats.name, sound=sound
+    )

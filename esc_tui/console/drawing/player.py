@@ -1,0 +1,58 @@
+"""The player's section: its buffer, its device, and what listeners had to miss."""
+
+from esc_tui.console.drawing.chart import scale_top
+from esc_tui.console.drawing.line import Line
+from esc_tui.console.drawing.numbers import fixed, milliseconds
+from esc_tui.console.drawing.sections import History, Page, heading, row_lines
+from net.telemetry.stats import PlaybackStats, StreamStats
+
+GAP_CELLS = 2
+MOST_GAP_CELLS = 8
+LEAST_MISSED_MS = 50.0
+"""What is shown as 0.1 s or more."""
+
+
+def player_lines(stats: StreamStats, page: Page) -> list[Line]:
+    """The receiver's player; nothing where nobody listens."""
+    player, ink = stats.playback, page.ink
+    if player is None or stats.state.is_final:
+        return []
+    top = scale_top(max((*player.buffer_history_ms[-page.window_s :], player.target_ms), default=1.0))
+    lines = [heading(page, "PLAYER", "ms", ("now", "target", "ppm"), f"{page.window_s} s, 0 to {top:g}")]
+    history = History(player.buffer_history_ms, top, ink.latency, ink.latency_fill, int(stats.epoch_s))
+    drift = fixed(player.drift_ppm, 1, plus=True)
+    lines += row_lines(page, "buffer", (milliseconds(player.buffer_ms), milliseconds(player.target_ms), drift), history)
+    return [*lines, _device_line(player, page), _missed_line(player, page)]
+
+
+def _device_line(player: PlaybackStats, page: Page) -> Line:
+    ink, label_cells = page.ink, page.grid.label_cells
+    volume = f"{player.volume * 100:.0f} %"
+    figures = Line().add(f"muted at {volume}", ink.warn) if player.muted else Line().add(f"volume {volume}", ink.value)
+    if not player.connected:
+        figures = Line().add("lost, trying again", ink.warn)
+    room = max(0, page.width - label_cells - figures.cells - GAP_CELLS)
+    line = Line().left("device", label_cells, ink.label).left(player.device, min(len(player.device), room), ink.value)
+    return line.space(GAP_CELLS).extend(figures)
+
+
+def _missed_line(player: PlaybackStats, page: Page) -> Line:
+    """What came too late, what stood for it, what was left out to catch up, how often the device itself ran dry."""
+    ink = page.ink
+    figures = (
+        ("underruns", f"{player.underruns}", player.underruns, 14),
+        ("filled", _seconds(player.silence_ms), player.silence_ms >= LEAST_MISSED_MS, 13),
+        ("skipped", _seconds(player.skipped_ms), player.skipped_ms >= LEAST_MISSED_MS, 14),
+        ("dry", f"{player.dry_device}", player.dry_device, 8),
+    )
+    spare = page.width - sum(cells for *_, cells in figures)
+    gap = min(MOST_GAP_CELLS, max(GAP_CELLS, spare // len(figures)))
+    line = Line()
+    for name, figure, is_fault, cells in figures:
+        style = ink.warn if is_fault else ink.value
+        line.add(name, ink.label).right(figure, cells - len(name), style).space(gap)
+    return line
+
+
+def _seconds(stretch_ms: float) -> str:
+    return f"{fixed(stretch_ms / 1000, 1 if stretch_ms < 99_950 else 0)} s"

@@ -1,0 +1,67 @@
+"""The list of a receiver's streams: one line each, the chosen one marked."""
+
+from collections.abc import Sequence
+
+from esc_tui.console.drawing.gauge import gauge
+from esc_tui.console.drawing.line import Line, clip
+from esc_tui.console.drawing.numbers import clock, fixed, milliseconds
+from esc_tui.console.drawing.state import state_style, state_text
+from esc_tui.console.drawing.styles import Ink
+from net.telemetry.stats import ReceiverChunks, StreamStats
+
+MOST_LINES = 8
+STATE_CELLS, PEER_CELLS, KBPS_CELLS, LATENCY_CELLS, LOST_CELLS, CLOCK_CELLS, GAUGE_CELLS = 15, 21, 7, 9, 6, 9, 20
+WIDE_CELLS = 96
+"""From here on there is room for latency, lost chunks and progress."""
+NARROW_CELLS = 70
+"""Below there is no room for the sender's address."""
+
+
+def first_shown(count: int, chosen: int) -> int:
+    """The first of the at most 8 shown streams, such that the chosen one is among them."""
+    return max(0, min(chosen - MOST_LINES // 2, count - MOST_LINES))
+
+
+def stream_lines(streams: Sequence[StreamStats], chosen: int, width: int, ink: Ink) -> list[Line]:
+    """A heading and one line a stream: state, source and peer, bitrate now, sound that has passed, and more."""
+    first = first_shown(len(streams), chosen)
+    shown = enumerate(streams[first : first + MOST_LINES], first)
+    return [_heading(len(streams), width, ink), *(_stream_line(s, i == chosen, width, ink) for i, s in shown)]
+
+
+def _peer_cells(width: int) -> int:
+    return PEER_CELLS if width >= NARROW_CELLS else 0
+
+
+def _source_cells(width: int) -> int:
+    rest = STATE_CELLS + KBPS_CELLS + CLOCK_CELLS + 2
+    if width >= WIDE_CELLS:
+        rest += LATENCY_CELLS + LOST_CELLS + GAUGE_CELLS + 2
+    return max(8, width - rest - _peer_cells(width))
+
+
+def _heading(count: int, width: int, ink: Ink) -> Line:
+    line = Line().add("STREAMS ", ink.heading).left(str(count), STATE_CELLS - 6, ink.muted)
+    line.left("sound", _source_cells(width), ink.muted).left("sender", _peer_cells(width), ink.muted)
+    line.right("kbps", KBPS_CELLS, ink.muted)
+    if width >= WIDE_CELLS:
+        line.right("p50 ms", LATENCY_CELLS, ink.muted).right("lost", LOST_CELLS, ink.muted)
+    return line.right("saved", CLOCK_CELLS, ink.muted)
+
+
+def _stream_line(stats: StreamStats, is_chosen: bool, width: int, ink: Ink) -> Line:
+    text = ink.strong if is_chosen else ink.value
+    line = Line().add("▸ " if is_chosen else "  ", ink.heading)
+    line.left(state_text(stats.state), STATE_CELLS, state_style(stats.state, ink))
+    line.left(clip(stats.source, _source_cells(width) - 2), _source_cells(width), text)
+    line.left(stats.peer, _peer_cells(width), text)
+    line.right(fixed(stats.payload.now_kbps, 2), KBPS_CELLS, text)
+    if width >= WIDE_CELLS:
+        decoded = next((latency.p50_ms for latency in stats.latencies if latency.name == "decoded"), None)
+        lost = stats.chunks.lost if isinstance(stats.chunks, ReceiverChunks) else 0
+        line.right(milliseconds(decoded), LATENCY_CELLS, text)
+        line.right(str(lost), LOST_CELLS, ink.warn if lost else text)
+    line.right(clock(stats.audio_s), CLOCK_CELLS, text)
+    if width >= WIDE_CELLS and stats.progress is not None:
+        line.space(2).extend(gauge(stats.progress, GAUGE_CELLS, ink.payload, ink))
+    return line

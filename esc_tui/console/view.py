@@ -1,0 +1,79 @@
+"""What the console shows at one moment: the engines' snapshots, frozen, taken together."""
+
+from dataclasses import dataclass, field
+
+from net.engine import Engine
+from net.telemetry.stats import Event, Role, StreamStats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EngineView:
+    """One engine at one moment. `ended` tells that it runs no more; `error` is what ended it, in words."""
+
+    index: int
+    role: Role
+    title: str = ""
+    streams: tuple[StreamStats, ...] = ()
+    ended: bool = False
+    error: str = ""
+
+    def stream(self, stream_id: str) -> StreamStats | None:
+        """The stream of that name, or the newest one that runs, or the newest one; None where there is none."""
+        by_id = {stream.stream_id: stream for stream in self.streams}
+        if stream_id in by_id:
+            return by_id[stream_id]
+        running = [stream for stream in self.streams if not stream.state.is_final]
+        newest = running or list(self.streams)
+        return newest[-1] if newest else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """All engines at one moment."""
+
+    engines: tuple[EngineView, ...] = ()
+    epoch_s: float = 0.0
+    """When they were read, in seconds since 1970."""
+
+    @property
+    def running_streams(self) -> int:
+        """How many streams quitting would break off; both ends of one stream count once."""
+        running = {
+            stream.stream_id
+            for engine in self.engines
+            if not engine.ended
+            for stream in engine.streams
+            if not stream.state.is_final
+        }
+        return len(running)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An engine's event, with the engine it came from."""
+
+    engine: int
+    event: Event
+
+
+@dataclass(slots=True)
+class EngineReader:
+    """Takes views of one engine; `role` is what the engine is while it has no stream."""
+
+    index: int
+    engine: Engine
+    role: Role
+    start_error: str = field(default="")
+
+    def read(self) -> EngineView:
+        """The engine as it is now. Blocks never."""
+        streams = self.engine.snapshots()
+        error = self.engine.error
+        return EngineView(
+            self.index,
+            streams[0].role if streams else self.role,
+            self.engine.title,
+            streams,
+            self.engine.wait(0),
+            str(error) if error is not None else self.start_error,
+        )

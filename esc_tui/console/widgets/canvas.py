@@ -1,0 +1,113 @@
+"""The base of all instruments: lines drawn by pure functions, of which only what changed is sent to the terminal."""
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.style import Style
+from textual.geometry import Region, Size
+from textual.strip import Strip
+
+from esc_tui.console.drawing.line import Line
+from esc_tui.console.widgets.styled import Styled
+
+WORTH_A_JUMP_CELLS = 4
+"""So many unchanged cells cost as many bytes as moving the cursor over them."""
+
+
+class Canvas(Styled):
+    """Shows the lines that `draw` returns. `redraw` repaints the changed part of each changed line, no more.
+
+    Over ssh each cell costs bytes: a full repaint at 8 Hz would send about 100 kB/s, changes alone about a tenth.
+    """
+
+    DEFAULT_CSS = """
+    Canvas { height: auto; }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, classes=classes)
+        self._lines: list[Line] = []
+        self._strips: list[Strip] = []
+        self._drawn_size = Size(0, 0)
+
+    def draw(self, width: int, height: int) -> Sequence[Line]:
+        """The lines to show in `width` × `height` cells; `height` is 0 where it follows from the lines."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Draw again, and repaint what has changed."""
+        if not self.is_mounted or not self.size.width:
+            return
+        old = self._strips
+        self._paint(self.size)
+        if len(old) != len(self._strips) and self.styles.auto_dimensions:
+            self.refresh(layout=True)
+            return
+        regions = [Region(start, y, end - start, 1) for y, start, end in _changes(old, self._strips)]
+        if regions:
+            self.refresh(*regions)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
+        """As many lines as are drawn."""
+        return len(self.draw(width, 0))
+
+    def render_line(self, y: int) -> Strip:
+        """Line `y` as last drawn."""
+        if self._drawn_size != self.size:
+            self._paint(self.size)
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.ground)
+
+    def notify_style_update(self) -> None:
+        """Take the new theme's styles."""
+        super().notify_style_update()
+        self._drawn_size = Size(0, 0)
+
+    def _paint(self, size: Size) -> None:
+        """Draw, and make strips of the lines that are not as they were."""
+        is_new = self._drawn_size != size
+        old_lines, old_strips = ([], []) if is_new else (self._lines, self._strips)
+        self._drawn_size = size
+        self._lines = list(self.draw(size.width, size.height))
+        self._strips = [
+            old_strips[y]
+            if y < len(old_lines) and line.segments == old_lines[y].segments
+            else line.strip(size.width).apply_style(self.ground)
+            for y, line in enumerate(self._lines)
+        ]
+
+
+def _changes(old: Sequence[Strip], new: Sequence[Strip]) -> list[tuple[int, int, int]]:
+    """The changed stretches of a drawing: line, first changed cell, cell after the last changed one."""
+    changes = []
+    for y, strip in enumerate(new):
+        before = old[y] if y < len(old) else Strip([])
+        if before is not strip:
+            changes += [(y, start, end) for start, end in _changed_stretches(_cells(before), _cells(strip))]
+    changes.extend((y, 0, old[y].cell_length) for y in range(len(new), len(old)))
+    return changes
+
+
+def _cells(strip: Strip) -> list[tuple[str, Style | None]]:
+    """Character and style of each cell; of a wide character, all in its first cell."""
+    cells: list[tuple[str, Style | None]] = []
+    for text, style, _ in strip:
+        if len(text) == cell_len(text):
+            cells += [(character, style) for character in text]
+        else:
+            cells += [(text, style)] + [("", style)] * (cell_len(text) - 1)
+    return cells
+
+
+def _changed_stretches(
+    before: Sequence[tuple[str, Style | None]], after: Sequence[tuple[str, Style | None]]
+) -> list[tuple[int, int]]:
+    """Where two lines differ; stretches that lie close together count as one."""
+    stretches: list[tuple[int, int]] = []
+    for cell, content in enumerate(after):
+        if cell < len(before) and before[cell] == content:
+            continue
+        if stretches and cell - stretches[-1][1] < WORTH_A_JUMP_CELLS:
+            stretches[-1] = (stretches[-1][0], cell + 1)
+        else:
+            stretches.append((cell, cell + 1))
+    return stretches

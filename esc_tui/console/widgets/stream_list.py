@@ -1,0 +1,57 @@
+"""The streams of a receiver, to choose one from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.events import Click
+from textual.message import Message
+from textual.reactive import var
+
+from esc_tui.console.drawing.line import Line
+from esc_tui.console.drawing.stream_list import first_shown, stream_lines
+from esc_tui.console.view import EngineView
+from esc_tui.console.widgets.canvas import Canvas
+from net.telemetry.stats import StreamStats
+
+
+class StreamList(Canvas):
+    """Shows the streams of `engine` while there are several; a click chooses one."""
+
+    engine: var[EngineView | None] = var(None, always_update=True)
+    """The pane's engine."""
+    stats: var[StreamStats | None] = var(None, always_update=True)
+    """The stream that is shown."""
+
+    @dataclass
+    class Chosen(Message):
+        """A person chose a stream."""
+
+        stream_id: str
+
+    def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - the height follows from the lines
+        """A heading and a line a stream; nothing for a single stream."""
+        streams = self._streams
+        if len(streams) < 2:
+            return []
+        return stream_lines(streams, self._chosen, width, self.ink)
+
+    def watch_stats(self) -> None:
+        """Show the streams' newest figures."""
+        self.display = len(self._streams) > 1
+        self.redraw()
+
+    def on_click(self, event: Click) -> None:
+        """Choose the stream under the mouse."""
+        streams = self._streams
+        index = event.y - 1 + first_shown(len(streams), self._chosen)
+        if event.y > 0 and index < len(streams):
+            self.post_message(self.Chosen(streams[index].stream_id))
+
+    @property
+    def _streams(self) -> tuple[StreamStats, ...]:
+        return self.engine.streams if self.engine else ()
+
+    @property
+    def _chosen(self) -> int:
+        ids = [stream.stream_id for stream in self._streams]
+        return ids.index(self.stats.stream_id) if self.stats and self.stats.stream_id in ids else 0

@@ -1,0 +1,1 @@
+"""Engines without the console: progress on standard error, or JSON lines on standard output."""

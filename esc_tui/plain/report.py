@@ -1,0 +1,61 @@
+"""Snapshots, events and final reports as plain data: what JSON lines and report files hold."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from esc_tui.console.view import LoggedEvent, View
+from net.engine import Engine
+from net.telemetry.stats import Event, StreamStats
+
+HISTORIES = ("history_kbps", "history_ms", "buffer_history_ms", "streams_history")
+
+
+def snapshot_record(stats: StreamStats, *, histories: bool = False) -> dict[str, Any]:
+    """One stream's numbers, without the spectrogram and, unless asked for, without the histories."""
+    record: dict[str, Any] = msgspec.to_builtins(stats, enc_hook=lambda _array: None)
+    del record["sound"]["columns"]
+    record["progress"] = stats.progress
+    return record if histories else _without_histories(record)
+
+
+def event_record(event: Event) -> dict[str, Any]:
+    """One event."""
+    record: dict[str, Any] = msgspec.to_builtins(event)
+    return record
+
+
+def final_report(engines: Sequence[Engine], exit_code: int) -> dict[str, Any]:
+    """Everything that is known at the end: each stream with its histories, all events, and the errors."""
+    return {
+        "exit_code": exit_code,
+        "errors": [str(engine.error) for engine in engines if engine.error is not None],
+        "streams": [snapshot_record(stats, histories=True) for engine in engines for stats in engine.snapshots()],
+        "events": [event_record(event) for engine in engines for event in engine.events_since(0)],
+    }
+
+
+def session_report(view: View, events: Iterable[LoggedEvent]) -> bytes:
+    """What the console knows now: each engine's streams with their histories, and all events, as indented JSON."""
+    report = {
+        "engines": [
+            {
+                "role": engine.role,
+                "title": engine.title,
+                "error": engine.error or None,
+                "streams": [snapshot_record(stats, histories=True) for stats in engine.streams],
+            }
+            for engine in view.engines
+        ],
+        "events": [{"engine": logged.engine, **event_record(logged.event)} for logged in events],
+    }
+    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+
+
+def _without_histories(record: Any) -> Any:
+    if isinstance(record, dict):
+        return {key: _without_histories(value) for key, value in record.items() if key not in HISTORIES}
+    if isinstance(record, list | tuple):
+        return [_without_histories(value) for value in record]
+    return record

@@ -1,0 +1,1 @@
+"""Where decoded sound and received codes go: files and audio devices."""

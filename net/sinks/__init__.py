@@ -1,1 +1,0 @@
-"""Where decoded sound goes: files and audio devices."""

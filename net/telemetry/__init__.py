@@ -1,0 +1,4 @@
+"""What the link tells of itself: meters, events, states, and the snapshots made of them.
+
+May import `net.runtime`. Nothing here acts on what it measures.
+"""

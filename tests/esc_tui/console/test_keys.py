@@ -1,0 +1,169 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from esc_tui.console.panes.events import EventsPane
+from esc_tui.console.screens.help import HelpScreen
+from esc_tui.console.widgets.event_log import EventLog
+from net.telemetry.stats import LinkState, Role, Severity
+from tests.esc_tui.console.conftest import Console
+from tests.esc_tui.console.fake_engine import FakeEngine
+from tests.esc_tui.console.waiting import running, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_p_pauses_and_resumes(console: Console) -> None:
+    """`p` sends the intent; what is shown comes back from the engine."""
+    pane = console.panes[0]
+    await console.pilot.press("p")
+    await console.until(lambda: pane.stats is not None and pane.stats.state is LinkState.PAUSED)
+    await console.pilot.press("p")
+    await console.until(lambda: pane.stats is not None and pane.stats.state is LinkState.STREAMING)
+
+
+async def test_m_mutes_and_unmutes(console: Console) -> None:
+    """`m` toggles what the engine says it does."""
+    pane = console.panes[0]
+    await console.pilot.press("m")
+    await console.until(lambda: pane.stats is not None and pane.stats.muted)
+    await console.pilot.press("m")
+    await console.until(lambda: pane.stats is not None and not pane.stats.muted)
+
+
+async def test_plus_and_minus_ask_for_streams(console: Console) -> None:
+    """One stream more or less, never more than HELLO promised."""
+    await console.pilot.press("-", "+", "=")
+    assert [value for name, value in console.sender.intents if name == "num_streams"] == [5, 6, 6]
+
+
+async def test_9_and_0_set_the_volume_of_the_focused_receiver(console: Console) -> None:
+    """Volume goes in steps of a tenth, to the engine whose pane has the focus."""
+    await console.pilot.press("2", "9", "0")
+    assert [value for name, value in console.receiver.intents if name == "volume"] == [0.9, 1.1]
+    assert not [value for name, value in console.sender.intents if name == "volume"]
+
+
+async def test_w_changes_the_window_of_all_charts(console: Console) -> None:
+    """60, 120, 300 and again 60 s."""
+    windows = []
+    for _ in range(3):
+        await console.pilot.press("w")
+        windows.append([pane.window_s for pane in console.panes])
+    assert windows == [[120, 120], [300, 300], [60, 60]]
+
+
+async def test_tab_and_numbers_go_to_pages(console: Console) -> None:
+    """`tab` goes round, numbers go straight, and keys act on the page that has the focus."""
+    await console.pilot.press("tab")
+    assert console.screen.page == 1
+    await console.pilot.press("p")
+    await console.until(lambda: console.receiver.state is LinkState.PAUSED)
+    await console.pilot.press("3")
+    assert console.screen.page == 2
+    assert isinstance(console.app.focused, EventLog)
+    await console.pilot.press("shift+tab", "shift+tab")
+    assert console.screen.page == 0
+
+
+async def test_z_gives_one_page_all_the_room(console: Console) -> None:
+    """A zoomed pane is alone; the other pages are a key away."""
+    left, right = console.panes
+    await console.pilot.press("z")
+    await console.until(lambda: (left.region.width, right.region.width) == (112, 0))
+    await console.pilot.press("2")
+    await console.until(lambda: (left.region.width, right.region.width) == (0, 112))
+    await console.pilot.press("z")
+    await console.until(lambda: (left.region.width, right.region.width) == (56, 56))
+
+
+async def test_a_small_terminal_shows_one_page_at_a_time(console: Console) -> None:
+    """At 80×24 each page has the whole width, and a click on its name shows it."""
+    await console.pilot.resize_terminal(80, 24)
+    await console.until(lambda: [pane.region.width for pane in console.panes] == [80, 0])
+    await console.pilot.click("TitleBar", offset=(25, 0))
+    await console.until(lambda: [pane.region.width for pane in console.panes] == [0, 80])
+    await console.pilot.press("3")
+    await console.until(lambda: console.screen.query_one(EventsPane).region.height == 22)
+
+
+async def test_resizing_goes_through_all_layouts(console: Console) -> None:
+    """Any size may follow any other while the stream runs."""
+    for size in ((80, 24), (200, 60), (30, 8), (120, 40), (112, 30)):
+        await console.pilot.resize_terminal(*size)
+    await console.until(lambda: [pane.region.width for pane in console.panes] == [56, 56])
+
+
+async def test_events_are_found_filtered_and_copied() -> None:
+    """`/` narrows the log as one types, enter keeps that, escape clears it; `f` filters by severity; `c` copies."""
+    engine = FakeEngine(Role.SENDER)
+    for text, severity in zip(("connected", "receiver late", "reconnected"), Severity, strict=True):
+        engine.say(text, severity)
+    async with running([engine]) as (app, pilot):
+        log = app.screen.query_one(EventLog)
+        await until(pilot, lambda: log.shown_count == 3)
+        await pilot.press("slash", *"con")
+        await until(pilot, lambda: log.shown_count == 2)
+        await pilot.press("enter")
+        assert app.focused is log
+        assert log.shown_count == 2
+        await pilot.press("c")
+        assert app.clipboard == "17:24:01  info   connected\n17:24:01  error  reconnected"
+        await pilot.press("slash", "escape")
+        await until(pilot, lambda: log.shown_count == 3)
+        shown = []
+        for _ in range(3):
+            await pilot.press("f")
+            shown.append(log.shown_count)
+        assert shown == [2, 1, 3]
+
+
+async def test_s_saves_a_picture(console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An SVG of the screen lies in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    await console.pilot.press("s")
+    await console.until(lambda: any("SENDER" in path.read_text() for path in tmp_path.glob("esc-tui-*.svg")))
+
+
+async def test_r_saves_the_report(console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report holds the figures of the snapshots and all events."""
+    monkeypatch.chdir(tmp_path)
+    log, sender = console.screen.query_one(EventLog), console.sender
+    sender.say("connected")
+    await console.until(lambda: log.text.endswith("connected"))
+    await console.pilot.press("r")
+    await console.until(lambda: any(path.stat().st_size for path in tmp_path.glob("esc-tui-*.json")))
+    report = json.loads(next(tmp_path.glob("esc-tui-*.json")).read_text())
+    shown = report["engines"][0]["streams"][0]
+    assert shown["chunks"]["sent"] == sender.snapshots()[0].chunks.sent  # type: ignore[union-attr]
+    assert shown["latencies"][0]["p95_ms"] == sender.snapshots()[0].latencies[0].p95_ms
+    assert [event["text"] for event in report["events"]] == [event.text for event in sender.events]
+
+
+async def test_question_mark_explains(console: Console) -> None:
+    """The help opens, names the figures, and closes."""
+    await console.pilot.press("question_mark")
+    await console.until(lambda: isinstance(console.app.screen, HelpScreen))
+    await console.pilot.press("escape")
+    await console.until(lambda: not isinstance(console.app.screen, HelpScreen))
+
+
+async def test_t_opens_the_themes_and_every_theme_draws(console: Console) -> None:
+    """`t` offers themes; each of Textual's and ours can be shown while a stream runs."""
+    await console.pilot.press("t")
+    await console.until(lambda: type(console.app.screen).__name__ == "CommandPalette")
+    await console.pilot.press("escape")
+    await console.pilot.resize_terminal(80, 24)
+    for name in ("esc-light", "nord", "solarized-light", "esc-dark"):
+        console.app.theme = name
+        await console.pilot.pause()
+
+
+async def test_every_shown_key_is_a_command_too(console: Console) -> None:
+    """What the key bar offers, the palette finds."""
+    app, screen = console.app, console.screen
+    commands = {command.title for command in app.get_system_commands(screen)}
+    offered = [a.binding for a in screen.active_bindings.values() if a.binding.show and a.enabled]
+    assert {binding.tooltip or "Quit" for binding in offered if binding.action != "app.stop"} <= commands
+    assert "Stop the streams and leave" in {command.help for command in app.get_system_commands(screen)}

@@ -1,0 +1,135 @@
+"""The journal of a stream: who may go on with its file after the receiver was restarted."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from codec.chunks.plan import ChunkPlan
+from codec.chunks.streaming import Contribution
+from codec.codec import Codec
+from net.errors import PeerNotTrusted
+from net.protocol.refusal import Refusal
+from net.receiver.quota import BLOCK_BYTES
+from net.receiver.resume_checkpoint import ResumeCheckpoint
+from net.receiver.stream_files import FileChoices, StreamFiles
+from net.settings import TlsSettings
+from net.telemetry.events import EventLog
+from net.transport.security.identity import make_identity
+from tests.clock import FakeClock
+from tests.conftest import WaitUntil
+from tests.net.cutter import Cutter
+from tests.net.links import DEADLINE_S, locally_coded, make_receiver, make_sender, read_pcm16, running, write_speech
+from tests.net.protocol.exchange import HELLO
+
+ALICE, MALLORY = "1111-alice", "2222-mallory"
+RESUMING = replace(HELLO, resume=True)
+SOUND = np.full(ChunkPlan().hop_samples, 0.1, np.float32)
+
+
+def open_files(folder: Path, sender: str | None, *, resume: bool = True) -> StreamFiles:
+    clock = FakeClock()
+    hello = RESUMING if resume else HELLO
+    choices = FileChoices(folder=folder)
+    return StreamFiles(choices, hello, sender, kbps=9.0, frame_samples=320, clock=clock, events=EventLog(clock))
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> Path:
+    """A folder with one chunk of a stream of Alice's, which a receiver left when it was killed."""
+    files = open_files(tmp_path, ALICE, resume=False)
+    files.write(Contribution(0, SOUND))
+    files.close(complete=False)
+    return tmp_path
+
+
+def age(folder: Path) -> None:
+    """Make the journal one of a version that wrote no sender."""
+    path = ResumeCheckpoint(folder, HELLO.stream_id).path
+    fields = json.loads(path.read_text())
+    del fields["sender"]
+    path.write_text(json.dumps(fields))
+
+
+def test_who_began_a_stream_goes_on_with_it(begun: Path) -> None:
+    """The files stand where the journal says."""
+    files = open_files(begun, ALICE)
+    assert (files.start.chunks, files.start.samples) == (1, len(SOUND))
+    assert files.kept_bytes == -(-(2 * len(SOUND) + 44) // BLOCK_BYTES) * BLOCK_BYTES
+    files.close(complete=True)
+    assert len(list(begun.glob("*.wav"))) == 1
+
+
+@pytest.mark.parametrize("resume", [True, False])
+@pytest.mark.parametrize("claimant", [MALLORY, None])
+def test_nobody_else_goes_on_with_it(begun: Path, claimant: str | None, resume: bool) -> None:
+    """Another key, or no TLS at all, is refused, and neither file nor journal is touched."""
+    before = {path.name: path.read_bytes() for path in begun.iterdir()}
+    with pytest.raises(Refusal, match="another sender") as refused:
+        open_files(begun, claimant, resume=resume)
+    assert refused.value.code == "policy"
+    assert {path.name: path.read_bytes() for path in begun.iterdir()} == before
+
+
+def test_a_key_does_not_claim_what_was_begun_without_tls(tmp_path: Path) -> None:
+    """Who spoke in the clear may have been anybody: also the one who now has a key."""
+    files = open_files(tmp_path, None, resume=False)
+    files.write(Contribution(0, SOUND))
+    with pytest.raises(Refusal, match="without --tls"):
+        open_files(tmp_path, ALICE)
+    assert open_files(tmp_path, None).start.chunks == 1
+
+
+def test_an_old_journal_without_a_sender(begun: Path) -> None:
+    """In the clear it is read as before; a key gets a new file, since nobody knows whose the old one is."""
+    age(begun)
+    assert open_files(begun, None).start.chunks == 1
+    files = open_files(begun, ALICE)
+    assert files.start.chunks == 0
+    assert len(list(begun.glob("*.wav"))) == 2
+
+
+@pytest.mark.parametrize("wav", ["../in.wav", "/in.wav", ""])
+def test_a_journal_leads_nowhere_else(begun: Path, wav: str) -> None:
+    """A journal that names a file elsewhere is no journal."""
+    path = ResumeCheckpoint(begun, HELLO.stream_id).path
+    fields = json.loads(path.read_text())
+    (begun.parent / "in.wav").write_bytes(bytes(100_000))
+    path.write_text(json.dumps(fields | {"wav": wav}))
+    assert ResumeCheckpoint(begun, HELLO.stream_id).read() is None
+
+
+def test_nobody_resumes_the_stream_of_another_after_a_restart(
+    tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil
+) -> None:
+    """A trusted thief who knows the stream's name is told "policy"; the owner goes on, bit for bit."""
+    keys = {name: make_identity(tmp_path / name, name).fingerprint for name in ("alice", "bob", "mallory")}
+
+    def tls(name: str) -> TlsSettings:
+        return TlsSettings(folder=tmp_path / name, trusted=frozenset(keys.values()))
+
+    speech, out = write_speech(tmp_path / "in.wav", 32000), tmp_path / "out"
+    first = make_receiver(out, tiny_codec, tls=tls("bob"))
+    with Cutter(first.port) as network:
+        sender = make_sender(speech, network.port, tiny_codec, realtime=True, tls=tls("alice"))
+        with running(sender):
+            with running(first):
+                wait_until(lambda: first.snapshots() and first.snapshots()[0].chunks.saved >= 3)
+                network.target_port = None
+                network.cut()
+            second = make_receiver(out, tiny_codec, tls=tls("bob"))
+            with running(second):
+                thief = make_sender(speech, second.port, tiny_codec, tls=tls("mallory"), resume=False)
+                thief._stream.stream_id = sender._stream.stream_id
+                with running(thief):
+                    assert thief.wait(DEADLINE_S)
+                network.target_port = second.port
+                assert sender.wait(DEADLINE_S)
+                wait_until(lambda: not list(out.glob(".*.json")))
+    assert isinstance(thief.error, PeerNotTrusted)
+    assert "another sender" in str(thief.error)
+    assert sender.error is None
+    (wav,) = out.glob("*.wav")
+    assert np.array_equal(read_pcm16(wav), locally_coded(speech, tiny_codec))

@@ -1,0 +1,153 @@
+import threading
+
+import pytest
+
+from net.errors import ConnectionLost, StageFailed
+from net.runtime.clock import SYSTEM_CLOCK
+from net.runtime.pipeline import Pipeline
+from net.runtime.queues import PipelineStopped, StageQueue
+from tests.conftest import WaitUntil
+
+
+def pipeline() -> Pipeline:
+    return Pipeline("test", SYSTEM_CLOCK)
+
+
+def test_items_pass_in_order_and_the_end_travels_down() -> None:
+    """Everything that is put before `finish` is read, in order, and then the stages end by themselves."""
+    line = pipeline()
+    first: StageQueue[int] = line.add_queue("first", 2)
+    second: StageQueue[int] = line.add_queue("second", 2)
+    seen: list[int] = []
+
+    def produce() -> None:
+        for number in range(50):
+            first.put(number)
+        first.finish()
+
+    def double() -> None:
+        for number in first:
+            second.put(number * 2)
+        second.finish()
+
+    line.add_stage("produce", produce)
+    line.add_stage("double", double)
+    line.add_stage("collect", lambda: seen.extend(second))
+    line.start()
+    assert line.ended.wait(10)
+    assert seen == [number * 2 for number in range(50)]
+    assert line.error is None
+    assert line.join(5) == ()
+
+
+def test_a_full_queue_blocks_until_something_is_taken(wait_until: WaitUntil) -> None:
+    """A blocking queue never holds more than its capacity, and loses nothing."""
+    queue: StageQueue[int] = StageQueue("q", 2)
+    thread = threading.Thread(target=lambda: [queue.put(number) for number in range(5)] and queue.finish())
+    thread.start()
+    wait_until(lambda: queue.stats().depth == 2)
+    assert list(queue) == [0, 1, 2, 3, 4]
+    thread.join(5)
+    assert queue.stats().high_water == 2
+    assert queue.stats().dropped == 0
+
+
+def test_a_live_queue_drops_its_oldest_item_and_counts_it() -> None:
+    """A dropping queue keeps the newest items and never blocks."""
+    queue: StageQueue[int] = StageQueue("q", 2, drop_oldest=True)
+    for number in range(5):
+        queue.put(number)
+    queue.finish()
+    assert list(queue) == [3, 4]
+    assert queue.stats().dropped == 3
+
+
+def test_abort_wakes_readers_and_writers() -> None:
+    """No wait of a pipeline outlives its abort."""
+    line = pipeline()
+    empty: StageQueue[int] = line.add_queue("empty", 1)
+    full: StageQueue[int] = line.add_queue("full", 1)
+    full.put(1)
+    line.add_stage("read", lambda: [None for _ in empty] and None)
+    line.add_stage("write", lambda: full.put(2))
+    line.start()
+    line.abort()
+    assert line.join(5) == ()
+    assert line.error is None
+
+
+def test_the_first_error_ends_all_stages_and_is_kept() -> None:
+    """A stage that raises stops the others; the pipeline's error names the stage and holds the cause."""
+    line = pipeline()
+    empty: StageQueue[int] = line.add_queue("empty", 1)
+
+    def fail() -> None:
+        raise ZeroDivisionError("no way")
+
+    line.add_stage("wait", lambda: [None for _ in empty] and None)
+    line.add_stage("encode", fail)
+    line.start()
+    assert line.ended.wait(5)
+    assert isinstance(line.error, StageFailed)
+    assert "encode" in str(line.error)
+    assert "no way" in str(line.error)
+    assert isinstance(line.error.__cause__, ZeroDivisionError)
+    line.join(5)
+
+
+def test_errors_for_people_pass_as_they_are() -> None:
+    """An `EscError` is not wrapped: its message is already advice."""
+    line = pipeline()
+
+    def lose() -> None:
+        raise ConnectionLost("the peer went away")
+
+    line.add_stage("send", lose)
+    line.start()
+    assert line.ended.wait(5)
+    assert str(line.error) == "the peer went away"
+    line.join(5)
+
+
+def test_a_wait_added_after_the_abort_is_woken_at_once() -> None:
+    """`on_abort` loses no wake-up to a race."""
+    line = pipeline()
+    line.abort()
+    woken = threading.Event()
+    line.on_abort(woken.set)
+    assert woken.is_set()
+
+
+def test_a_thread_that_does_not_end_is_named() -> None:
+    """`join` returns after its deadline with the names of what still runs."""
+    line = pipeline()
+    release = threading.Event()
+    line.add_stage("stubborn", lambda: release.wait(10) and None)
+    line.start()
+    assert line.join(0.01) == ("test-stubborn",)
+    release.set()
+    assert line.join(5) == ()
+
+
+def test_iterating_an_aborted_queue_raises() -> None:
+    """A reader can tell an abort from the end."""
+    queue: StageQueue[int] = StageQueue("q", 1)
+    queue.abort()
+    with pytest.raises(PipelineStopped):
+        list(queue)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_follows_a_stage_knows_how_it_ended(fails: bool) -> None:
+    """`then` runs in the stage's thread, before the pipeline has ended, and sees the stage's error."""
+    line, known = pipeline(), []
+
+    def work() -> None:
+        if fails:
+            raise ValueError("seven")
+
+    line.add_stage("work", work, then=lambda: known.append((line.error is not None, line.ended.is_set())))
+    line.start()
+    assert line.ended.wait(10)
+    assert known == [(fails, False)]
+    assert line.join(5) == ()
