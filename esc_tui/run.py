@@ -6,11 +6,11 @@ from esc_tui.errors import ExitCode, exit_code, tell
 from esc_tui.options.shared import Display
 from esc_tui.terminal import in_terminal, quiet_libraries
 from net.engine import Engine
-from net.transport.security.questions import Questions
+from net.transport.security.trust_questions import TrustQuestions
 
 
 def run_engines(
-    engines: Sequence[Engine], display: Display, title: str, questions: Questions | None = None
+    engines: Sequence[Engine], display: Display, title: str, questions: TrustQuestions | None = None
 ) -> ExitCode:
     """Run engines to their end and return the exit code; the console is for terminals that nobody told otherwise.
 
@@ -23,7 +23,7 @@ def run_engines(
     return _run_console(engines, display, title, questions)
 
 
-def _run_console(engines: Sequence[Engine], display: Display, title: str, questions: Questions | None) -> ExitCode:
+def _run_console(engines: Sequence[Engine], display: Display, title: str, questions: TrustQuestions | None) -> ExitCode:
     from esc_tui.console.app import ConsoleApp  # noqa: PLC0415 - importing Textual takes time
     from esc_tui.plain.headless import print_summary  # noqa: PLC0415 - likewise
 

@@ -18,7 +18,7 @@ from esc_tui.options.shared import (
 )
 from esc_tui.run import run_engines
 from net.settings import QuotaLimits, ReceiverSettings
-from net.transport.security.questions import Questions
+from net.transport.security.trust_questions import TrustQuestions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +119,7 @@ def command(given: ReceiverOptions) -> ExitCode:
     settings, display = given.settings(), given.display
     from net.receiver.engine import Receiver  # noqa: PLC0415 - not needed to show the help
 
-    questions = Questions()
+    questions = TrustQuestions()
     receiver = Receiver(settings, questions=questions)
     receiver.listen()  # what keeps it from that is told here, not in a console
     return run_engines([receiver], display, "receiver", questions)

@@ -30,7 +30,7 @@ from esc_tui.options.shared import (
 )
 from esc_tui.run import run_engines
 from net.settings import MicrophoneSettings, SenderSettings
-from net.transport.security.questions import Questions
+from net.transport.security.trust_questions import TrustQuestions
 
 CHOSEN_LIVE = ("stitching", "chunk_size", "chunk_ms", "overlap_size", "overlap_ms", "lookahead_ms", "buffer_size")
 """What `--live` chooses."""
@@ -159,7 +159,7 @@ def command(given: SenderOptions) -> ExitCode:
         settings = _live_settings(settings)
     from net.sender.engine import Sender  # noqa: PLC0415 - not needed to show the help
 
-    questions = Questions()
+    questions = TrustQuestions()
     sender = Sender(settings, questions=questions)
     sender.check()
     return run_engines([sender], display, "sender", questions)

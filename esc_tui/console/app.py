@@ -21,7 +21,7 @@ from esc_tui.terminal import on_termination
 from net.engine import Engine
 from net.runtime.clock import SYSTEM_CLOCK, Clock
 from net.telemetry.stats import Role
-from net.transport.security.questions import Questions
+from net.transport.security.trust_questions import TrustQuestions
 
 DEFAULT_REFRESH_HZ = 8.0
 
@@ -48,7 +48,7 @@ class ConsoleApp(App[None]):
         refresh_hz: float = DEFAULT_REFRESH_HZ,
         theme: str | None = None,
         clock: Clock = SYSTEM_CLOCK,
-        questions: Questions | None = None,
+        questions: TrustQuestions | None = None,
     ) -> None:
         """Show `engines`, at most two, left to right.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from esc_tui.console.view import LoggedEvent, View
-from net.transport.security.questions import Question
+from net.transport.security.trust_questions import TrustQuestion
 
 
 @dataclass
@@ -42,7 +42,7 @@ class StartFailed(Message):
 class PeerAsked(Message):
     """A peer waits for an answer while `question` is open; then the question is settled."""
 
-    question: Question
+    question: TrustQuestion
 
 
 @dataclass

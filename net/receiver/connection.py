@@ -28,8 +28,8 @@ from net.runtime.queues import PipelineStopped
 from net.telemetry.event_throttle import EventThrottle
 from net.telemetry.meters import RateMeter
 from net.telemetry.stats import Severity
-from net.transport.connection import Link
-from net.transport.security.guard import Guard, known_as
+from net.transport.connection import Connection
+from net.transport.security.peer_verifier import PeerVerifier, known_as
 from net.transport.socket_transport import SocketTransport, shown_address
 
 LINGER_S = 2.0
@@ -52,7 +52,7 @@ class ReceiverConnection:
         receiver_name: str,
         window_chunks: int,
         handshake_s: float,
-        guard: Guard | None,
+        guard: PeerVerifier | None,
         open_session: Callable[[Hello, "ReceiverConnection"], IncomingStream],
     ) -> None:
         self._clock, self._repeats = clock, repeats
@@ -65,7 +65,7 @@ class ReceiverConnection:
         self._protocol = ReceiverProtocol()
         self._received = RateMeter("wire", clock)
         self._tcp = SocketTransport(connection)
-        self._link: Link[Received] | None = None
+        self._link: Connection[Received] | None = None
         self.peer = shown_address(self._tcp)
         """The other end, for people."""
         self.fingerprint: str | None = None
@@ -176,7 +176,7 @@ class ReceiverConnection:
             self._ended.set()
             reporter.join(LINGER_S)
 
-    def _start_reporting(self, session: IncomingStream, link: Link[Received]) -> threading.Thread:
+    def _start_reporting(self, session: IncomingStream, link: Connection[Received]) -> threading.Thread:
         self._reporter = Reporter(
             session, self._protocol, clock=self._clock, ended=self._ended, on_failure=self._refuse_failed
         )
@@ -184,10 +184,10 @@ class ReceiverConnection:
         thread.start()
         return thread
 
-    def _begin_link(self) -> Link[Received]:
+    def _begin_link(self) -> Connection[Received]:
         """Shake hands where TLS is asked for, and judge the peer."""
         tls = self._guard.accept(self._tcp, self._handshake_s) if self._guard else None
-        link: Link[Received] = Link(
+        link: Connection[Received] = Connection(
             tls or self._tcp,
             self._protocol,
             clock=self._clock,
@@ -204,7 +204,7 @@ class ReceiverConnection:
             self._deadline_s += self._clock.monotonic_s() - asked_s  # a person's time is not the peer's
         return link
 
-    def _await_hello(self, link: Link[Received]) -> Hello:
+    def _await_hello(self, link: Connection[Received]) -> Hello:
         messages = link.receive(self._handshake_s, self._deadline_s)
         if not messages:
             raise ConnectionLost("the receiver was stopped")
@@ -213,7 +213,7 @@ class ReceiverConnection:
         assert isinstance(hello, Hello)
         return hello
 
-    def _take_stream(self, session: IncomingStream, link: Link[Received]) -> None:
+    def _take_stream(self, session: IncomingStream, link: Connection[Received]) -> None:
         counted_bytes = 0
         while True:
             messages = link.receive()
@@ -230,7 +230,7 @@ class ReceiverConnection:
         session.meters.wire.add(total_bytes - counted_bytes)
         return total_bytes
 
-    def _take(self, message: Received, session: IncomingStream, link: Link[Received]) -> None:
+    def _take(self, message: Received, session: IncomingStream, link: Connection[Received]) -> None:
         match message:
             case PackedChunk():
                 if session.intake is not None:

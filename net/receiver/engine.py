@@ -25,8 +25,8 @@ from net.telemetry.event_throttle import EventThrottle
 from net.telemetry.events import EventLog
 from net.telemetry.stats import Event, StreamStats
 from net.transport.listening import address_text, listen, only_loopback, resolve
-from net.transport.security.guard import Guard
-from net.transport.security.questions import Questions
+from net.transport.security.peer_verifier import PeerVerifier
+from net.transport.security.trust_questions import TrustQuestions
 
 if TYPE_CHECKING:
     from codec import Codec
@@ -47,15 +47,15 @@ class Receiver:
         clock: Clock = SYSTEM_CLOCK,
         codec: "Codec | None" = None,
         audio_system: AudioSystem = SYSTEM_AUDIO,
-        questions: Questions | None = None,
+        questions: TrustQuestions | None = None,
     ) -> None:
         self._settings, self._clock = settings, clock
         self._codec: Callable[[], Codec] = lambda: codec or shared_codec(settings.model_path, settings.device)
         self._events = EventLog(clock)
         self._pipeline = Pipeline("receiver", clock)
         self._listeners: list[socket.socket] = []
-        self._questions = questions or Questions()
-        self._guard: Guard | None = None
+        self._questions = questions or TrustQuestions()
+        self._guard: PeerVerifier | None = None
         self._playback = Playback(settings.playback, audio_system, clock, self._events)
         self._repeats = EventThrottle(self._events, clock)
         self._sessions = StreamRegistry(
@@ -107,7 +107,7 @@ class Receiver:
         self.check()
         settings = self._settings
         if settings.tls:
-            self._guard = Guard(settings.tls, self._questions, self._clock)
+            self._guard = PeerVerifier(settings.tls, self._questions, self._clock)
             self._events.info(f"this receiver's fingerprint is {self._guard.identity.fingerprint}")
         self._listeners = listen(settings.host, settings.port, private=not (settings.tls or settings.insecure))
         self.port = self._listeners[0].getsockname()[1]

@@ -10,7 +10,7 @@ from net.protocol.messages import Feedback, Ping
 from net.protocol.state_machine import ReceiverProtocol
 from net.receiver.incoming_stream import IncomingStream
 from net.runtime.clock import Clock
-from net.transport.connection import Link, MessageT
+from net.transport.connection import Connection, MessageT
 
 FEEDBACK_INTERVAL_S: Final = 0.2
 PING_INTERVAL_S: Final = 5.0
@@ -37,7 +37,7 @@ class Reporter:
         self._last_ping: Ping | None = None
         self._told: tuple[int, ...] = ()
 
-    def run(self, link: Link[MessageT]) -> None:
+    def run(self, link: Connection[MessageT]) -> None:
         """Send feedback and pings until the stream or the connection is over."""
         began_s = self._clock.monotonic_s()
         next_ping_s = began_s
@@ -71,7 +71,7 @@ class Reporter:
         """Whether the answer to ping `number` tells that the sender has heard that all is saved."""
         return self._last_ping is not None and number == self._last_ping.id
 
-    def _say_finished(self, feedback: Feedback, link: Link[MessageT]) -> None:
+    def _say_finished(self, feedback: Feedback, link: Connection[MessageT]) -> None:
         """Tell that all is saved, with a ping whose answer tells that this was heard, and await that answer."""
         ping = self._last_ping = self._next_ping()
 

@@ -14,10 +14,10 @@ from net.runtime.clock import Clock
 from net.runtime.queues import PipelineStopped
 from net.telemetry.events import EventLog
 from net.telemetry.meters import RateMeter
-from net.transport.connection import IDLE_TIMEOUT_S, Link
+from net.transport.connection import IDLE_TIMEOUT_S, Connection
 from net.transport.listening import address_text, known_name
-from net.transport.security.guard import Guard, known_as
-from net.transport.socket_transport import SocketTransport, Wire
+from net.transport.security.peer_verifier import PeerVerifier, known_as
+from net.transport.socket_transport import SocketTransport, Transport
 
 FIRST_BACKOFF_S = 0.1
 LONGEST_BACKOFF_S = 3.0
@@ -48,10 +48,10 @@ class ConnectSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class AcceptedConnection:
     """A connection on which the receiver has accepted the stream."""
 
-    link: Link[Received]
+    link: Connection[Received]
     protocol: SenderProtocol
     accept: Accept
     early: list[Received]
@@ -79,13 +79,13 @@ class Connector:
     ) -> None:
         self._settings, self._clock, self._stopping, self._events = settings, clock, stopping, events
         self._sent, self._received = sent, received
-        self.guard: Guard | None = None
+        self.guard: PeerVerifier | None = None
         """Makes the connections secure, where they should be."""
         self._person_s = 0.0
         self._borne = ""
-        self._open_wires: tuple[SocketTransport | Link[Received], ...] = ()
+        self._open_wires: tuple[SocketTransport | Connection[Received], ...] = ()
 
-    def connect(self, hello: Hello, *, again: bool) -> Connection:
+    def connect(self, hello: Hello, *, again: bool) -> AcceptedConnection:
         """Connect until a receiver accepts; `again`: to go on with the stream, which one has accepted before.
 
         Raises `ConnectError`, `ConnectionLost`, `StreamRefused`, `ProtocolError` or `PipelineStopped`.
@@ -137,17 +137,17 @@ class Connector:
         advice = "check --host" if isinstance(error, socket.gaierror) else "is the receiver running there?"
         return ConnectError(f"cannot connect to {address} in {tried_s:.1f} s ({reason}): {advice}")
 
-    def _open(self, hello: Hello) -> Connection:
+    def _open(self, hello: Hello) -> AcceptedConnection:
         began_s = self._clock.monotonic_s()
         tcp = self._dial()
         connect_s = self._clock.monotonic_s() - began_s
         protocol = SenderProtocol(hello)
-        wire: Wire = tcp
+        wire: Transport = tcp
         try:
             self.check_stopped()
             if self.guard:
                 wire = self._secured(self.guard, tcp)
-            link: Link[Received] = Link(
+            link: Connection[Received] = Connection(
                 wire,
                 protocol,
                 clock=self._clock,
@@ -162,7 +162,7 @@ class Connector:
         except BaseException:
             wire.close()
             raise
-        return Connection(
+        return AcceptedConnection(
             link=link,
             protocol=protocol,
             accept=accept,
@@ -181,7 +181,7 @@ class Connector:
         self._open_wires = (tcp,)
         return tcp
 
-    def _secured(self, guard: Guard, tcp: SocketTransport) -> Wire:
+    def _secured(self, guard: PeerVerifier, tcp: SocketTransport) -> Transport:
         """Shake hands, and judge the receiver: the time that a person takes for that is not the receiver's."""
         secured = guard.connect(tcp, HANDSHAKE_TIMEOUT_S)
         asked_s = self._clock.monotonic_s()
@@ -189,7 +189,7 @@ class Connector:
         self._person_s += self._clock.monotonic_s() - asked_s
         return secured
 
-    def _handshake(self, link: Link[Received]) -> tuple[Accept, list[Received]]:
+    def _handshake(self, link: Connection[Received]) -> tuple[Accept, list[Received]]:
         link.send(lambda: None)
         timeout_s = ANSWER_TIMEOUT_S if self.guard else IDLE_TIMEOUT_S
         messages = link.receive(timeout_s, self._clock.monotonic_s() + timeout_s)

@@ -13,7 +13,7 @@ from net.sender.connecting import (
     ATTEMPT_TIMEOUT_S,
     FIRST_BACKOFF_S,
     LONGEST_BACKOFF_S,
-    Connection,
+    AcceptedConnection,
     Connector,
     ConnectSettings,
     Received,
@@ -23,8 +23,8 @@ from net.telemetry.events import EventLog
 from net.telemetry.meters import DurationMeter, RateMeter
 from net.telemetry.stats import LinkState
 from net.telemetry.status import StreamStatus
-from net.transport.connection import Link
-from net.transport.security.guard import Guard
+from net.transport.connection import Connection
+from net.transport.security.peer_verifier import PeerVerifier
 
 STALLED_S = 300.0
 """A receiver that acknowledges nothing for so long, while its acknowledgement is waited for, is stuck."""
@@ -78,7 +78,7 @@ class SenderConnection:
         """Whether everything goes over TLS."""
         return self._connector.guard is not None
 
-    def secure_with(self, guard: Guard) -> None:
+    def secure_with(self, guard: PeerVerifier) -> None:
         """Make the connections secure; call it before `run`."""
         self._connector.guard = guard
 
@@ -122,7 +122,7 @@ class SenderConnection:
         self._connector.close()
         self._over.set()
 
-    def _begin(self, connection: Connection) -> None:
+    def _begin(self, connection: AcceptedConnection) -> None:
         accept, again = connection.accept, self.accepted.is_set()
         self.peer = connection.peer
         self._on_accept(connection.answer_s, connection.connect_s)
@@ -142,7 +142,7 @@ class SenderConnection:
             self.first_chunk = accept.next_chunk
         self.accepted.set()
 
-    def _carry(self, connection: Connection, end: Callable[[], End]) -> None:
+    def _carry(self, connection: AcceptedConnection, end: Callable[[], End]) -> None:
         link, protocol = connection.link, connection.protocol
         listener = threading.Thread(target=self._listen, args=(connection,), name="sender-listen")
         listener.start()
@@ -153,7 +153,7 @@ class SenderConnection:
             link.close()
             listener.join(ATTEMPT_TIMEOUT_S)
 
-    def _send_all(self, link: Link[Received], protocol: SenderProtocol, end: Callable[[], End]) -> None:
+    def _send_all(self, link: Connection[Received], protocol: SenderProtocol, end: Callable[[], End]) -> None:
         while (outgoing := self._window.take()) is not None:
             chunk = outgoing.chunk
             if chunk is None:
@@ -188,7 +188,7 @@ class SenderConnection:
         self._connector.check_stopped()
         raise self._lost or ConnectionLost("the connection ended")
 
-    def _listen(self, connection: Connection) -> None:
+    def _listen(self, connection: AcceptedConnection) -> None:
         link, protocol = connection.link, connection.protocol
         try:
             for message in connection.early:
@@ -212,13 +212,13 @@ class SenderConnection:
         elif now_s - self._progress[1] > STALLED_S:
             raise ConnectionLost(f"the receiver answers, but has acknowledged nothing for {STALLED_S:.0f} s")
 
-    def _take_farewell(self, link: Link[Received], protocol: SenderProtocol) -> None:
+    def _take_farewell(self, link: Connection[Received], protocol: SenderProtocol) -> None:
         deadline_s = self._clock.monotonic_s() + FAREWELL_S
         while not self._farewell_answered:
             for message in link.receive(FAREWELL_S, deadline_s):
                 self._take(message, link, protocol)
 
-    def _take(self, message: Received, link: Link[Received], protocol: SenderProtocol) -> None:
+    def _take(self, message: Received, link: Connection[Received], protocol: SenderProtocol) -> None:
         match message:
             case Feedback():
                 self._window.acknowledge(message.acknowledged)

@@ -13,8 +13,8 @@ from net.settings import SenderSettings
 from net.telemetry.events import EventLog
 from net.telemetry.stats import Event, LinkState, StreamStats
 from net.telemetry.status import StreamStatus
-from net.transport.security.guard import Guard
-from net.transport.security.questions import Questions
+from net.transport.security.peer_verifier import PeerVerifier
+from net.transport.security.trust_questions import TrustQuestions
 
 if TYPE_CHECKING:
     from codec import Codec
@@ -31,12 +31,12 @@ class Sender:
         codec: "Codec | None" = None,
         source: Source | None = None,
         audio_system: AudioSystem = SYSTEM_AUDIO,
-        questions: Questions | None = None,
+        questions: TrustQuestions | None = None,
     ) -> None:
         self._settings, self._clock = settings, clock
         self._events = EventLog(clock)
         self._status = StreamStatus(clock)
-        self._questions = questions or Questions()
+        self._questions = questions or TrustQuestions()
         self._stream = OutgoingStream(
             settings,
             lambda: codec or shared_codec(settings.model_path, settings.device),
@@ -91,7 +91,7 @@ class Sender:
     def _open(self) -> None:
         self._check_model()
         if self._settings.tls:
-            guard = Guard(self._settings.tls, self._questions, self._clock)
+            guard = PeerVerifier(self._settings.tls, self._questions, self._clock)
             self._stream.uplink.secure_with(guard)
             self._events.info(f"this sender's fingerprint is {guard.identity.fingerprint}")
         self._stream.open()

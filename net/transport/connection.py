@@ -8,7 +8,7 @@ from net.errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
 from net.runtime.clock import Clock
 from net.telemetry.meters import RateMeter
 from net.transport.pacing import TokenBucket
-from net.transport.socket_transport import Wire, shown_address
+from net.transport.socket_transport import Transport, shown_address
 
 RECEIVE_BYTES = 65536
 IDLE_TIMEOUT_S = 15.0
@@ -32,12 +32,12 @@ class SansIOProtocol(Protocol[MessageT]):
     def data_to_send(self) -> bytes: ...  # noqa: D102 - see net.protocol
 
 
-class Link(Generic[MessageT]):
+class Connection(Generic[MessageT]):
     """One connection. Errors of the socket become `ConnectionLost`, those of the peer `RemoteProtocolError`."""
 
     def __init__(
         self,
-        wire: Wire,
+        wire: Transport,
         protocol: SansIOProtocol[MessageT],
         *,
         clock: Clock,

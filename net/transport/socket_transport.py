@@ -13,7 +13,7 @@ SHORTEST_WAIT_S: Final = 0.001
 """A timeout of zero would mean something else to a socket."""
 
 
-class Wire(Protocol):
+class Transport(Protocol):
     """A connection's bytes. One thread receives, one at a time sends, any may close; all raise `OSError`."""
 
     def recv(self, size: int, timeout_s: float) -> bytes:
@@ -53,13 +53,13 @@ class SocketTransport:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def recv(self, size: int, timeout_s: float) -> bytes:
-        """Receive like `Wire.recv`."""
+        """Receive like `Transport.recv`."""
         with self._inside():
             self._reader.settimeout(max(timeout_s, SHORTEST_WAIT_S))
             return self._reader.recv(size)
 
     def sendall(self, data: bytes, timeout_s: float) -> None:
-        """Send like `Wire.sendall`."""
+        """Send like `Transport.sendall`."""
         with self._inside():
             self._writer.settimeout(max(timeout_s, SHORTEST_WAIT_S))
             self._writer.sendall(data)
@@ -103,7 +103,7 @@ class SocketTransport:
         return str(host), int(port)
 
 
-def shown_address(wire: Wire) -> str:
+def shown_address(wire: Transport) -> str:
     """The peer's address, for people."""
     try:
         host, port = wire.getpeername()

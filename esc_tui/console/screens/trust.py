@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from net.transport.security.questions import Question
+from net.transport.security.trust_questions import TrustQuestion
 
 ANSWERS = (("y    yes, trust it from now on", True), ("n    no, end the connection", False))
 
@@ -23,7 +23,7 @@ class TrustScreen(ModalScreen[bool]):
         Binding("n,escape", "answer(False)", "Refuse"),
     ]
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: TrustQuestion) -> None:
         super().__init__()
         self.question = question
 

@@ -18,7 +18,7 @@ from net.errors import ConnectionLost, HandshakeFailed, HandshakeLate
 from net.runtime.clock import SYSTEM_CLOCK, Clock
 from net.text import printable
 from net.transport.security.identity import Identity, fingerprint_of
-from net.transport.socket_transport import Wire
+from net.transport.socket_transport import Transport
 
 RECORD_BYTES: Final = 16384
 GOODBYE_TIMEOUT_S: Final = 0.02
@@ -38,14 +38,14 @@ def tls_context(identity: Identity) -> SSL.Context:
     return context
 
 
-def connect_tls(wire: Wire, context: SSL.Context, timeout_s: float, clock: Clock = SYSTEM_CLOCK) -> "TlsSocket":
+def connect_tls(wire: Transport, context: SSL.Context, timeout_s: float, clock: Clock = SYSTEM_CLOCK) -> "TlsSocket":
     """Begin TLS as the side that connected. Raises `HandshakeFailed` or `ConnectionLost`; closes nothing."""
     engine = SSL.Connection(context, None)
     engine.set_connect_state()
     return TlsSocket(wire, engine, timeout_s, clock)
 
 
-def accept_tls(wire: Wire, context: SSL.Context, timeout_s: float, clock: Clock = SYSTEM_CLOCK) -> "TlsSocket":
+def accept_tls(wire: Transport, context: SSL.Context, timeout_s: float, clock: Clock = SYSTEM_CLOCK) -> "TlsSocket":
     """Begin TLS as the side that listened. Raises `HandshakeFailed` or `ConnectionLost`; closes nothing."""
     engine = SSL.Connection(context, None)
     engine.set_accept_state()
@@ -53,12 +53,12 @@ def accept_tls(wire: Wire, context: SSL.Context, timeout_s: float, clock: Clock 
 
 
 class TlsSocket:
-    """A `Wire` under TLS, on another one, for one receiving and any sending threads.
+    """A `Transport` under TLS, on another one, for one receiving and any sending threads.
 
     The handshake takes at most `timeout_s` in all, however slowly the peer's bytes trickle in.
     """
 
-    def __init__(self, wire: Wire, engine: SSL.Connection, timeout_s: float, clock: Clock) -> None:
+    def __init__(self, wire: Transport, engine: SSL.Connection, timeout_s: float, clock: Clock) -> None:
         self._wire = wire
         self._engine = engine
         self._clock = clock
@@ -72,7 +72,7 @@ class TlsSocket:
         """The name in the peer's certificate, for people; anybody can claim any."""
 
     def recv(self, size: int, timeout_s: float) -> bytes:
-        """Receive like `Wire.recv`: a record that trickles in does not get more time."""
+        """Receive like `Transport.recv`: a record that trickles in does not get more time."""
         deadline_s = self._clock.monotonic_s() + timeout_s
         while True:
             with self._engine_lock:
@@ -94,7 +94,7 @@ class TlsSocket:
                 self._engine.bio_write(data)
 
     def sendall(self, data: bytes, timeout_s: float) -> None:
-        """Send like `Wire.sendall`."""
+        """Send like `Transport.sendall`."""
         deadline_s = self._clock.monotonic_s() + timeout_s
         for start in range(0, len(data), RECORD_BYTES):
             with self._writing:

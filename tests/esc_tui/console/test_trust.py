@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from esc_tui.console.screens.trust import TrustScreen
 from net.telemetry.stats import Role
-from net.transport.security.questions import Questions
+from net.transport.security.trust_questions import TrustQuestions
 from tests.esc_tui.console.fake_engine import FakeEngine
 from tests.esc_tui.console.waiting import running, until
 
@@ -14,7 +14,7 @@ FINGERPRINT = "1a2b-3c4d-5e6f-0718-293a-4b5c-6d7e-8f90"
 
 async def test_a_key_answers() -> None:
     """The engine that waits gets the answer; enter alone does not trust anybody."""
-    questions = Questions()
+    questions = TrustQuestions()
     with ThreadPoolExecutor() as pool:
         async with running([FakeEngine(Role.RECEIVER)], questions=questions) as (app, pilot):
             for key, trusted in (("y", True), ("n", False), ("escape", False), ("enter", False)):
@@ -31,7 +31,7 @@ async def test_a_key_answers() -> None:
 
 async def test_a_settled_question_leaves() -> None:
     """When the engine stops, or time is up, nobody is asked any more."""
-    questions = Questions()
+    questions = TrustQuestions()
     with ThreadPoolExecutor() as pool:
         async with running([FakeEngine(Role.RECEIVER)], questions=questions) as (app, pilot):
             answer = pool.submit(questions.ask, "sender alice", FINGERPRINT)
@@ -43,7 +43,7 @@ async def test_a_settled_question_leaves() -> None:
 
 async def test_leaving_the_console_answers_no() -> None:
     """An engine that waits for a person who has gone does not wait any longer."""
-    questions = Questions()
+    questions = TrustQuestions()
     with ThreadPoolExecutor() as pool:
         async with running([FakeEngine(Role.RECEIVER, streams=())], questions=questions) as (app, pilot):
             answer = pool.submit(questions.ask, "sender alice", FINGERPRINT)
@@ -54,9 +54,9 @@ async def test_leaving_the_console_answers_no() -> None:
 
 def test_one_question_at_a_time_and_none_without_a_person() -> None:
     """A crowd of strangers cannot cover the screen with questions."""
-    assert Questions().ask("sender alice", FINGERPRINT) is False
+    assert TrustQuestions().ask("sender alice", FINGERPRINT) is False
     asked = threading.Event()
-    questions = Questions(lambda _question: asked.set())
+    questions = TrustQuestions(lambda _question: asked.set())
     with ThreadPoolExecutor() as pool:
         first = pool.submit(questions.ask, "sender alice", FINGERPRINT)
         assert asked.wait(5.0)
@@ -68,4 +68,4 @@ def test_one_question_at_a_time_and_none_without_a_person() -> None:
 
 def test_no_answer_is_a_no() -> None:
     """The person has a limited time."""
-    assert Questions(lambda _question: None, answer_s=0.01).ask("sender alice", FINGERPRINT) is False
+    assert TrustQuestions(lambda _question: None, answer_s=0.01).ask("sender alice", FINGERPRINT) is False

@@ -18,7 +18,7 @@ from net.sender.engine import Sender
 from net.settings import ReceiverSettings, SenderSettings, TlsSettings
 from net.telemetry.stats import LinkState
 from net.transport.security.identity import fingerprint_of, make_identity
-from net.transport.security.questions import Question, Questions
+from net.transport.security.trust_questions import TrustQuestion, TrustQuestions
 from tests.net.links import (
     DEADLINE_S,
     PLAN,
@@ -107,7 +107,7 @@ def test_a_changed_fingerprint_is_refused_with_a_warning(sides: Sides, tiny_code
     other = make_identity(sides.folder / "mallory", "bob").fingerprint
     mallory = TlsSettings(folder=sides.folder / "mallory", trusted=frozenset({sides.sender}))
     second = make_receiver(sides.folder / "out", tiny_codec, tls=mallory, port=port)
-    questions = Questions(lambda question: question.answer(True))
+    questions = TrustQuestions(lambda question: question.answer(True))
     settings = SenderSettings(input=sides.speech, host="127.0.0.1", port=port, plan=PLAN, tls=sides.sending())
     sender = Sender(settings, codec=tiny_codec, questions=questions)
     stream(second, sender)
@@ -149,7 +149,7 @@ def test_a_person_is_asked_on_first_contact(sides: Sides, tiny_codec: Codec, ans
     """Both sides ask; what was agreed to is known from then on."""
     asked: list[tuple[str, str]] = []
 
-    def answering(question: Question) -> None:
+    def answering(question: TrustQuestion) -> None:
         if question.open:
             asked.append((question.peer, question.fingerprint))
             question.answer(answer)
@@ -157,10 +157,10 @@ def test_a_person_is_asked_on_first_contact(sides: Sides, tiny_codec: Codec, ans
     receiving = ReceiverSettings(
         host="127.0.0.1", port=0, save_path=sides.folder / "out", once=True, tls=sides.receiving()
     )
-    receiver = Receiver(receiving, codec=tiny_codec, questions=Questions(answering))
+    receiver = Receiver(receiving, codec=tiny_codec, questions=TrustQuestions(answering))
     receiver.listen()
     sending = SenderSettings(input=sides.speech, host="127.0.0.1", port=receiver.port, plan=PLAN, tls=sides.sending())
-    sender = Sender(sending, codec=tiny_codec, questions=Questions(answering))
+    sender = Sender(sending, codec=tiny_codec, questions=TrustQuestions(answering))
     stream(receiver, sender)
     at_receiver = (f"receiver 127.0.0.1:{receiver.port}", sides.receiver)
     if answer:
@@ -176,13 +176,13 @@ def test_stopping_takes_the_question_back(sides: Sides, tiny_codec: Codec) -> No
     asked = threading.Event()
     told: list[bool] = []
 
-    def never_answering(question: Question) -> None:
+    def never_answering(question: TrustQuestion) -> None:
         told.append(question.open)
         asked.set()
 
     receiver = make_receiver(sides.folder / "out", tiny_codec, tls=sides.receiving(sides.sender))
     sending = SenderSettings(input=sides.speech, host="127.0.0.1", port=receiver.port, plan=PLAN, tls=sides.sending())
-    sender = Sender(sending, codec=tiny_codec, questions=Questions(never_answering))
+    sender = Sender(sending, codec=tiny_codec, questions=TrustQuestions(never_answering))
     with running(receiver, sender):
         assert asked.wait(DEADLINE_S)
         assert sender.stop(DEADLINE_S) == ()

@@ -12,8 +12,8 @@ from net.protocol.limits import DEFAULT_LIMITS
 from net.protocol.state_machine import ReceiverProtocol
 from net.runtime.clock import SYSTEM_CLOCK, Clock
 from net.telemetry.meters import RateMeter
-from net.transport.connection import IDLE_TIMEOUT_S, MOST_UNSENT_BYTES, SEND_TIMEOUT_S, Link
-from net.transport.socket_transport import Wire
+from net.transport.connection import IDLE_TIMEOUT_S, MOST_UNSENT_BYTES, SEND_TIMEOUT_S, Connection
+from net.transport.socket_transport import Transport
 from tests.clock import FakeClock
 from tests.net.protocol.exchange import HELLO
 
@@ -87,9 +87,9 @@ class LateWire:
         return "10.0.0.1", 1234
 
 
-def link_on(wire: Wire, clock: Clock = SYSTEM_CLOCK) -> Link[object]:
+def link_on(wire: Transport, clock: Clock = SYSTEM_CLOCK) -> Connection[object]:
     meters = [RateMeter(name, clock) for name in ("sent", "received")]
-    return Link(wire, ReceiverProtocol(), clock=clock, sent=meters[0], received=meters[1])
+    return Connection(wire, ReceiverProtocol(), clock=clock, sent=meters[0], received=meters[1])
 
 
 def test_the_end_does_not_overtake_what_is_being_written() -> None:

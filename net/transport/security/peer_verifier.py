@@ -6,32 +6,32 @@ from net.runtime.clock import Clock
 from net.settings import TlsSettings
 from net.text import printable
 from net.transport.security.identity import Identity, load_or_make_identity
-from net.transport.security.questions import Questions
 from net.transport.security.tls import TlsSocket, accept_tls, connect_tls, tls_context
 from net.transport.security.trust import FILE_NAME, KnownPeers, judge_peer
-from net.transport.socket_transport import Wire
+from net.transport.security.trust_questions import TrustQuestions
+from net.transport.socket_transport import Transport
 
 SHOWN_DIGITS = 9
 """Two groups of a fingerprint: enough to tell peers apart in a list, not to trust one."""
 
 
-class Guard:
+class PeerVerifier:
     """Makes connections secure, and lets only trusted peers pass. Raises `IdentityError` for a key it cannot use.
 
     Without an identity in the configuration folder it makes one.
     """
 
-    def __init__(self, settings: TlsSettings, questions: Questions, clock: Clock) -> None:
+    def __init__(self, settings: TlsSettings, questions: TrustQuestions, clock: Clock) -> None:
         self._settings, self._questions, self._clock = settings, questions, clock
         self.identity: Identity = load_or_make_identity(settings.folder, socket.gethostname())
         self._context = tls_context(self.identity)
         self._known = KnownPeers(settings.folder / FILE_NAME)
 
-    def connect(self, wire: Wire, timeout_s: float) -> TlsSocket:
+    def connect(self, wire: Transport, timeout_s: float) -> TlsSocket:
         """Begin TLS with a receiver. Raises `HandshakeFailed` or `ConnectionLost`."""
         return connect_tls(wire, self._context, timeout_s, self._clock)
 
-    def accept(self, wire: Wire, timeout_s: float) -> TlsSocket:
+    def accept(self, wire: Transport, timeout_s: float) -> TlsSocket:
         """Begin TLS with a sender. Raises `HandshakeFailed` or `ConnectionLost`."""
         return accept_tls(wire, self._context, timeout_s, self._clock)
 
@@ -58,7 +58,7 @@ class Guard:
         )
 
 
-def known_as(wire: Wire, address: str) -> str:
+def known_as(wire: Transport, address: str) -> str:
     """How a peer is shown: its address, and over TLS its name and the start of its fingerprint."""
     if not isinstance(wire, TlsSocket):
         return address

@@ -8,7 +8,7 @@ ANSWER_S: Final = 50.0
 """How long a person may think; then the answer is no."""
 
 
-class Question:
+class TrustQuestion:
     """One peer and the fingerprint that it has proved, waiting for a yes or a no; the first answer counts."""
 
     def __init__(self, peer: str, fingerprint: str) -> None:
@@ -36,20 +36,20 @@ class Question:
         return self._trusted
 
 
-class Questions:
+class TrustQuestions:
     """Puts questions to the person at the console, one at a time: whoever comes meanwhile gets a no."""
 
-    def __init__(self, listener: Callable[[Question], object] | None = None, answer_s: float = ANSWER_S) -> None:
+    def __init__(self, listener: Callable[[TrustQuestion], object] | None = None, answer_s: float = ANSWER_S) -> None:
         self.listener = listener
         """Is told each question, and again when it is settled; must not block. None: nobody is there to ask."""
         self._answer_s = answer_s
         self._lock = threading.Lock()
-        self._question: Question | None = None
+        self._question: TrustQuestion | None = None
         self._stopped = False
 
     def ask(self, peer: str, fingerprint: str) -> bool:
         """Ask, and wait for the answer (an `Ask` of `trust`); no where nobody is there or somebody else waits."""
-        question = Question(peer, fingerprint)
+        question = TrustQuestion(peer, fingerprint)
         with self._lock:
             listener = self.listener
             if listener is None or self._stopped or self._question is not None:
