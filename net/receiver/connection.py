@@ -64,7 +64,7 @@ class ReceiverConnection:
         self.visit = visit
         self._protocol = ReceiverProtocol()
         self._received = RateMeter("wire", clock)
-        self._tcp = SocketTransport(connection)
+        self._tcp = SocketTransport(connection, clock, RateMeter("sent", clock), self._received)
         self._link: Connection[Received] | None = None
         self.peer = shown_address(self._tcp)
         """The other end, for people."""
@@ -103,7 +103,7 @@ class ReceiverConnection:
             return
         with contextlib.suppress(ConnectionLost, ProtocolError):  # the peer is gone, or was told already
             link.send(lambda: self._protocol.refuse(Refuse(code, reason)), timeout_s)
-        link.finish_writing()
+        link.send_eof()
 
     def finish(self, reason: str) -> None:
         """Have the sender stop, unless its stream is at its end anyway; waits for nobody."""
@@ -157,7 +157,7 @@ class ReceiverConnection:
 
     def _hang_up(self) -> None:
         if self._link is not None:
-            self._link.hang_up()
+            self._link.lingering_close()
         else:
             self._tcp.close()
 
@@ -187,13 +187,7 @@ class ReceiverConnection:
     def _begin_link(self) -> Connection[Received]:
         """Shake hands where TLS is asked for, and judge the peer."""
         tls = self._guard.accept(self._tcp, self._handshake_s) if self._guard else None
-        link: Connection[Received] = Connection(
-            tls or self._tcp,
-            self._protocol,
-            clock=self._clock,
-            sent=RateMeter("sent", self._clock),
-            received=self._received,
-        )
+        link: Connection[Received] = Connection(tls or self._tcp, self._protocol, self._clock)
         self._link = link
         if self._ended.is_set():  # `close` came when there was no link yet
             raise ConnectionLost("the receiver was stopped")

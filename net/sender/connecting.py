@@ -23,6 +23,8 @@ FIRST_BACKOFF_S = 0.1
 LONGEST_BACKOFF_S = 3.0
 ATTEMPT_TIMEOUT_S = 3.0
 HANDSHAKE_TIMEOUT_S = 10.0
+HANDSHAKE_BPS = 3000
+"""A TLS handshake takes 2 kB, and a receiver waits 10 s for HELLO: a lower rate limit holds only from HELLO on."""
 ANSWER_TIMEOUT_S = 60.0
 """Of a receiver over TLS, which may have to ask a person first."""
 
@@ -147,14 +149,8 @@ class Connector:
             self.check_stopped()
             if self.guard:
                 wire = self._secured(self.guard, tcp)
-            link: Connection[Received] = Connection(
-                wire,
-                protocol,
-                clock=self._clock,
-                sent=self._sent,
-                received=self._received,
-                rate_limit_bps=self._settings.rate_limit_bps,
-            )
+            tcp.limit_rate(self._settings.rate_limit_bps)
+            link: Connection[Received] = Connection(wire, protocol, self._clock)
             self._open_wires = (link, tcp)
             self.check_stopped()
             asked_s = self._clock.monotonic_s()
@@ -177,7 +173,8 @@ class Connector:
         connection = socket.create_connection((known_name(settings.host), settings.port), timeout=ATTEMPT_TIMEOUT_S)
         if settings.send_buffer_bytes is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, settings.send_buffer_bytes)
-        tcp = SocketTransport(connection)
+        limit_bps = settings.rate_limit_bps and max(settings.rate_limit_bps, HANDSHAKE_BPS)
+        tcp = SocketTransport(connection, self._clock, self._sent, self._received, limit_bps)
         self._open_wires = (tcp,)
         return tcp
 

@@ -6,7 +6,7 @@ from net.runtime.clock import Clock
 from net.settings import TlsSettings
 from net.text import printable
 from net.transport.security.identity import Identity, load_or_make_identity
-from net.transport.security.tls import TlsSocket, accept_tls, connect_tls, tls_context
+from net.transport.security.tls import TlsTransport, accept_tls, connect_tls, tls_context
 from net.transport.security.trust import FILE_NAME, KnownPeers, judge_peer
 from net.transport.security.trust_questions import TrustQuestions
 from net.transport.socket_transport import Transport
@@ -27,19 +27,19 @@ class PeerVerifier:
         self._context = tls_context(self.identity)
         self._known = KnownPeers(settings.folder / FILE_NAME)
 
-    def connect(self, wire: Transport, timeout_s: float) -> TlsSocket:
+    def connect(self, wire: Transport, timeout_s: float) -> TlsTransport:
         """Begin TLS with a receiver. Raises `HandshakeFailed` or `ConnectionLost`."""
         return connect_tls(wire, self._context, timeout_s, self._clock)
 
-    def accept(self, wire: Transport, timeout_s: float) -> TlsSocket:
+    def accept(self, wire: Transport, timeout_s: float) -> TlsTransport:
         """Begin TLS with a sender. Raises `HandshakeFailed` or `ConnectionLost`."""
         return accept_tls(wire, self._context, timeout_s, self._clock)
 
-    def judge_receiver(self, wire: TlsSocket, address: str) -> None:
+    def judge_receiver(self, wire: TlsTransport, address: str) -> None:
         """Return if the receiver at `address`, as it was typed, may be talked to. Raises `PeerNotTrusted`."""
         self._judge(f"receiver {printable(address, 250)}", wire)
 
-    def judge_sender(self, wire: TlsSocket) -> None:
+    def judge_sender(self, wire: TlsTransport) -> None:
         """Return if the sender may be heard. Raises `PeerNotTrusted`."""
         self._judge(f"sender {wire.peer_name or 'without a name'}", wire)
 
@@ -47,7 +47,7 @@ class PeerVerifier:
         """Ask nobody any more."""
         self._questions.stop()
 
-    def _judge(self, peer: str, wire: TlsSocket) -> None:
+    def _judge(self, peer: str, wire: TlsTransport) -> None:
         judge_peer(
             peer,
             wire.peer_fingerprint,
@@ -60,6 +60,6 @@ class PeerVerifier:
 
 def known_as(wire: Transport, address: str) -> str:
     """How a peer is shown: its address, and over TLS its name and the start of its fingerprint."""
-    if not isinstance(wire, TlsSocket):
+    if not isinstance(wire, TlsTransport):
         return address
     return f"{wire.peer_name} {wire.peer_fingerprint[:SHOWN_DIGITS]}… at {address}".lstrip()

@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from tests.net.links import (
     running,
     write_speech,
 )
+from tests.net.throttle import Throttle
 
 
 class Sides:
@@ -218,6 +220,26 @@ def test_nothing_but_tls_reaches_the_wire(sides: Sides, tiny_codec: Codec) -> No
                 data = near.recv(65536)
     assert data[:1] == b"\x16"
     assert b"in.wav" not in data
+
+
+def test_the_rate_limit_and_the_wire_meter_count_what_the_wire_carries(sides: Sides, tiny_codec: Codec) -> None:
+    """Handshake and records included, at both ends; and records cost the stream little."""
+    receiver = make_receiver(sides.folder / "out", tiny_codec, once=True, tls=sides.receiving(sides.sender))
+    with Throttle(receiver.port, None) as wire:
+        began_s = time.monotonic()
+        sender = make_sender(
+            sides.speech, wire.port, tiny_codec, tls=sides.sending(sides.receiver), rate_limit_bps=20_000
+        )
+        stream(receiver, sender)
+        duration_s = time.monotonic() - began_s
+    (sent,), (received,) = sender.snapshots(), receiver.snapshots()
+    assert sender.error is None
+    goodbye_bytes = 24
+    assert 0 <= wire.passed_bytes - sent.wire.total_bytes <= goodbye_bytes
+    assert 0 <= sent.wire.total_bytes - received.wire.total_bytes <= 200
+    assert wire.passed_bytes * 8 <= 20_000 * (duration_s + 0.1)
+    handshake_and_hello_bytes = 2500
+    assert wire.passed_bytes < 1.4 * sent.payload.total_bytes + handshake_and_hello_bytes
 
 
 def test_openssl_sees_nothing_older_than_tls_1_3(sides: Sides, tiny_codec: Codec) -> None:
