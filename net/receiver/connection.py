@@ -10,6 +10,7 @@ from codec.chunks.packed import PackedChunk
 from net.errors import (
     ConnectionLost,
     HandshakeFailed,
+    KnownPeersError,
     LinkError,
     LocalProtocolError,
     PeerNotTrusted,
@@ -29,7 +30,7 @@ from net.telemetry.event_throttle import EventThrottle
 from net.telemetry.meters import RateMeter
 from net.telemetry.stats import Severity
 from net.transport.connection import Connection
-from net.transport.security.peer_verifier import PeerVerifier, known_as
+from net.transport.security.peer_verifier import PeerVerifier, peer_label
 from net.transport.socket_transport import SocketTransport, shown_address
 
 LINGER_S = 2.0
@@ -139,6 +140,9 @@ class ReceiverConnection:
                 self.visit.report_fault()
                 self._complain("unknown", str(error))
                 self.refuse("policy", f"the receiver does not know the fingerprint {self.fingerprint}")
+            case KnownPeersError():
+                self._complain("unverified", f"{self.peer} refused: {error}", Severity.ERROR)
+                self.refuse("internal", "the receiver cannot check this sender's fingerprint: see what it reports")
             case HandshakeFailed():
                 self.visit.report_fault()
                 self._complain("handshake", f"{self.peer}: {error}")
@@ -192,9 +196,9 @@ class ReceiverConnection:
         if self._ended.is_set():  # `close` came when there was no link yet
             raise ConnectionLost("the receiver was stopped")
         if self._guard and tls:
-            self.peer, self.fingerprint = known_as(tls, self.peer), tls.peer_fingerprint
+            self.peer, self.fingerprint = peer_label(tls, self.peer), tls.peer_fingerprint
             asked_s = self._clock.monotonic_s()
-            self._guard.judge_sender(tls)
+            self._guard.verify_sender(tls)
             self._deadline_s += self._clock.monotonic_s() - asked_s  # a person's time is not the peer's
         return link
 

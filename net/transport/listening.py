@@ -42,8 +42,8 @@ def address_text(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def known_name(host: str) -> str:
-    """`host`, or the number for `localhost` on a machine that cannot look it up: it means no other (RFC 6761, 6.3)."""
+def resolvable_host(host: str) -> str:
+    """Return `host`, but 127.0.0.1 for a `localhost` that this machine cannot resolve (RFC 6761, 6.3)."""
     if host.lower() == "localhost":
         try:
             socket.getaddrinfo(host, None)
@@ -55,7 +55,7 @@ def known_name(host: str) -> str:
 def resolve(host: str, port: int) -> list[Address]:
     """The families and addresses that `host` stands for. Raises `ConnectError` where there are none."""
     try:
-        found = socket.getaddrinfo(known_name(host), port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(resolvable_host(host), port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise ConnectError(f"there is no host {host!r} ({error.strerror}): check --host") from error
     except UnicodeError as error:

@@ -70,7 +70,7 @@ class TlsTransport:
         self._shake_hands(clock.monotonic_s() + timeout_s)
         certificate = self._peer_certificate()
         self.peer_fingerprint = fingerprint_of(certificate)
-        """The fingerprint that the peer has proved; whether it may be trusted is for `trust.judge_peer`."""
+        """The fingerprint that the peer has proved; whether it may be trusted is for `trust.verify_peer`."""
         self.peer_name = _common_name(certificate)
         """The name in the peer's certificate, for people; anybody can claim any."""
 
