@@ -91,6 +91,11 @@ def max_body_bytes(frame_type: FrameType, limits: Limits) -> int:
     return int(getattr(limits, f"{frame_type.name.lower()}_bytes"))
 
 
+def frame_type_of(message: Control) -> FrameType:
+    """The type of the frame that carries `message`."""
+    return _TYPE_OF[type(message)]
+
+
 def code_frames(samples: int, tail: bool) -> int:
     """Code frames of a chunk of `samples`: one for each 320 begun, and one more with the tail."""
     return -(-samples // FRAME_SAMPLES) + tail
@@ -106,7 +111,7 @@ def encode_control(message: Control, limits: Limits) -> bytes:
 
     Raises `LocalProtocolError` for a message that a peer with these limits would not take.
     """
-    frame_type = _TYPE_OF[type(message)]
+    frame_type = frame_type_of(message)
     body = _ENCODER.encode(_with_printable_texts(message, limits))
     try:
         decode_control(frame_type, body, limits)
