@@ -135,11 +135,11 @@ class _Side(Generic[ReceivedT]):
             case Accept():
                 self._begin_stream(message)
             case PackedChunk():
-                self._sequence.take_chunk(message)
+                self._sequence.add_chunk(message)
             case End():
-                self._sequence.take_end(message)
+                self._sequence.check_end(message)
             case Feedback():
-                self._sequence.take_acknowledgement(message.acknowledged)
+                self._sequence.acknowledge(message.acknowledged)
             case _:
                 pass
 
@@ -148,7 +148,7 @@ class _Side(Generic[ReceivedT]):
         if accept.next_chunk and not hello.resume:
             raise role.receiver_error(f"a new stream was accepted from chunk {accept.next_chunk} on, not from 0")
         self._accepted = ChunkSequence(
-            hello, accept, self._limits, chunk_error=role.sender_error, acknowledgement_error=role.receiver_error
+            hello, accept, self._limits, sender_error=role.sender_error, receiver_error=role.receiver_error
         )
 
     @property
