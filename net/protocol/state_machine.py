@@ -68,7 +68,7 @@ class _Side(Generic[ReceivedT]):
         return self._sequence.window_left if self._state is State.STREAMING else 0
 
     def receive_data(self, data: bytes) -> None:
-        """Take bytes from the peer; raises `RemoteProtocolError` where they break the protocol.
+        """Process bytes from the peer; raises `RemoteProtocolError` where they break the protocol.
 
         After REFUSE, or once the connection is lost, they are thrown away.
         """
@@ -214,7 +214,7 @@ class SenderProtocol(_Side[FromReceiver]):
         self._send(chunk)
 
     def send_end(self, end: End) -> None:
-        """Say that no chunk will follow; raises `LocalProtocolError` if the counts do not fit what was sent."""
+        """Announce that no chunk will follow; raises `LocalProtocolError` if the counts do not fit what was sent."""
         self._send(end)
 
 
@@ -238,7 +238,7 @@ class ReceiverProtocol(_Side[FromSender]):
         self._send(refuse)
 
     def send_feedback(self, feedback: Feedback) -> None:
-        """Tell the sender how this side stands; with `finished`, that all is decoded and saved."""
+        """Report progress to the sender; with `finished`, that all is decoded and saved."""
         self._send(feedback)
 
 

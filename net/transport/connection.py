@@ -49,7 +49,7 @@ class Connection(Generic[MessageT]):
 
     @property
     def peer(self) -> str:
-        """The other end's address, for people."""
+        """The peer's address, to be shown."""
         return shown_address(self._transport)
 
     def receive(self, timeout_s: float = IDLE_TIMEOUT_S, deadline_s: float | None = None) -> list[MessageT]:
@@ -89,7 +89,7 @@ class Connection(Generic[MessageT]):
             self._send_eof_unless_writing()
 
     def send_eof(self) -> None:
-        """Say that nothing more will be sent (a thread that is writing does so at its end), and receive no more."""
+        """Send nothing more, and tell the peer (a thread that is writing does so at its end); receive no more."""
         self._eof_wanted.set()
         self._send_eof_unless_writing()
 

@@ -1,4 +1,4 @@
-"""Where a receiver listens: addresses, whether they are this machine's own, and the listening sockets."""
+"""Listening sockets, and the addresses that a host's name stands for."""
 
 import errno
 import ipaddress
@@ -23,7 +23,7 @@ def listen(host: str, port: int, *, private: bool) -> list[socket.socket]:
     refused: OSError | None = None
     for family, address in resolve(host, port):
         if private and not is_loopback(address):
-            continue  # the name stands for something else than it did a moment ago
+            continue  # the name resolves to something else than it did a moment ago
         bound = listeners[0].getsockname()[1] if listeners else port
         try:
             listeners.append(_listen_on(family, (address, bound)))
@@ -38,7 +38,7 @@ def listen(host: str, port: int, *, private: bool) -> list[socket.socket]:
 
 
 def address_text(host: str, port: int) -> str:
-    """Host and port for people."""
+    """Host and port as one text; an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

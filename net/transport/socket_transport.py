@@ -151,7 +151,7 @@ class SocketTransport:
 
 
 def shown_address(transport: Transport) -> str:
-    """The peer's address, for people."""
+    """The peer's address, to be shown; for a connection that has gone, a text that says so."""
     try:
         host, port = transport.getpeername()
     except (OSError, ValueError):
