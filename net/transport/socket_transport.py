@@ -108,12 +108,13 @@ class SocketTransport:
 
     def _paced(self, data: memoryview) -> Iterator[memoryview]:
         """Yield `data` in pieces, each when the rate limit lets it pass."""
-        if self._bucket is None:
+        bucket = self._bucket
+        if bucket is None:
             yield data
             return
-        for start in range(0, len(data), self._bucket.slice_bytes):
-            piece = data[start : start + self._bucket.slice_bytes]
-            self._bucket.wait_for(len(piece), self._closed)
+        for start in range(0, len(data), bucket.slice_bytes):
+            piece = data[start : start + bucket.slice_bytes]
+            bucket.wait_for(len(piece), self._closed)
             yield piece
 
     def _write(self, data: memoryview, timeout_s: float) -> None:

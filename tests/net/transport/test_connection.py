@@ -17,42 +17,13 @@ from tests.clock import FakeClock
 from tests.net.protocol.exchange import HELLO
 
 
-class SlowWire:
-    """Takes a write when a test says so."""
-
-    def __init__(self) -> None:
-        self.said: list[bytes] = []
-        self.writing, self.go_on = threading.Event(), threading.Event()
+class Wire:
+    """A peer that says nothing and takes everything."""
 
     def recv(self, _size: int, _timeout_s: float) -> bytes:
         return b""
 
-    def sendall(self, data: bytes, _timeout_s: float) -> None:
-        self.writing.set()
-        assert self.go_on.wait(5.0)
-        self.said.append(data)
-
-    def send_eof(self) -> None:
-        self.said.append(b"the end")
-
-    def close(self) -> None: ...
-
-    def getpeername(self) -> tuple[str, int]:
-        return "10.0.0.1", 1234
-
-
-class FullWire:
-    """Its peer does not read."""
-
-    def __init__(self) -> None:
-        self.timeouts_s: list[float] = []
-
-    def recv(self, _size: int, _timeout_s: float) -> bytes:
-        return b""
-
-    def sendall(self, _data: bytes, timeout_s: float) -> None:
-        self.timeouts_s.append(timeout_s)
-        raise TimeoutError
+    def sendall(self, _data: bytes, _timeout_s: float) -> None: ...
 
     def send_eof(self) -> None: ...
 
@@ -62,7 +33,34 @@ class FullWire:
         return "10.0.0.1", 1234
 
 
-class LateWire:
+class SlowWire(Wire):
+    """Takes a write when a test says so."""
+
+    def __init__(self) -> None:
+        self.said: list[bytes] = []
+        self.writing, self.go_on = threading.Event(), threading.Event()
+
+    def sendall(self, data: bytes, _timeout_s: float) -> None:
+        self.writing.set()
+        assert self.go_on.wait(5.0)
+        self.said.append(data)
+
+    def send_eof(self) -> None:
+        self.said.append(b"the end")
+
+
+class FullWire(Wire):
+    """Its peer does not read."""
+
+    def __init__(self) -> None:
+        self.timeouts_s: list[float] = []
+
+    def sendall(self, _data: bytes, timeout_s: float) -> None:
+        self.timeouts_s.append(timeout_s)
+        raise TimeoutError
+
+
+class LateWire(Wire):
     """Gives each byte of what its peer says so many seconds after the one before."""
 
     def __init__(self, clock: FakeClock, data: bytes, pauses_s: Iterable[float]) -> None:
@@ -75,15 +73,6 @@ class LateWire:
         if pause_s > timeout_s:
             raise TimeoutError
         return bytes([byte])
-
-    def sendall(self, _data: bytes, _timeout_s: float) -> None: ...
-
-    def send_eof(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    def getpeername(self) -> tuple[str, int]:
-        return "10.0.0.1", 1234
 
 
 def link_on(wire: Transport, clock: Clock = SYSTEM_CLOCK) -> Connection[object]:
