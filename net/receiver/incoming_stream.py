@@ -68,7 +68,8 @@ class IncomingStream:
             lookahead_samples=lookahead_samples,
         )
         self._pipeline.add_stage("decode", self._decode_chunks)
-        self._pipeline.add_stage("save", self._save_contributions, then=self._end_status)
+        self._pipeline.add_stage("save", self._save_contributions)
+        self._pipeline.on_end(self._end_status)
         self._lock, self._taking = threading.Lock(), threading.Lock()
         self._carrier: object = None
         self._end: End | None = None
