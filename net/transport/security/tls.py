@@ -1,7 +1,7 @@
 """TLS 1.3 over a transport, both sides proving who they are by their own certificates.
 
 No authority is asked: any certificate is taken in the handshake, which proves that the peer has its key, and then
-`trust` judges its fingerprint. Python's `ssl` can neither take a client's certificate unjudged nor be read and
+`trust` checks its fingerprint. Python's `ssl` can neither take a client's certificate unjudged nor be read and
 written by two threads at once, so this stands on pyOpenSSL and its memory buffers: OpenSSL makes and takes bytes
 under a lock, and the transport below is never waited for with that lock held.
 """
@@ -191,7 +191,7 @@ class TlsTransport:
 def _accept_any_certificate(
     _connection: SSL.Connection, _certificate: object, _error: int, _depth: int, _ok: int
 ) -> bool:
-    """Let every certificate pass the handshake: its fingerprint is judged afterwards."""
+    """Let every certificate pass the handshake: its fingerprint is checked afterwards."""
     return True
 
 
