@@ -34,14 +34,20 @@ class Codec:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, device: str = "cpu", precision: Precision = "float32", threads: int | None = None
+        self,
+        checkpoint: Checkpoint,
+        device: str = "cpu",
+        precision: Precision = "float32",
+        threads: int | None = None,
+        max_callers: int | None = None,
     ) -> None:
         self._checkpoint = checkpoint
         self._device = torch.device(device)
         network = checkpoint.network.to(self._device).requires_grad_(False)
         threads = threads or torch.get_num_threads()
         self._network = FastESC(network, threads, PRECISIONS[precision])
-        self._turns = FairSemaphore(max(1, (os.cpu_count() or 1) // threads) if self._device.type == "cpu" else 1)
+        slots = max(1, (os.cpu_count() or 1) // threads) if self._device.type == "cpu" else 1
+        self._turns = FairSemaphore(max_callers or slots)
 
     @classmethod
     def load(
@@ -50,11 +56,13 @@ class Codec:
         device: str = "cpu",
         precision: Precision = "float32",
         threads: int | None = None,
+        max_callers: int | None = None,
     ) -> "Codec":
         """Load a model folder, or the bundled model, onto `device` (cpu, cuda, cuda:1, mps).
 
         On a CPU `threads` threads work on each call (default: as many as PyTorch would use); results do not depend on
-        their number. Precisions below float32 give other codes: both ends of a link must choose the same.
+        their number. `max_callers` threads may call at once (default: as many as the cores carry, on a GPU one).
+        Precisions below float32 give other codes: both ends of a link must choose the same.
         Raises `ModelError` where the folder does not hold an ESC model, `UsageError` for a device that is not there.
         """
         check_device(device)
@@ -62,7 +70,7 @@ class Codec:
             raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}, not '{precision}'")
         if threads is not None and threads < 1:
             raise UsageError(f"the number of threads must be 1 or more, not {threads}")
-        return cls(load_checkpoint(folder), device, precision, threads)
+        return cls(load_checkpoint(folder), device, precision, threads, max_callers)
 
     def warm_up(self, samples: int = 16000) -> None:
         """Code silence once, so that the first sound of about this length is not late."""

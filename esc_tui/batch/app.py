@@ -107,7 +107,7 @@ class CompressApp(App[None]):
             self.elapsed_s = self._batch.elapsed_s
             self.jobs = jobs
             self._show_sound()
-        if self._leaving and self._batch.ended.is_set():
+        if self._leaving and self._batch.wait(0):
             self.exit()
 
     def _show_sound(self) -> None:
