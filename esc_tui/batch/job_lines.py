@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.style import Style
 
 from esc_tui.batch.report import short_names
-from esc_tui.batch.runner import JobState, JobStats, totals
+from esc_tui.batch.stats import JobState, JobStats, totals
 from esc_tui.console.drawing.gauge import gauge
 from esc_tui.console.drawing.line import Line
 from esc_tui.console.drawing.numbers import clock, fixed
@@ -44,12 +44,12 @@ def total_line(jobs: Sequence[JobStats], elapsed_s: float, width: int, ink: Ink)
     line = Line().add(f"{total.ended} of {total.files} files", ink.strong)
     if total.failed:
         line.add(f"  {total.failed} failed", ink.bad)
-    line.add("  sound ", ink.label).add(f"{clock(total.audio_s)} of {clock(total.total_s)}", ink.value)
-    line.add("  RTF ", ink.label).add(fixed(total.rtf, 3), ink.value)
+    line.add("  sound ", ink.label).add(f"{clock(total.figures.audio_s)} of {clock(total.total_s)}", ink.value)
+    line.add("  RTF ", ink.label).add(fixed(total.figures.rtf, 3), ink.value)
     line.add("  ETA ", ink.label).add(clock(total.left_s), ink.value).space(2)
     room = width - line.cells
     if room >= LEAST_GAUGE_CELLS:
-        line.extend(gauge(total.audio_s / total.total_s if total.total_s else 0.0, room, ink.payload, ink))
+        line.extend(gauge(total.figures.audio_s / total.total_s if total.total_s else 0.0, room, ink.payload, ink))
     return line
 
 
@@ -77,7 +77,7 @@ def _line(stats: JobStats, name: str, layout: _Layout, *, is_chosen: bool) -> Li
         line.right(clock(stats.audio_s), FIGURES[0][1], text).space(2)
         rest = layout.figures_cells - FIGURES[0][1] - 2 - FIGURES[-1][1]
         line.extend(gauge(stats.audio_s / stats.total_s, rest, ink.payload, ink))
-        return line.right(fixed(stats.rtf, 3), FIGURES[-1][1], text)
+        return line.right(fixed(stats.figures.rtf, 3), FIGURES[-1][1], text)
     line.left(name, name_cells, text if stats.state is not JobState.WAITING or is_chosen else ink.muted)
     for value, (_, cells) in zip(_values(stats), layout.columns, strict=False):
         line.right(value, cells, text)
@@ -87,14 +87,9 @@ def _line(stats: JobStats, name: str, layout: _Layout, *, is_chosen: bool) -> Li
 def _values(stats: JobStats) -> list[str]:
     if not stats.outcome:
         return [clock(stats.total_s)]
-    values = [
-        clock(stats.audio_s),
-        f"{stats.file_bytes:,}",
-        fixed(stats.file_kbps, 2),
-        fixed(stats.ratio, 1),
-        fixed(stats.rtf, 3),
-    ]
-    quality = stats.outcome.quality
+    figures, quality = stats.figures, stats.outcome.quality
+    values = [clock(stats.audio_s), f"{figures.file_bytes:,}", fixed(figures.file_kbps, 2)]
+    values += [fixed(figures.ratio, 1), fixed(figures.rtf, 3)]
     if quality:
         values += [fixed(quality.si_sdr_db, 2), fixed(quality.mel_distance_db, 2)]
         values += [fixed(quality.stoi, 3), fixed(quality.pesq_wb, 2)]

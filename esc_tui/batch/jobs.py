@@ -19,7 +19,8 @@ from codec.files.coding import Coding, Targets, compress_file, decompress_file, 
 from codec.sound.formats import SoundFormat
 from codec.sound.reading import AudioReader
 from esc_tui.batch.inputs import STANDARD_INPUT, Input
-from esc_tui.batch.runner import JobWatch, Outcome
+from esc_tui.batch.runner import JobWatch
+from esc_tui.batch.stats import Outcome
 
 if TYPE_CHECKING:
     from codec import Codec

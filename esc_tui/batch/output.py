@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from math import isnan
 
 from esc_tui.batch.report import duration_text, job_record, notes, result_table
-from esc_tui.batch.runner import Batch, JobState, JobStats, Totals, totals
+from esc_tui.batch.runner import Batch
+from esc_tui.batch.stats import JobState, JobStats, Totals, totals
 from esc_tui.errors import ExitCode, print_message
 from esc_tui.markup import shown
 from esc_tui.plain.loop import Output
@@ -103,13 +104,14 @@ class ProgressOutput(BatchOutput):
             )
 
     def _update(self, key: int | str, name: str, length_s: float | None, total: Totals) -> None:
+        figures = total.figures
         self._lines.update(
             key,
             name,
             length_s,
-            total.audio_s,
-            audio=duration_text(total.audio_s),
-            rtf="" if isnan(total.rtf) else f"{total.rtf:.3f}",
-            kbps="" if isnan(total.payload_kbps) else f"{total.payload_kbps:.2f} kbps",
+            figures.audio_s,
+            audio=duration_text(figures.audio_s),
+            rtf="" if isnan(figures.rtf) else f"{figures.rtf:.3f}",
+            kbps="" if isnan(figures.payload_kbps) else f"{figures.payload_kbps:.2f} kbps",
             eta="" if length_s is None or isnan(total.left_s) else duration_text(round(total.left_s)),
         )

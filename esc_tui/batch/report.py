@@ -9,7 +9,7 @@ import msgspec
 from rich.table import Table
 
 from codec.evaluation.quality import Quality, mean_quality
-from esc_tui.batch.runner import JobState, JobStats, quotient
+from esc_tui.batch.stats import Figures, JobState, JobStats, totals
 from esc_tui.markup import shown
 
 
@@ -20,7 +20,7 @@ def job_record(stats: JobStats) -> dict[str, Any]:
         "state": str(stats.state),
         "audio_s": stats.audio_s,
         "elapsed_s": stats.elapsed_s,
-        "rtf": stats.rtf,
+        "rtf": stats.figures.rtf,
     }
     if stats.error:
         record["error"] = stats.error
@@ -30,8 +30,8 @@ def job_record(stats: JobStats) -> dict[str, Any]:
             "files": stats.outcome.files,
             "bytes": coded.file_bytes,
             "payload_bytes": coded.payload_bytes,
-            "kbps": stats.file_kbps,
-            "ratio": stats.ratio,
+            "kbps": stats.figures.file_kbps,
+            "ratio": stats.figures.ratio,
             "num_streams": coded.header.num_streams,
             "channels": coded.header.channels,
             "non_finite_samples": coded.non_finite_samples,
@@ -59,7 +59,8 @@ def result_table(jobs: Sequence[JobStats], elapsed_s: float) -> Table:
     done = [stats for stats in jobs if stats.state is JobState.DONE and stats.outcome]
     measured = any(stats.outcome and stats.outcome.quality for stats in done)
     table = Table(box=None, pad_edge=False, header_style="bold", footer_style="bold", show_footer=len(done) > 1)
-    for heading, cell in zip(("file", *_HEADINGS), (f"{len(done)} files", *_totals(done, elapsed_s)), strict=True):
+    footer = (f"{len(done)} files", *_cells(totals(done, elapsed_s).figures))
+    for heading, cell in zip(_HEADINGS, footer, strict=True):
         table.add_column(heading, cell, justify="left" if heading == "file" else "right", overflow="fold")
     if measured:
         qualities = [stats.outcome.quality for stats in done if stats.outcome and stats.outcome.quality]
@@ -67,7 +68,7 @@ def result_table(jobs: Sequence[JobStats], elapsed_s: float) -> Table:
             table.add_column(heading, cell, justify="right")
     for name, stats in zip(short_names([stats.name for stats in done]), done, strict=True):
         quality = _quality_cells(stats.outcome.quality) if measured and stats.outcome else ()
-        table.add_row(shown(name), *_cells(stats), *quality)
+        table.add_row(shown(name), *_cells(stats.figures), *quality)
     return table
 
 
@@ -80,27 +81,17 @@ def short_names(names: Sequence[str]) -> list[str]:
     return [os.path.relpath(name, shared) if shared else name for name in names]
 
 
-_HEADINGS = ("duration", "bytes", "kbps", "ratio", "RTF")
+_HEADINGS = ("file", "duration", "bytes", "kbps", "ratio", "RTF")
 _MEASURES = ("SI-SDR dB", "mel dB", "STOI", "PESQ-wb")
 
 
-def _cells(stats: JobStats) -> tuple[str, ...]:
-    return _figures(stats.audio_s, stats.file_bytes, stats.pcm_bytes, stats.elapsed_s)
-
-
-def _totals(done: Sequence[JobStats], elapsed_s: float) -> tuple[str, ...]:
-    audio_s = sum(stats.audio_s for stats in done)
-    file_bytes, pcm_bytes = sum(stats.file_bytes for stats in done), sum(stats.pcm_bytes for stats in done)
-    return _figures(audio_s, file_bytes, pcm_bytes, elapsed_s)
-
-
-def _figures(audio_s: float, file_bytes: int, pcm_bytes: int, elapsed_s: float) -> tuple[str, ...]:
+def _cells(figures: Figures) -> tuple[str, ...]:
     return (
-        duration_text(audio_s),
-        f"{file_bytes:,}",
-        _number(quotient(file_bytes * 8 / 1000, audio_s), 2),
-        _number(quotient(pcm_bytes, file_bytes), 1),
-        _number(quotient(elapsed_s, audio_s), 3),
+        duration_text(figures.audio_s),
+        f"{figures.file_bytes:,}",
+        _number(figures.file_kbps, 2),
+        _number(figures.ratio, 1),
+        _number(figures.rtf, 3),
     )
 
 

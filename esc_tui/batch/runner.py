@@ -1,141 +1,24 @@
 """Runs the jobs of `compress` and `decompress` in a few threads, and measures them."""
 
-import enum
 import logging
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from codec.errors import EscError
-from codec.evaluation.quality import Quality, QualityMeter
-from codec.files.coding import Coded
+from codec.evaluation.quality import QualityMeter
 from codec.types import ChannelAudio
+from esc_tui.batch.stats import JobState, JobStats, Outcome
 from net.runtime.clock import SYSTEM_CLOCK, Clock
 from net.telemetry.sound import SoundMeter
-from net.telemetry.stats import SoundStats
 
 logger = logging.getLogger(__name__)
-
-NAN = float("nan")
-PCM_BYTES = 2
-"""What a sample takes as 16-bit PCM, which the compression ratio compares with."""
-
-
-class JobState(enum.StrEnum):
-    """The state of one file's job."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    STOPPED = "stopped"
 
 
 class BatchStopped(Exception):
     """Raised within a job that is stopped; what it has written so far is removed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The result of a job: the codes' figures, the paths written, and the quality where it was measured."""
-
-    coded: Coded
-    files: tuple[str, ...]
-    quality: Quality | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class JobStats:
-    """One file as of now. `total_s` is None while its length is not known, `error` says why it failed."""
-
-    name: str
-    state: JobState = JobState.WAITING
-    total_s: float | None = None
-    audio_s: float = 0.0
-    elapsed_s: float = 0.0
-    payload_bytes: int = 0
-    outcome: Outcome | None = None
-    error: str = ""
-    original: SoundStats = field(default_factory=SoundStats)
-    decoded: SoundStats = field(default_factory=SoundStats)
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the file is done or has failed."""
-        return self.state in (JobState.DONE, JobState.FAILED)
-
-    @property
-    def file_bytes(self) -> int:
-        """The size of the `.esc` file, 0 until it is done."""
-        return self.outcome.coded.file_bytes if self.outcome else 0
-
-    @property
-    def pcm_bytes(self) -> int:
-        """The size of the same sound as 16-bit PCM at the model's rate, 0 until it is done."""
-        if not self.outcome:
-            return 0
-        return self.outcome.coded.samples * self.outcome.coded.header.channels * PCM_BYTES
-
-    @property
-    def rtf(self) -> float:
-        """Real-time factor: processing time ÷ audio time."""
-        return quotient(self.elapsed_s, self.audio_s)
-
-    @property
-    def payload_kbps(self) -> float:
-        """The codes' bitrate as of now, without headers."""
-        return quotient(self.payload_bytes * 8 / 1000, self.audio_s)
-
-    @property
-    def file_kbps(self) -> float:
-        """The bitrate of the whole `.esc` file, nan until it is done."""
-        return quotient(self.file_bytes * 8 / 1000, self.audio_s) if self.outcome else NAN
-
-    @property
-    def ratio(self) -> float:
-        """The compression ratio, nan until the file is done."""
-        return quotient(self.pcm_bytes, self.file_bytes)
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Files added up: `elapsed_s` is the time of all together, `total_s` the length of those that have not failed."""
-
-    elapsed_s: float
-    files: int
-    ended: int
-    failed: int
-    audio_s: float
-    total_s: float
-    payload_kbps: float
-    rtf: float
-
-    @property
-    def left_s(self) -> float:
-        """The estimated time until the end, nan while nothing is known of the speed."""
-        return max(0.0, self.total_s - self.audio_s) * self.rtf
-
-
-def totals(jobs: Sequence[JobStats], elapsed_s: float) -> Totals:
-    """Add up files that took `elapsed_s` together."""
-    audio_s = sum(stats.audio_s for stats in jobs)
-    return Totals(
-        elapsed_s=elapsed_s,
-        files=len(jobs),
-        ended=sum(stats.has_ended for stats in jobs),
-        failed=sum(stats.state is JobState.FAILED for stats in jobs),
-        audio_s=audio_s,
-        total_s=sum(stats.total_s or 0.0 for stats in jobs if stats.state is not JobState.FAILED),
-        payload_kbps=quotient(sum(stats.payload_bytes for stats in jobs) * 8 / 1000, audio_s),
-        rtf=quotient(elapsed_s, audio_s),
-    )
-
-
-def quotient(dividend: float, divisor: float) -> float:
-    """Divide; nan where the divisor is 0."""
-    return dividend / divisor if divisor else NAN
 
 
 class Job(Protocol):

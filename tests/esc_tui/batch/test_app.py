@@ -13,7 +13,8 @@ from esc_tui.batch.app import CompressApp
 from esc_tui.batch.inputs import Input
 from esc_tui.batch.job_list import BatchTotals, JobList
 from esc_tui.batch.jobs import CompressJob, Results
-from esc_tui.batch.runner import Batch, JobState, JobWatch, Outcome
+from esc_tui.batch.runner import Batch, JobWatch
+from esc_tui.batch.stats import JobState, Outcome
 from esc_tui.console.widgets.spectrogram import Spectrogram
 from tests.codec.staircase import StaircaseCodec
 from tests.esc_tui.console.waiting import until

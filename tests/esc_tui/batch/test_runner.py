@@ -8,7 +8,8 @@ from codec.errors import EscError
 from codec.files.coding import Coding
 from esc_tui.batch.inputs import Input
 from esc_tui.batch.jobs import CompressJob, Results
-from esc_tui.batch.runner import Batch, JobState, JobWatch, Outcome
+from esc_tui.batch.runner import Batch, JobWatch
+from esc_tui.batch.stats import JobState, Outcome
 from tests.codec.staircase import StaircaseCodec
 from tests.conftest import DEADLINE_S, WaitUntil
 from tests.net.links import write_speech
@@ -98,7 +99,7 @@ def test_a_running_job_is_measured(tmp_path: Path, wait_until: WaitUntil) -> Non
     assert stats.state is JobState.RUNNING
     assert stats.total_s == 2.0
     assert 0 < stats.audio_s < 2.0
-    assert stats.payload_kbps > 0
+    assert stats.figures.payload_kbps > 0
     assert stats.original.column_count > 0
 
 
