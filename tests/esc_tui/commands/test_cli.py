@@ -1,15 +1,20 @@
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import pytest
 
 from codec.errors import AudioFileError
 from esc_tui.cli import COMMANDS, run
 from esc_tui.errors import ExitCode
+from esc_tui.plain.headless import JsonOutput
 from net.errors import ConnectError
 from net.protocol.limits import DEFAULT_LIMITS
 from net.receiver.meters import HISTORY_CHUNKS
@@ -180,6 +185,42 @@ def test_json_lines_tell_snapshots_events_and_a_report(
     assert report["exit_code"] == 0
     assert [stream["role"] for stream in report["streams"]] == ["sender", "receiver"]
     assert all(stream["state"] == "done" and stream["audio_s"] == 1.25 for stream in report["streams"])
+
+
+def test_ctrl_c_while_nobody_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """A sender that waits for its receiver can be interrupted, and still reports."""
+    show, shown = JsonOutput.show, threading.Event()
+
+    def show_and_interrupt(output: JsonOutput) -> None:
+        show(output)
+        if not shown.is_set():
+            shown.set()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(JsonOutput, "show", show_and_interrupt)
+    speech = str(write_speech(tmp_path / "in.wav", 3200))
+    arguments = ["sender", "--input", speech, "--port", "1", "--connect-timeout", "60", "--model-path", TINY, "--json"]
+    assert run(arguments) == ExitCode.INTERRUPTED
+    assert json.loads(capsysbinary.readouterr().out.splitlines()[-1])["exit_code"] == ExitCode.INTERRUPTED
+
+
+@pytest.mark.parametrize(("chosen", "code"), [(None, ExitCode.DONE), (["compress"], ExitCode.WRONG_USE)])
+def test_without_a_command_the_launcher_opens(
+    chosen: list[str] | None, code: ExitCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is given the commands that it offers, and what it returns is run."""
+    offered: list[str | None] = []
+
+    def choose(commands: list[click.Command]) -> list[str] | None:
+        offered.extend(command.name for command in commands)
+        return chosen
+
+    monkeypatch.setattr("esc_tui.cli.in_terminal", lambda: True)
+    monkeypatch.setattr("esc_tui.launcher.app.run_launcher", choose)
+    assert run([]) == code
+    assert offered == ["demo", "sender", "receiver", "compress"]
 
 
 def test_why_a_stream_failed_is_said_once_on_standard_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
