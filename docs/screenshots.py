@@ -15,8 +15,8 @@ import soundfile
 os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
 
 from codec.chunks.plan import ChunkPlan, Stitching
-from esc_tui.commands.demo import SPEECH_SAMPLE
 from esc_tui.console.app import ConsoleApp
+from esc_tui.options.demo import SPEECH_SAMPLE
 from net.receiver.engine import Receiver
 from net.sender.engine import Sender
 from net.settings import ReceiverSettings, SenderSettings

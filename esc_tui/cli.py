@@ -10,11 +10,11 @@ from importlib.metadata import version
 import click
 
 from codec.errors import EscError, UsageError
-from esc_tui.errors import ExitCode, exit_code, tell
+from esc_tui.errors import ExitCode, click_message, exit_code, print_error
 from esc_tui.terminal import in_terminal
 
 STDOUT_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-"""A full or broken disk; elsewhere than on standard output it is dealt with where the file is written."""
+"""A full or broken disk; such errors of other files name the file and are handled where it is written."""
 
 COMMANDS = {
     "sender": "Stream a sound file or a microphone to a receiver.",
@@ -27,24 +27,30 @@ COMMANDS = {
     "keygen": "Show the fingerprint of the key pair that --tls uses; make the pair if there is none.",
     "info": "Tell what is in .esc files.",
 }
+"""Names and summaries, in the order of the help."""
+LAUNCHED = ("demo", "sender", "receiver", "compress")
+"""The commands that the launcher offers."""
+
+
+def load_command(name: str) -> click.Command:
+    """Import the module `esc_tui.commands.<name>` and return its `command`."""
+    command: click.Command = import_module(f"esc_tui.commands.{name}").command
+    return command
 
 
 class LazyGroup(click.Group):
-    """Knows its commands by name and summary, and imports the module of the one that is asked for."""
+    """Lists the commands by name and summary, and imports only the one that is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order in which people meet them."""
+        """Return the names in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module `esc_tui.commands.<name>` and take its `command`."""
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = import_module(f"esc_tui.commands.{cmd_name}").command
-        return command
+        """Import the command; None for an unknown name."""
+        return load_command(cmd_name) if cmd_name in COMMANDS else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
+        """Write the summaries without importing the commands."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -59,6 +65,7 @@ def _with_hyphens(name: str) -> str:
         "help_option_names": ["-h", "--help"],
         "token_normalize_func": _with_hyphens,
         "max_content_width": 100,
+        "show_default": True,
     },
 )
 @click.version_option(version("esc-tui"), prog_name="esc-tui")
@@ -76,8 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         if error.errno not in STDOUT_FAULTS or error.filename is not None:
             raise
-        tell(EscError(f"cannot write to standard output ({error.strerror}): send it elsewhere"))
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail again at exit
+        print_error(EscError(f"cannot write to standard output ({error.strerror}): send it elsewhere"))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the buffered rest would fail again at exit
         code = ExitCode.BAD_INPUT
     sys.exit(code)
 
@@ -85,35 +92,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name (default: the process's own); return the exit code."""
     try:
-        result = cli.main(arguments, prog_name="esc-tui", standalone_mode=False)
-        return int(result or ExitCode.DONE)
+        if sys.platform == "win32":
+            raise UsageError("Windows is not supported: use Linux, macOS or the Windows Subsystem for Linux")
+        return int(cli.main(arguments, prog_name="esc-tui", standalone_mode=False) or ExitCode.DONE)
     except click.exceptions.NoArgsIsHelpError as error:
         if error.ctx.command is cli and in_terminal():
-            return _run_launched()
+            return _run_launcher()
         click.echo(error.ctx.get_help())
         return ExitCode.DONE
     except click.ClickException as error:
-        tell(UsageError(_advice(error)))
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        path = context.command_path if context else "esc-tui"
+        print_error(UsageError(f"{click_message(error)} ({path} --help tells more)"))
         return ExitCode.WRONG_USE
     except EscError as error:
-        tell(error)
+        print_error(error)
         return exit_code(error)
     except (KeyboardInterrupt, click.Abort):
         return ExitCode.INTERRUPTED
 
 
-def _advice(error: click.ClickException) -> str:
-    """What click found wrong, in one line, and where help is."""
-    told = error.format_message().rstrip(".")
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    path = context.command_path if context else "esc-tui"
-    return f"{told[:1].lower()}{told[1:]} ({path} --help tells more)"
-
-
-def _run_launched() -> int:
+def _run_launcher() -> int:
     from esc_tui.launcher.app import run_launcher  # noqa: PLC0415 - importing Textual takes time
+    from esc_tui.options.command import SettingsCommand  # noqa: PLC0415 - the help needs no settings
 
-    chosen = run_launcher()
-    if chosen is None:
+    commands = (load_command(name) for name in LAUNCHED)
+    arguments = run_launcher([command for command in commands if isinstance(command, SettingsCommand)])
+    if arguments is None:
         return ExitCode.DONE
-    return run([*chosen, "--tui"] if chosen[0] == "compress" else chosen)
+    return run([*arguments, "--tui"] if arguments[0] == "compress" else arguments)

@@ -1,7 +1,9 @@
-"""Exit codes, and the one place that turns an error into words on standard error."""
+"""Exit codes, and the one place that prints errors and messages on standard error."""
 
 import enum
 import sys
+
+import click
 
 from codec.errors import AudioFileError, ContainerError, ModelError, UsageError
 from net.errors import AudioDeviceError, ConnectError, HandshakeFailed, IdentityError, PeerNotTrusted, StreamRefused
@@ -11,7 +13,7 @@ MAX_LINE_CHARS = 4096
 
 
 class ExitCode(enum.IntEnum):
-    """What the commands return to the shell."""
+    """Exit codes of the commands."""
 
     DONE = 0
     PARTLY_FAILED = 1
@@ -39,7 +41,7 @@ _REFUSALS = {"model": ExitCode.BAD_INPUT, "format": ExitCode.BAD_INPUT, "busy": 
 
 
 def exit_code(error: BaseException | None) -> ExitCode:
-    """The exit code that stands for an error, or for none."""
+    """Return the exit code of an error; None is success."""
     if error is None:
         return ExitCode.DONE
     if isinstance(error, StreamRefused):
@@ -47,7 +49,18 @@ def exit_code(error: BaseException | None) -> ExitCode:
     return next((code for kind, code in _CODES.items() if isinstance(error, kind)), ExitCode.STREAM_BROKEN)
 
 
-def tell(error: BaseException) -> None:
-    """Say on standard error what went wrong."""
-    lines = (printable(line, MAX_LINE_CHARS) for line in str(error).splitlines())  # it may name what a peer sent
+def print_error(error: BaseException) -> None:
+    """Print an error on standard error."""
+    print_message(str(error))
+
+
+def print_message(text: str) -> None:
+    """Print a message, which may hold a peer's words, on standard error without control characters."""
+    lines = (printable(line, MAX_LINE_CHARS) for line in text.splitlines())
     print("esc-tui: " + "\n".join(lines), file=sys.stderr)
+
+
+def click_message(error: click.ClickException) -> str:
+    """Return what click found wrong, as the beginning of a sentence."""
+    message = error.format_message().rstrip(".")
+    return f"{message[:1].lower()}{message[1:]}"

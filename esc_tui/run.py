@@ -1,9 +1,9 @@
-"""Runs engines, with the console in a terminal and without it elsewhere."""
+"""Runs engines in the console, or without it where there is no terminal."""
 
 from collections.abc import Sequence
 
-from esc_tui.errors import ExitCode, exit_code, tell
-from esc_tui.options.shared import Display
+from esc_tui.errors import ExitCode, exit_code, print_error
+from esc_tui.options.command import Display
 from esc_tui.terminal import in_terminal, quiet_libraries
 from net.engine import Engine
 from net.transport.security.trust_questions import TrustQuestions
@@ -12,9 +12,9 @@ from net.transport.security.trust_questions import TrustQuestions
 def run_engines(
     engines: Sequence[Engine], display: Display, title: str, questions: TrustQuestions | None = None
 ) -> ExitCode:
-    """Run engines to their end and return the exit code; the console is for terminals that nobody told otherwise.
+    """Run engines to their end, in the console if there is a terminal and no option against it; return the exit code.
 
-    `questions` are those that the engines have about their peers; without the console nobody is there to answer.
+    `questions` are those that the engines have about their peers; without the console they stay unanswered.
     """
     if display.headless or display.json or not in_terminal():
         from esc_tui.plain.headless import run_headless  # noqa: PLC0415 - the console needs none of it
@@ -35,7 +35,7 @@ def _run_console(engines: Sequence[Engine], display: Display, title: str, questi
         return ExitCode.INTERRUPTED
     errors = [engine.error for engine in engines if engine.error is not None]
     for error in errors:
-        tell(error)
+        print_error(error)
     if app.return_code and not errors:
-        return ExitCode.STREAM_BROKEN  # the console itself failed, and has said how
+        return ExitCode.STREAM_BROKEN  # the console itself failed, and has printed its error
     return exit_code(errors[0] if errors else None)

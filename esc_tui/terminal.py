@@ -1,4 +1,4 @@
-"""The terminal of the console: whether there is one, and that nobody else writes to it."""
+"""The terminal of the console: whether there is one, its signals, and keeping other writers out of it."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 
 def in_terminal() -> bool:
-    """Whether a person sits at both ends: the console reads standard input and draws on standard error.
+    """Return whether a person is at both ends: the console reads standard input and draws on standard error.
 
     In a browser, Textual's own driver, which its server names in the environment, takes the terminal's place.
     """
@@ -18,16 +18,16 @@ def in_terminal() -> bool:
 
 
 def on_termination(act: Callable[[], object]) -> None:
-    """Let SIGTERM, which would leave the terminal as the console has it, call `act` in the running event loop."""
-    import asyncio  # noqa: PLC0415 - the console has it; the help, which needs none, would wait for it
+    """Call `act` in the running event loop at SIGTERM, which would leave the terminal as the console has it."""
+    import asyncio  # noqa: PLC0415 - the help would wait for it
 
-    with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; not the main thread
+    with suppress(RuntimeError, ValueError):  # outside the main thread
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, act)
 
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Send what C libraries print to nowhere while the console has the terminal, which goes on through a copy.
+    """Discard what C libraries print while the console draws through a copy of the terminal's descriptor.
 
     PortAudio and ALSA print to file descriptor 2 whenever a device is lost.
     """

@@ -9,7 +9,8 @@ from textual.reactive import var
 from textual.widgets import Static
 
 from esc_tui.batch.job_list import BatchTotals, JobList, Jobs
-from esc_tui.batch.runner import Batch, JobState, JobStats
+from esc_tui.batch.runner import Batch
+from esc_tui.batch.stats import JobState, JobStats
 from esc_tui.console.theme import DARK, THEMES
 from esc_tui.console.widgets.key_bar import KeyBar
 from esc_tui.console.widgets.spectrogram import Spectrogram
@@ -20,7 +21,7 @@ REFRESH_HZ = 8.0
 
 
 class CompressApp(App[None]):
-    """Runs a batch and shows it. The batch has been told to stop when `run` returns; the caller joins it."""
+    """Runs a batch and shows it. When `run` returns, the batch is asked to stop; the caller waits for its threads."""
 
     TITLE = "esc-tui"
     CSS = """
@@ -66,14 +67,14 @@ class CompressApp(App[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Start the batch, and look at it a few times a second."""
+        """Start the batch, and read it a few times a second."""
         on_termination(self.action_stop)
         self._batch.start()
-        self.set_interval(1 / REFRESH_HZ, self._look)
-        self._look()
+        self.set_interval(1 / REFRESH_HZ, self._update)
+        self._update()
 
     def on_unmount(self) -> None:
-        """Leave nothing running."""
+        """Stop what runs, whatever ended the app."""
         self._batch.request_stop()
 
     def on_job_list_chosen(self, message: JobList.Chosen) -> None:
@@ -98,7 +99,7 @@ class CompressApp(App[None]):
         """Show another file's sound."""
         self._show_sound()
 
-    def _look(self) -> None:
+    def _update(self) -> None:
         jobs = self._batch.snapshots()
         with self.batch_update():
             if self._follows:
@@ -107,7 +108,7 @@ class CompressApp(App[None]):
             self.elapsed_s = self._batch.elapsed_s
             self.jobs = jobs
             self._show_sound()
-        if self._leaving and self._batch.ended.is_set():
+        if self._leaving and self._batch.wait(0):
             self.exit()
 
     def _show_sound(self) -> None:
@@ -120,7 +121,7 @@ class CompressApp(App[None]):
 
 
 def _picture(stats: JobStats, sound: SoundStats) -> StreamStats:
-    """A file's sound as the spectrogram takes it."""
+    """Return a file's sound in the form that `Spectrogram` shows."""
     return StreamStats(
         role=Role.SENDER, stream_id=stats.name, state=LinkState.STREAMING, epoch_s=0.0, source=stats.name, sound=sound
     )

@@ -1,4 +1,4 @@
-"""What a person named on the command line → the files to work on, and the names of the files that come of them."""
+"""Paths of the command line → the files to work on, and the stems of their results' names."""
 
 import os
 from collections import Counter
@@ -18,7 +18,7 @@ CODES_SUFFIXES = frozenset({".esc"})
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file to work on. `folder` is where it stands below the folder that was named; its results go there too."""
+    """A file to work on. `folder` is its place below the folder that was named, and its results' place, too."""
 
     path: Path
     folder: Path = Path()
@@ -26,12 +26,12 @@ class Input:
 
     @property
     def name(self) -> str:
-        """The file's name for people."""
+        """The path, or words for standard input."""
         return "standard input" if self.path == STANDARD_INPUT else str(self.path)
 
 
 def find_inputs(paths: Sequence[Path], suffixes: frozenset[str], save_path: Path | None = None) -> list[Input]:
-    """All files that `paths` name; of folders, recursively, those with one of `suffixes`, each file once.
+    """Return all files that `paths` name; of folders, recursively, those with one of `suffixes`, each file once.
 
     Of folders, what stands in a `save_path` within them is left out: results are no inputs. Files of one name get
     stems that differ. Raises `UsageError` where nothing is found.
@@ -56,12 +56,12 @@ def _within(folder: Path, suffixes: frozenset[str], save_path: Path | None) -> I
 
 
 def _real(path: Path) -> Path:
-    """The path that links lead to, or up to where they lead in circles."""
+    """Resolve links, up to the first that leads in a circle."""
     return Path(os.path.realpath(path))
 
 
 def _with_stems(inputs: list[Input]) -> Iterator[Input]:
-    """Name results after the file's stem, after its whole name where two stems are equal, and number what is left."""
+    """Add the results' stems: the file's stem, its whole name where two stems are equal, numbered if that is equal."""
     stems = Counter((item.folder, item.path.stem) for item in inputs)
     taken: Counter[tuple[Path, str]] = Counter()
     for item in inputs:

@@ -5,32 +5,26 @@ from dataclasses import dataclass
 
 from rich.style import Style
 
-from esc_tui.batch.report import kbps, ratio, short_names
-from esc_tui.batch.runner import JobState, JobStats
+from esc_tui.batch.report import short_names
+from esc_tui.batch.stats import JobState, JobStats, totals
 from esc_tui.console.drawing.gauge import gauge
 from esc_tui.console.drawing.line import Line
 from esc_tui.console.drawing.numbers import clock, fixed
 from esc_tui.console.drawing.styles import Ink
 
-SIGNS = {
-    JobState.WAITING: "·",
-    JobState.RUNNING: "▶",
-    JobState.DONE: "✓",
-    JobState.FAILED: "✗",
-    JobState.STOPPED: "■",
-}
+SIGNS = {JobState.WAITING: "·", JobState.RUNNING: "▶", JobState.DONE: "✓", JobState.FAILED: "✗", JobState.STOPPED: "■"}
 FIGURES = (("sound", 9), ("bytes", 11), ("kbps", 7), ("ratio", 7), ("RTF", 8))
 MEASURES = (("SI-SDR", 8), ("mel dB", 8), ("STOI", 7), ("PESQ", 6))
 SIGN_CELLS, LEAST_NAME_CELLS, LEAST_GAUGE_CELLS = 4, 16, 10
 
 
 def first_shown(count: int, chosen: int, lines: int) -> int:
-    """The first of the shown files, such that the chosen one is among them."""
+    """Return the first of the shown files, such that the chosen one is among them."""
     return max(0, min(chosen - lines // 2, count - lines))
 
 
 def job_lines(jobs: Sequence[JobStats], chosen: int, width: int, height: int, ink: Ink) -> list[Line]:
-    """A heading, and as many files around the chosen one as fit."""
+    """Return a heading, and as many files around the chosen one as fit."""
     measured = any(stats.outcome and stats.outcome.quality for stats in jobs)
     columns = FIGURES + MEASURES if measured else FIGURES
     name_cells = max(LEAST_NAME_CELLS, width - SIGN_CELLS - sum(cells for _, cells in columns))
@@ -45,22 +39,17 @@ def job_lines(jobs: Sequence[JobStats], chosen: int, width: int, height: int, in
 
 
 def total_line(jobs: Sequence[JobStats], elapsed_s: float, width: int, ink: Ink) -> Line:
-    """All files together: how many are done, how much sound has passed, how fast, and how long it will take."""
-    ended = sum(stats.state in (JobState.DONE, JobState.FAILED) for stats in jobs)
-    failed = sum(stats.state is JobState.FAILED for stats in jobs)
-    audio_s = sum(stats.audio_s for stats in jobs)
-    total_s = sum(stats.total_s or 0.0 for stats in jobs if stats.state is not JobState.FAILED)
-    rtf = elapsed_s / audio_s if audio_s else None
-    left_s = None if rtf is None else max(0.0, total_s - audio_s) * rtf
-    line = Line().add(f"{ended} of {len(jobs)} files", ink.strong)
-    if failed:
-        line.add(f"  {failed} failed", ink.bad)
-    line.add("  sound ", ink.label).add(f"{clock(audio_s)} of {clock(total_s)}", ink.value)
-    line.add("  RTF ", ink.label).add(fixed(rtf, 3), ink.value)
-    line.add("  ETA ", ink.label).add(clock(left_s), ink.value).space(2)
+    """Return a line for all files: how many have ended, how much sound is coded, how fast, and the time left."""
+    total = totals(jobs, elapsed_s)
+    line = Line().add(f"{total.ended} of {total.files} files", ink.strong)
+    if total.failed:
+        line.add(f"  {total.failed} failed", ink.bad)
+    line.add("  sound ", ink.label).add(f"{clock(total.figures.audio_s)} of {clock(total.total_s)}", ink.value)
+    line.add("  RTF ", ink.label).add(fixed(total.figures.rtf, 3), ink.value)
+    line.add("  ETA ", ink.label).add(clock(total.left_s), ink.value).space(2)
     room = width - line.cells
     if room >= LEAST_GAUGE_CELLS:
-        line.extend(gauge(audio_s / total_s if total_s else 0.0, room, ink.payload, ink))
+        line.extend(gauge(total.figures.audio_s / total.total_s if total.total_s else 0.0, room, ink.payload, ink))
     return line
 
 
@@ -88,7 +77,7 @@ def _line(stats: JobStats, name: str, layout: _Layout, *, is_chosen: bool) -> Li
         line.right(clock(stats.audio_s), FIGURES[0][1], text).space(2)
         rest = layout.figures_cells - FIGURES[0][1] - 2 - FIGURES[-1][1]
         line.extend(gauge(stats.audio_s / stats.total_s, rest, ink.payload, ink))
-        return line.right(fixed(stats.rtf, 3), FIGURES[-1][1], text)
+        return line.right(fixed(stats.figures.rtf, 3), FIGURES[-1][1], text)
     line.left(name, name_cells, text if stats.state is not JobState.WAITING or is_chosen else ink.muted)
     for value, (_, cells) in zip(_values(stats), layout.columns, strict=False):
         line.right(value, cells, text)
@@ -98,14 +87,9 @@ def _line(stats: JobStats, name: str, layout: _Layout, *, is_chosen: bool) -> Li
 def _values(stats: JobStats) -> list[str]:
     if not stats.outcome:
         return [clock(stats.total_s)]
-    values = [
-        clock(stats.audio_s),
-        f"{stats.outcome.coded.file_bytes:,}",
-        fixed(kbps(stats), 2),
-        fixed(ratio(stats), 1),
-        fixed(stats.rtf, 3),
-    ]
-    quality = stats.outcome.quality
+    figures, quality = stats.figures, stats.outcome.quality
+    values = [clock(stats.audio_s), f"{figures.file_bytes:,}", fixed(figures.file_kbps, 2)]
+    values += [fixed(figures.ratio, 1), fixed(figures.rtf, 3)]
     if quality:
         values += [fixed(quality.si_sdr_db, 2), fixed(quality.mel_distance_db, 2)]
         values += [fixed(quality.stoi, 3), fixed(quality.pesq_wb, 2)]

@@ -1,4 +1,4 @@
-"""The files of a batch, to look at and to choose one from."""
+"""The widgets of `CompressApp`: the list of files, and their totals."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from textual.message import Message
 from textual.reactive import var
 
 from esc_tui.batch.job_lines import first_shown, job_lines, total_line
-from esc_tui.batch.runner import JobStats
+from esc_tui.batch.stats import JobStats
 from esc_tui.console.drawing.line import Line
 from esc_tui.console.widgets.canvas import Canvas
 
@@ -33,13 +33,7 @@ class JobList(Canvas):
         """A heading and the files."""
         return job_lines(self.jobs, self.chosen, width, max(2, height), self.ink)
 
-    def watch_jobs(self) -> None:
-        """Show the newest figures."""
-        self.redraw()
-
-    def watch_chosen(self) -> None:
-        """Mark another file."""
-        self.redraw()
+    watch_jobs = watch_chosen = Canvas.redraw
 
     def on_click(self, event: Click) -> None:
         """Choose the file under the mouse."""
@@ -60,6 +54,4 @@ class BatchTotals(Canvas):
         """The line."""
         return [total_line(self.jobs, self.elapsed_s, width, self.ink)]
 
-    def watch_jobs(self) -> None:
-        """Show the newest figures."""
-        self.redraw()
+    watch_jobs = Canvas.redraw

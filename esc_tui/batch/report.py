@@ -1,4 +1,4 @@
-"""What a batch has done, as plain data and as a table."""
+"""The results of a batch as plain data and as a table."""
 
 import os
 from collections.abc import Sequence
@@ -9,21 +9,18 @@ import msgspec
 from rich.table import Table
 
 from codec.evaluation.quality import Quality, mean_quality
-from esc_tui.batch.runner import JobState, JobStats
+from esc_tui.batch.stats import Figures, JobState, JobStats, totals
 from esc_tui.markup import shown
-
-PCM_BYTES = 2
-"""What a sample takes as 16-bit PCM, which the ratio compares with."""
 
 
 def job_record(stats: JobStats) -> dict[str, Any]:
-    """One file's figures, for JSON."""
+    """Return one file's figures for JSON."""
     record: dict[str, Any] = {
         "name": stats.name,
         "state": str(stats.state),
         "audio_s": stats.audio_s,
         "elapsed_s": stats.elapsed_s,
-        "rtf": stats.rtf,
+        "rtf": stats.figures.rtf,
     }
     if stats.error:
         record["error"] = stats.error
@@ -33,8 +30,8 @@ def job_record(stats: JobStats) -> dict[str, Any]:
             "files": stats.outcome.files,
             "bytes": coded.file_bytes,
             "payload_bytes": coded.payload_bytes,
-            "kbps": kbps(stats),
-            "ratio": ratio(stats),
+            "kbps": stats.figures.file_kbps,
+            "ratio": stats.figures.ratio,
             "num_streams": coded.header.num_streams,
             "channels": coded.header.channels,
             "non_finite_samples": coded.non_finite_samples,
@@ -45,23 +42,8 @@ def job_record(stats: JobStats) -> dict[str, Any]:
     return record
 
 
-def kbps(stats: JobStats) -> float:
-    """The bitrate of a file's `.esc`, everything in it counted."""
-    if not stats.outcome or not stats.audio_s:
-        return float("nan")
-    return stats.outcome.coded.file_bytes * 8 / stats.audio_s / 1000
-
-
-def ratio(stats: JobStats) -> float:
-    """How many times smaller the `.esc` is than the same sound in 16-bit PCM at the model's rate."""
-    if not stats.outcome or not stats.outcome.coded.file_bytes:
-        return float("nan")
-    coded = stats.outcome.coded
-    return coded.samples * coded.header.channels * PCM_BYTES / coded.file_bytes
-
-
 def notes(stats: JobStats) -> list[str]:
-    """What a person should know about a file that went well all the same."""
+    """Return warnings about a file that is done."""
     if not stats.outcome:
         return []
     coded = stats.outcome.coded
@@ -73,11 +55,12 @@ def notes(stats: JobStats) -> list[str]:
 
 
 def result_table(jobs: Sequence[JobStats], elapsed_s: float) -> Table:
-    """The files that are done, and a last row for all of them."""
+    """Return a table of the files that are done, with a last row for all of them."""
     done = [stats for stats in jobs if stats.state is JobState.DONE and stats.outcome]
     measured = any(stats.outcome and stats.outcome.quality for stats in done)
     table = Table(box=None, pad_edge=False, header_style="bold", footer_style="bold", show_footer=len(done) > 1)
-    for heading, cell in zip(("file", *_HEADINGS), (f"{len(done)} files", *_totals(done, elapsed_s)), strict=True):
+    footer = (f"{len(done)} files", *_cells(totals(done, elapsed_s).figures))
+    for heading, cell in zip(_HEADINGS, footer, strict=True):
         table.add_column(heading, cell, justify="left" if heading == "file" else "right", overflow="fold")
     if measured:
         qualities = [stats.outcome.quality for stats in done if stats.outcome and stats.outcome.quality]
@@ -85,12 +68,12 @@ def result_table(jobs: Sequence[JobStats], elapsed_s: float) -> Table:
             table.add_column(heading, cell, justify="right")
     for name, stats in zip(short_names([stats.name for stats in done]), done, strict=True):
         quality = _quality_cells(stats.outcome.quality) if measured and stats.outcome else ()
-        table.add_row(shown(name), *_cells(stats), *quality)
+        table.add_row(shown(name), *_cells(stats.figures), *quality)
     return table
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """Paths without the folder that all of them share."""
+    """Return paths without the folder that all of them share."""
     folders = {os.path.dirname(name) for name in names}
     if len(names) < 2 or len({os.path.isabs(name) for name in names}) > 1:
         return [os.path.basename(name) for name in names]
@@ -98,34 +81,17 @@ def short_names(names: Sequence[str]) -> list[str]:
     return [os.path.relpath(name, shared) if shared else name for name in names]
 
 
-_HEADINGS = ("duration", "bytes", "kbps", "ratio", "RTF")
+_HEADINGS = ("file", "duration", "bytes", "kbps", "ratio", "RTF")
 _MEASURES = ("SI-SDR dB", "mel dB", "STOI", "PESQ-wb")
 
 
-def _cells(stats: JobStats) -> tuple[str, ...]:
-    assert stats.outcome
-    coded = stats.outcome.coded
+def _cells(figures: Figures) -> tuple[str, ...]:
     return (
-        duration_text(stats.audio_s),
-        f"{coded.file_bytes:,}",
-        _number(kbps(stats), 2),
-        _number(ratio(stats), 1),
-        _number(stats.rtf, 3),
-    )
-
-
-def _totals(done: Sequence[JobStats], elapsed_s: float) -> tuple[str, ...]:
-    audio_s = sum(stats.audio_s for stats in done)
-    codes = [stats.outcome.coded for stats in done if stats.outcome]
-    file_bytes = sum(coded.file_bytes for coded in codes)
-    pcm_bytes = sum(coded.samples * coded.header.channels * PCM_BYTES for coded in codes)
-    nan = float("nan")
-    return (
-        duration_text(audio_s),
-        f"{file_bytes:,}",
-        _number(file_bytes * 8 / audio_s / 1000 if audio_s else nan, 2),
-        _number(pcm_bytes / file_bytes if file_bytes else nan, 1),
-        _number(elapsed_s / audio_s if audio_s else nan, 3),
+        duration_text(figures.audio_s),
+        f"{figures.file_bytes:,}",
+        _number(figures.file_kbps, 2),
+        _number(figures.ratio, 1),
+        _number(figures.rtf, 3),
     )
 
 
@@ -141,7 +107,7 @@ def _number(value: float, places: int) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Seconds below a minute, else minutes and seconds, else hours too."""
+    """Return a duration as seconds below a minute, else as M:SS or H:MM:SS."""
     if seconds < 60:
         return f"{seconds:.2f} s"
     minutes, rest = divmod(round(seconds), 60)

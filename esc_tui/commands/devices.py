@@ -1,13 +1,11 @@
 """`esc-tui devices`: which microphones and speakers there are."""
 
-import sys
-
 import click
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from esc_tui.errors import ExitCode
+from esc_tui.plain.output import print_json
 from net.audio.devices import SYSTEM_AUDIO, AudioDevice
 
 
@@ -18,16 +16,15 @@ def command(*, as_json: bool) -> ExitCode:
 
     The numbers and names are what --mic-device and --output-device take; part of a name will do.
     """
-    list_devices(as_json=as_json)
+    print_devices(as_json=as_json)
     return ExitCode.DONE
 
 
-def list_devices(*, as_json: bool) -> None:
+def print_devices(*, as_json: bool) -> None:
     """Print all devices. Raises `AudioDeviceError` where PortAudio is missing."""
     devices = SYSTEM_AUDIO.devices(with_rates=True)
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.encode(devices) + b"\n")
-        sys.stdout.buffer.flush()
+        print_json(devices)
     elif devices:
         Console(highlight=False).print(_table(devices))
     else:

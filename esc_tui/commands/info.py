@@ -1,22 +1,18 @@
 """`esc-tui info`: what is in an `.esc` file."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from codec.container import EscReader
 from codec.errors import ContainerError
 from esc_tui.batch.inputs import CODES_SUFFIXES, Input, find_inputs
 from esc_tui.batch.report import duration_text
-from esc_tui.commands.batch_options import inputs_argument, named_inputs
-from esc_tui.errors import ExitCode, tell
-from esc_tui.markup import shown
+from esc_tui.errors import ExitCode, print_error
+from esc_tui.options.files import inputs_argument, named_inputs
+from esc_tui.plain.output import figures_table, print_json, results_console
 
 
 @click.command("info")
@@ -27,28 +23,27 @@ def command(*, inputs: tuple[Path, ...], as_json: bool) -> ExitCode:
 
     Exits with 1 where something is damaged or cut off, or where one of many cannot be read.
     """
-    code = ExitCode.DONE
     sources = find_inputs(named_inputs(inputs), CODES_SUFFIXES)
-    for source in sources:
-        try:
-            record = _read(source)
-        except ContainerError as error:
-            if len(sources) == 1:
-                raise
-            tell(error)
-            if as_json:
-                _print_json({"name": source.name, "problems": [str(error)]})
-            code = ExitCode.PARTLY_FAILED
-            continue
-        _print_json(record) if as_json else _print(record)
-        if record["problems"]:
-            code = ExitCode.PARTLY_FAILED
-    return code
+    are_whole = [_print_file(source, as_json=as_json, is_alone=len(sources) == 1) for source in sources]
+    return ExitCode.DONE if all(are_whole) else ExitCode.PARTLY_FAILED
 
 
-def _print_json(record: dict[str, Any]) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(record) + b"\n")
-    sys.stdout.buffer.flush()
+def _print_file(source: Input, *, as_json: bool, is_alone: bool) -> bool:
+    """Print what is in a file; return whether all of it is whole. Raises `ContainerError` if it is the only one."""
+    try:
+        record = _read(source)
+    except ContainerError as error:
+        if is_alone:
+            raise
+        print_error(error)
+        if as_json:
+            print_json({"name": source.name, "problems": [str(error)]})
+        return False
+    if as_json:
+        print_json(record)
+    else:
+        results_console().print(figures_table(record["name"], _rows(record)))
+    return not record["problems"]
 
 
 def _read(source: Input) -> dict[str, Any]:
@@ -80,16 +75,6 @@ def _record(reader: EscReader) -> dict[str, Any]:
         "missing_chunks": reader.missing_chunks,
         "complete": reader.complete,
     }
-
-
-def _print(record: dict[str, Any]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    table = Table(title=shown(record["name"]), title_justify="left", show_header=False, box=None)
-    table.add_column(style="dim")
-    table.add_column()
-    for name, value in _rows(record):
-        table.add_row(name, shown(value))
-    console.print(table)
 
 
 def _rows(record: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -12,9 +12,7 @@ SERVED = ("demo", "sender", "receiver")
 
 
 @click.command("serve", context_settings={"ignore_unknown_options": True})
-@click.option(
-    "--web-port", default=8000, show_default=True, metavar="PORT", help="Port of the web page, on this machine only."
-)
+@click.option("--web-port", default=8000, metavar="PORT", help="Port of the web page, on this machine only.")
 @click.argument("command_line", nargs=-1, type=click.UNPROCESSED, metavar="[COMMAND [OPTIONS]...]")
 def command(*, web_port: int, command_line: tuple[str, ...]) -> ExitCode:
     """Show the console in a browser, on this machine.

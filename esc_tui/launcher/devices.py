@@ -7,7 +7,7 @@ INPUT_FIELD, OUTPUT_FIELD = "mic_device", "output_device"
 
 
 def device_names(field_name: str) -> tuple[str, ...]:
-    """The names of the devices that fit the field; none for another field, or where PortAudio is missing."""
+    """Return the names of the devices that fit the field; none for another field, or without PortAudio."""
     if field_name not in (INPUT_FIELD, OUTPUT_FIELD):
         return ()
     try:

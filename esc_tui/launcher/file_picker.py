@@ -20,7 +20,7 @@ class SoundTree(DirectoryTree):
     ICON_FILE = "  "
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
-        """Leave out hidden entries and what is no sound."""
+        """Return folders and sound files that are not hidden."""
         return [
             path
             for path in paths
@@ -50,12 +50,12 @@ class FilePicker(ModalScreen[Path | None]):
         yield tree
 
     def on_directory_tree_file_selected(self, message: DirectoryTree.FileSelected) -> None:
-        """Take the file."""
+        """Choose the file."""
         if not self._picks_folder:
             self.dismiss(message.path)
 
     def key_space(self) -> None:
-        """Take the folder under the cursor."""
+        """Choose the folder under the cursor."""
         tree = self.query_one(SoundTree)
         if self._picks_folder and tree.cursor_node is not None and tree.cursor_node.data is not None:
             self.dismiss(tree.cursor_node.data.path)

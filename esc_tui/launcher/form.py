@@ -1,32 +1,38 @@
-"""A command's options as the fields of a form, and the form's values as a command line."""
+"""A command's options as the fields of a form, and the form's values as a checked command line."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
+
+from codec.errors import UsageError
+from esc_tui.errors import click_message
+from esc_tui.options.command import SettingsCommand
 
 Value = str | bool
 Values = Mapping[str, Value]
 """What was filled in, by field name: text, or for a flag whether it is set."""
 
-LEFT_OUT = {"help", "list_devices", "headless", "as_json", "theme", "refresh_hz", "tui", "version"}
-"""Options that make no sense in the console, or that the console itself offers."""
+LEFT_OUT = {"help", "list_devices", "headless", "json", "theme", "refresh_hz", "tui", "version"}
+"""Parameters that make no sense in the console, or that the console itself offers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One option of a command. `off` is how a flag that is set by default is taken back."""
+    """One option of a command."""
 
     name: str
     option: str
     default: Value
     help: str
-    type: click.ParamType[Any]
-    is_required: bool = False
+    choices: tuple[str, ...] = ()
+    """The values to choose from; empty where any text may be typed."""
+    is_path: bool = False
+    """Whether the field takes a file or a folder."""
     off: str = ""
+    """The option that resets a flag which is set by default."""
     unset: str = ""
     """What holds where nothing is filled in, in words."""
 
@@ -36,74 +42,75 @@ class Field:
         return isinstance(self.default, bool)
 
     @property
-    def choices(self) -> tuple[str, ...]:
-        """The values there are to choose from; empty where any text may be typed."""
-        return tuple(map(str, self.type.choices)) if isinstance(self.type, click.Choice) else ()
-
-    @property
-    def is_path(self) -> bool:
-        """Whether the field takes a file or a folder."""
-        return isinstance(self.type, click.Path)
-
-    @property
     def is_file(self) -> bool:
         """Whether the field takes an existing file."""
         return self.option == "--input"
 
+    def arguments(self, value: Value) -> list[str]:
+        """Return what to type for a value: nothing for the default."""
+        if value == self.default:
+            return []
+        if self.is_flag:
+            return [self.option] if value else [self.off]
+        return [self.option, str(value)]
 
-def fields_of(command: click.Command) -> tuple[Field, ...]:
-    """The options of `command` that a person may want to fill in, in the command's order."""
-    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
-    return tuple(_field(option) for option in options if option.name not in LEFT_OUT)
+
+class Form:
+    """The fields of one command, and what their values make."""
+
+    def __init__(self, command: SettingsCommand) -> None:
+        self._command = command
+        self.name = command.name or ""
+        self.summary = (command.help or "").partition("\n")[0]
+        options = (parameter for parameter in command.params if isinstance(parameter, click.Option))
+        self.fields = tuple(_field(option) for option in options if option.name not in LEFT_OUT)
+
+    def arguments(self, values: Values) -> list[str]:
+        """Return the options to type; what has its default is left out."""
+        return [
+            argument for field in self.fields for argument in field.arguments(values.get(field.name, field.default))
+        ]
+
+    def command_line(self, values: Values) -> str:
+        """Return what to type in a shell."""
+        return shlex.join(["esc-tui", self.name, *self.arguments(values)])
+
+    def problem(self, values: Values) -> str:
+        """Return the first reason why the command would not run with these values, as advice; empty for none."""
+        for field in self.fields:
+            if found := self.field_problem(field, values.get(field.name, field.default)):
+                return found
+        return self._refusal(self.arguments(values))
+
+    def field_problem(self, field: Field, value: Value) -> str:
+        """Return what is wrong with a single value, as advice; empty for nothing."""
+        if value == field.default:
+            return ""
+        if field.is_file and value and not Path(str(value)).exists():
+            return f"there is no file {value}: choose one with ctrl+o"
+        return self._refusal(field.arguments(value), parsed_only=True)
+
+    def _refusal(self, arguments: list[str], *, parsed_only: bool = False) -> str:
+        try:
+            self._command.check(arguments, parsed_only=parsed_only)
+        except click.ClickException as error:
+            return click_message(error)
+        except UsageError as error:
+            return str(error)
+        return ""
 
 
 def _field(option: click.Option) -> Field:
-    context = click.Context(click.Command("launcher"), resilient_parsing=True)
-    default = option.get_default(context)
+    default = option.get_default(click.Context(click.Command("launcher"), resilient_parsing=True))
     text = str(default) if isinstance(default, str | int | float | Path) else ""
-    value: Value = default is True if option.is_flag else text
     meaning, _, unset = (option.help or "").partition("  [default: ")
     return Field(
         name=option.name or "",
         option=option.opts[0],
-        default=value,
+        default=default is True if option.is_flag else text,
         help=meaning,
-        type=option.type,
-        is_required=option.required,
+        choices=tuple(map(str, option.type.choices)) if isinstance(option.type, click.Choice) else (),
+        is_path=isinstance(option.type, click.Path),
         off=option.secondary_opts[0] if option.secondary_opts else "",
         unset=unset.removesuffix("]"),
     )
-
-
-def arguments(fields: Sequence[Field], values: Values) -> list[str]:
-    """The options that say what was filled in; what has its default is left out."""
-    argv: list[str] = []
-    for field in fields:
-        value = values.get(field.name, field.default)
-        if value == field.default:
-            continue
-        if field.is_flag:
-            argv += [field.option] if value else [field.off] if field.off else []
-        else:
-            argv += [field.option, str(value)]
-    return argv
-
-
-def command_line(command: str, fields: Sequence[Field], values: Values) -> str:
-    """What a person would type in a shell."""
-    return shlex.join(["esc-tui", command, *arguments(fields, values)])
-
-
-def field_problem(field: Field, value: Value) -> str:
-    """What is wrong with a single value, with what to do about it; empty where nothing is."""
-    if isinstance(value, bool):
-        return ""
-    if not value:
-        return f"{field.option} is needed: choose a file with ctrl+o" if field.is_required else ""
-    if field.is_file and not Path(value).expanduser().exists():
-        return f"there is no file {value}: choose one with ctrl+o"
-    try:
-        field.type.convert(value, None, None)
-    except click.BadParameter as error:
-        return f"{field.option}: {error.message}"
-    return ""

@@ -14,12 +14,12 @@ class LastLaunch(msgspec.Struct, frozen=True):
 
 
 def launch_file() -> Path:
-    """Where the last settings are kept."""
+    """Return the path of the last settings."""
     return user_config_path("esc-tui") / "launcher.json"
 
 
 def load_last_launch(path: Path) -> LastLaunch:
-    """The last settings; the defaults where there are none, or the file is of another kind."""
+    """Read the last settings; return the defaults where there is no such file, or a broken one."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=LastLaunch)
     except (OSError, msgspec.DecodeError):
@@ -27,7 +27,7 @@ def load_last_launch(path: Path) -> LastLaunch:
 
 
 def save_last_launch(path: Path, launch: LastLaunch) -> bool:
-    """Keep the settings; tell whether that worked, since a launch need not fail for a read-only home."""
+    """Write the settings; return whether that worked, since a launch need not fail for a read-only home."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.format(msgspec.json.encode(launch), indent=2))

@@ -1,25 +1,25 @@
 """Options that say who may listen and send, and how much."""
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import click
+from click import option
 
 from codec.errors import UsageError
-from esc_tui.options.shared import compose
+from esc_tui.options.command import Values, compose, flag
 from net.settings import TlsSettings
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 class ByteCount(click.ParamType[int]):
-    """A number of bytes, written as such or with K, M, G or T."""
+    """A positive number of bytes, written as digits with or without K, M, G or T (powers of 1024)."""
 
     name = "bytes"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the number; fails for what is none, and for zero."""
+        """Return the number of bytes; fail for zero and for any other text."""
         if isinstance(value, int):
             return value
         found = re.fullmatch(r"(\d{1,15})\s*([KMGT]?)(?:i?B)?", str(value).strip(), re.IGNORECASE | re.ASCII)
@@ -30,8 +30,8 @@ class ByteCount(click.ParamType[int]):
 
 
 tls_options = compose(
-    click.option("--tls", is_flag=True, help="Encrypt, and prove who both sides are; both need it."),
-    click.option(
+    flag("--tls", help="Encrypt, and prove who both sides are; both need it."),
+    option(
         "--trust",
         multiple=True,
         metavar="FINGERPRINT",
@@ -40,14 +40,14 @@ tls_options = compose(
 )
 
 allow_options = compose(
-    click.option(
+    option(
         "--allow",
         multiple=True,
         metavar="FINGERPRINT|FILE",
         help="Let in only these senders: a fingerprint, or a file of them. May be repeated.",
     ),
-    click.option("--insecure", is_flag=True, help="Listen to other machines without encryption."),
-    click.option(
+    flag("--insecure", help="Listen to other machines without encryption."),
+    option(
         "--max-disk",
         type=ByteCount(),
         metavar="SIZE",
@@ -57,11 +57,12 @@ allow_options = compose(
 )
 
 
-def tls_settings(tls: bool, trust: Sequence[str], allow: Sequence[str] = ()) -> TlsSettings | None:
-    """What the options say; raises `UsageError` for fingerprints that are none, or that nothing would look at."""
-    if not tls:
-        for option, values in (("--trust", trust), ("--allow", allow)):
-            if values:
+def tls_settings(values: Values) -> TlsSettings | None:
+    """Make the settings of TLS, None for none; raises `UsageError` for bad fingerprints, or any without `--tls`."""
+    allow = values.get("allow")
+    if not values["tls"]:
+        for option, given in (("--trust", values["trust"]), ("--allow", allow)):
+            if given:
                 raise UsageError(f"{option} needs --tls: without it nobody proves a fingerprint")
         return None
     from net.transport.security.identity import config_folder, parse_fingerprint  # noqa: PLC0415 - cryptography takes time to load
@@ -69,6 +70,6 @@ def tls_settings(tls: bool, trust: Sequence[str], allow: Sequence[str] = ()) -> 
 
     return TlsSettings(
         folder=config_folder(),
-        trusted=frozenset(map(parse_fingerprint, trust)),
+        trusted=frozenset(map(parse_fingerprint, values["trust"])),
         allowed=parse_allowed(allow) if allow else None,
     )

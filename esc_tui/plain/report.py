@@ -13,7 +13,7 @@ HISTORIES = ("history_kbps", "history_ms", "buffer_history_ms", "streams_history
 
 
 def snapshot_record(stats: StreamStats, *, histories: bool = False) -> dict[str, Any]:
-    """One stream's numbers, without the spectrogram and, unless asked for, without the histories."""
+    """Return one stream's numbers, without the spectrogram and, unless asked for, without the histories."""
     record: dict[str, Any] = msgspec.to_builtins(stats, enc_hook=lambda _array: None)
     del record["sound"]["columns"]
     record["progress"] = stats.progress
@@ -21,13 +21,13 @@ def snapshot_record(stats: StreamStats, *, histories: bool = False) -> dict[str,
 
 
 def event_record(event: Event) -> dict[str, Any]:
-    """One event."""
+    """Return one event."""
     record: dict[str, Any] = msgspec.to_builtins(event)
     return record
 
 
 def final_report(engines: Sequence[Engine], exit_code: int) -> dict[str, Any]:
-    """Everything that is known at the end: each stream with its histories, all events, and the errors."""
+    """Return everything that is known at the end: each stream with its histories, all events, and the errors."""
     return {
         "exit_code": exit_code,
         "errors": [str(engine.error) for engine in engines if engine.error is not None],
@@ -37,7 +37,7 @@ def final_report(engines: Sequence[Engine], exit_code: int) -> dict[str, Any]:
 
 
 def session_report(view: View, events: Iterable[LoggedEvent]) -> bytes:
-    """What the console knows now: each engine's streams with their histories, and all events, as indented JSON."""
+    """Return what the console knows as indented JSON: each engine's streams with their histories, and all events."""
     report = {
         "engines": [
             {

@@ -10,8 +10,8 @@ import numpy as np
 
 from codec.chunks.plan import ChunkPlan
 from codec.codec import Codec
-from esc_tui.commands.demo import SPEECH_SAMPLE
 from esc_tui.console.app import ConsoleApp
+from esc_tui.options.demo import SPEECH_SAMPLE
 from tests.net.links import make_receiver, make_sender
 
 TICK_S = 0.05

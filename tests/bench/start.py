@@ -6,7 +6,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from esc_tui.commands.demo import SPEECH_SAMPLE
+from esc_tui.options.demo import SPEECH_SAMPLE
 
 ROUNDS = 3
 

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from codec.sound.resampling import Resampler
-from esc_tui.commands.demo import SPEECH_SAMPLE
+from esc_tui.options.demo import SPEECH_SAMPLE
 from net.runtime.clock import SYSTEM_CLOCK
 from tests.e2e.pulse import RATE, PulseServer, PulseUnavailable, Tap
 from tests.net.waiting import wait_until

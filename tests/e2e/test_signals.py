@@ -74,16 +74,6 @@ def test_two_terminals_and_ctrl_c_in_mid_stream(tmp_path: Path, start: Start) ->
     assert soundfile.info(received["files"][0]).frames == round(received["audio_s"] * 16000) > 0
 
 
-def test_ctrl_c_while_nobody_answers(tmp_path: Path, start: Start) -> None:
-    """A sender that waits for its receiver can be interrupted."""
-    speech = write_speech(tmp_path / "in.wav", 3200)
-    sender = start("sender", "--input", speech, "--port", 1, "--connect-timeout", 60)
-    await_record(sender, lambda record: record["type"] == "event")
-    sender.send_signal(signal.SIGINT)
-    assert await_record(sender, is_report)["exit_code"] == 130
-    assert sender.wait(20) == 130
-
-
 def test_a_killed_sender_leaves_a_whole_file(tmp_path: Path, start: Start) -> None:
     """After SIGKILL the receiver closes the file with all that came, and says that the stream is broken."""
     speech = write_speech(tmp_path / "in.wav", 16000 * 60)

@@ -13,7 +13,7 @@ from codec.config import ModelConfig
 from codec.evaluation.metrics import si_sdr_db
 from codec.network.esc import ESC
 from codec.types import Audio
-from esc_tui.commands.demo import SPEECH_SAMPLE
+from esc_tui.options.demo import SPEECH_SAMPLE
 from tests.codec.models import TINY, random_network, small_config
 
 

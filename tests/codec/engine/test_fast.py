@@ -13,7 +13,7 @@ from codec.engine.tiles import cut, for_tiles
 from codec.errors import UsageError
 from codec.network.esc import ESC
 from codec.network.spectrum import PatchDeEmbed
-from esc_tui.commands.demo import SPEECH_SAMPLE
+from esc_tui.options.demo import SPEECH_SAMPLE
 from tests.codec.models import TINY, random_network, small_config
 from tests.codec.network.test_network import VARIANTS
 

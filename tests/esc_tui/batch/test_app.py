@@ -13,7 +13,8 @@ from esc_tui.batch.app import CompressApp
 from esc_tui.batch.inputs import Input
 from esc_tui.batch.job_list import BatchTotals, JobList
 from esc_tui.batch.jobs import CompressJob, Results
-from esc_tui.batch.runner import Batch, JobState, JobWatch, Outcome
+from esc_tui.batch.runner import Batch, JobWatch
+from esc_tui.batch.stats import JobState, Outcome
 from esc_tui.console.widgets.spectrogram import Spectrogram
 from tests.codec.staircase import StaircaseCodec
 from tests.esc_tui.console.waiting import until
@@ -46,8 +47,8 @@ class HeldJob:
 def jobs(folder: Path, names: str) -> list[CompressJob]:
     coding, results = Coding(plan=ChunkPlan(1600, 320)), Results(save_path=folder / "out")
     return [
-        CompressJob(Input(write_speech(folder / f"{name}.wav", 32000), stem=name), StaircaseCodec(), coding, results)  # type: ignore[arg-type]
-        for name in names
+        CompressJob(source=Input(path, stem=path.stem), codec=StaircaseCodec(), coding=coding, results=results)  # type: ignore[arg-type]
+        for path in (write_speech(folder / f"{name}.wav", 32000) for name in names)
     ]
 
 
@@ -60,7 +61,7 @@ async def test_the_queue_is_worked_through_and_shown(tmp_path: Path) -> None:
     batch = Batch([*jobs(tmp_path, "ab"), BrokenJob()], 1)
     app = CompressApp(batch, "compress")
     async with app.run_test(size=(120, 30)) as pilot:
-        await until(pilot, lambda: batch.ended.is_set() and len(app.jobs) == 3 and app.jobs[2].state is JobState.FAILED)
+        await until(pilot, lambda: batch.wait(0) and len(app.jobs) == 3 and app.jobs[2].state is JobState.FAILED)
         await until(pilot, lambda: "✗" in "".join(shown(pilot)))
         lines = shown(pilot)
         assert "kbps" in lines[0]
@@ -79,7 +80,7 @@ async def test_the_chosen_file_is_seen_before_and_after(tmp_path: Path) -> None:
     batch = Batch(jobs(tmp_path, "abc"), 1)
     app = CompressApp(batch, "compress")
     async with app.run_test(size=(120, 30)) as pilot:
-        await until(pilot, lambda: batch.ended.is_set() and bool(app.jobs) and app.jobs[2].state is JobState.DONE)
+        await until(pilot, lambda: batch.wait(0) and bool(app.jobs) and app.jobs[2].state is JobState.DONE)
         await pilot.press("up", "up", "up", "down")
         assert app.chosen == 1
         for name in ("before", "after"):

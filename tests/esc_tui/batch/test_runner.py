@@ -8,7 +8,8 @@ from codec.errors import EscError
 from codec.files.coding import Coding
 from esc_tui.batch.inputs import Input
 from esc_tui.batch.jobs import CompressJob, Results
-from esc_tui.batch.runner import Batch, JobState, JobWatch, Outcome
+from esc_tui.batch.runner import Batch, JobWatch
+from esc_tui.batch.stats import JobState, Outcome
 from tests.codec.staircase import StaircaseCodec
 from tests.conftest import DEADLINE_S, WaitUntil
 from tests.net.links import write_speech
@@ -45,7 +46,8 @@ class BrokenJob:
 
 def job(path: Path, save_path: Path, codec: StaircaseCodec) -> CompressJob:
     coding = Coding(plan=ChunkPlan(1600, 320))
-    return CompressJob(Input(path, stem=path.stem), codec, coding, Results(save_path=save_path))  # type: ignore[arg-type]
+    source, results = Input(path, stem=path.stem), Results(save_path=save_path)
+    return CompressJob(source=source, codec=codec, coding=coding, results=results)  # type: ignore[arg-type]
 
 
 def test_stopping_leaves_finished_files_and_no_half_ones(tmp_path: Path, wait_until: WaitUntil) -> None:
@@ -73,7 +75,7 @@ def test_a_failing_job_stops_no_other(tmp_path: Path) -> None:
     jobs = [BrokenJob(EscError("no luck")), BrokenJob(ZeroDivisionError("oh")), job(source, tmp_path, StaircaseCodec())]
     batch = Batch(jobs, 2)
     batch.start()
-    assert batch.ended.wait(DEADLINE_S)
+    assert batch.wait(DEADLINE_S)
     batch.stop()
     stats = batch.snapshots()
     assert [one.state for one in stats] == [JobState.FAILED, JobState.FAILED, JobState.DONE]
@@ -92,12 +94,12 @@ def test_a_running_job_is_measured(tmp_path: Path, wait_until: WaitUntil) -> Non
     wait_until(lambda: held.calls > FREE_CALLS)
     (stats,) = batch.snapshots()
     held.go_on.set()
-    assert batch.ended.wait(DEADLINE_S)
+    assert batch.wait(DEADLINE_S)
     batch.stop()
     assert stats.state is JobState.RUNNING
     assert stats.total_s == 2.0
     assert 0 < stats.audio_s < 2.0
-    assert stats.kbps > 0
+    assert stats.figures.payload_kbps > 0
     assert stats.original.column_count > 0
 
 

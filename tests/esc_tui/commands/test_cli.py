@@ -1,15 +1,20 @@
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import pytest
 
 from codec.errors import AudioFileError
 from esc_tui.cli import COMMANDS, run
 from esc_tui.errors import ExitCode
+from esc_tui.plain.headless import JsonOutput
 from net.errors import ConnectError
 from net.protocol.limits import DEFAULT_LIMITS
 from net.receiver.meters import HISTORY_CHUNKS
@@ -36,10 +41,9 @@ def test_help_imports_neither_torch_nor_textual() -> None:
     assert not modules & {"torch", "torchaudio", "textual", "sounddevice", "numpy"}
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_explains_itself_without_torch(name: str) -> None:
-    """A command's help needs no model, and every option has a line."""
-    modules = imported_by(f"from esc_tui.cli import run; assert run(['{name}', '--help']) == 0")
+def test_commands_explain_themselves_without_torch() -> None:
+    """A command's help needs no model, no device and no console."""
+    modules = imported_by(f"from esc_tui.cli import run; assert not any(run([n, '--help']) for n in {list(COMMANDS)})")
     assert not modules & {"torch", "torchaudio", "textual", "sounddevice"}
 
 
@@ -183,6 +187,42 @@ def test_json_lines_tell_snapshots_events_and_a_report(
     assert all(stream["state"] == "done" and stream["audio_s"] == 1.25 for stream in report["streams"])
 
 
+def test_ctrl_c_while_nobody_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """A sender that waits for its receiver can be interrupted, and still reports."""
+    show, shown = JsonOutput.show, threading.Event()
+
+    def show_and_interrupt(output: JsonOutput) -> None:
+        show(output)
+        if not shown.is_set():
+            shown.set()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(JsonOutput, "show", show_and_interrupt)
+    speech = str(write_speech(tmp_path / "in.wav", 3200))
+    arguments = ["sender", "--input", speech, "--port", "1", "--connect-timeout", "60", "--model-path", TINY, "--json"]
+    assert run(arguments) == ExitCode.INTERRUPTED
+    assert json.loads(capsysbinary.readouterr().out.splitlines()[-1])["exit_code"] == ExitCode.INTERRUPTED
+
+
+@pytest.mark.parametrize(("chosen", "code"), [(None, ExitCode.DONE), (["compress"], ExitCode.WRONG_USE)])
+def test_without_a_command_the_launcher_opens(
+    chosen: list[str] | None, code: ExitCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is given the commands that it offers, and what it returns is run."""
+    offered: list[str | None] = []
+
+    def choose(commands: list[click.Command]) -> list[str] | None:
+        offered.extend(command.name for command in commands)
+        return chosen
+
+    monkeypatch.setattr("esc_tui.cli.in_terminal", lambda: True)
+    monkeypatch.setattr("esc_tui.launcher.app.run_launcher", choose)
+    assert run([]) == code
+    assert offered == ["demo", "sender", "receiver", "compress"]
+
+
 def test_why_a_stream_failed_is_said_once_on_standard_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The event says it; the last line does not say it again."""
     speech = str(write_speech(tmp_path / "in.wav", 1600))
@@ -194,3 +234,31 @@ def test_why_a_stream_failed_is_said_once_on_standard_error(tmp_path: Path, caps
 def test_the_longest_buffer_can_be_offered() -> None:
     """What `--buffer-size` may be at most fits the link's limit."""
     assert DEFAULT_LIMITS.max_window_chunks >= MAX_BUFFER_CHUNKS + HISTORY_CHUNKS
+
+
+INTERRUPTED_IMPORT = """
+import os, runpy, signal, sys
+
+class Interrupter:
+    def find_spec(self, name, path=None, target=None):
+        if name == "click":
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupter())
+runpy.run_module("esc_tui", run_name="__main__")
+"""
+
+
+def test_ctrl_c_during_the_start_prints_no_traceback() -> None:
+    """Ctrl-C that comes while the command line is imported ends the process with its exit code, in silence."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED_IMPORT], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (ExitCode.INTERRUPTED, "")
+
+
+def test_windows_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """One sentence and exit code 2, whatever the command."""
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "platform", "win32")
+        assert run(["--help"]) == ExitCode.WRONG_USE
+    assert "Windows is not supported" in capsys.readouterr().err

@@ -2,6 +2,7 @@ import io
 import json
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,12 +16,13 @@ from codec import compress, decompress
 from codec.chunks.plan import ChunkPlan
 from codec.codec import Codec
 from codec.container import EscReader
+from codec.engine.fast import FastESC
 from codec.evaluation.metrics import metrics_available
 from codec.sound.wav import to_pcm16
 from esc_tui.cli import run
-from esc_tui.commands import batch_options
 from esc_tui.errors import ExitCode
-from tests.conftest import DATA
+from esc_tui.options import files
+from tests.conftest import DATA, DEADLINE_S
 from tests.net.links import PLAN, locally_coded, write_speech
 
 MODEL = ["--model-path", str(DATA / "golden" / "tiny")]
@@ -31,7 +33,8 @@ CHUNKS = ["--streaming", "--chunk-size", str(PLAN.chunk_samples), "--overlap-siz
 def one_core(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Run the small network in one thread: more threads only wait for each other."""
     threads = torch.get_num_threads()
-    monkeypatch.setattr(batch_options, "_cores", lambda: 1)
+    monkeypatch.setattr("esc_tui.batch.run.available_cores", lambda: 1)
+    monkeypatch.setattr(files, "available_cores", lambda: 1)
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
@@ -94,6 +97,22 @@ def test_one_broken_file_stops_no_other(tmp_path: Path, capsys: pytest.CaptureFi
     assert spoiled["non_finite_samples"] == 16000
     for path in (tmp_path / "out").glob("*.wav"):
         assert np.isfinite(soundfile.read(path)[0]).all()
+
+
+def test_as_many_files_are_coded_at_once_as_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --jobs 3 three threads are inside the network at the same moment, however few cores there are."""
+    meeting, met, encode = threading.Barrier(3, timeout=DEADLINE_S), set[int](), FastESC.encode
+
+    def encode_together(network: FastESC, audio: torch.Tensor, num_streams: int) -> torch.Tensor:
+        if threading.get_ident() not in met:
+            met.add(threading.get_ident())
+            meeting.wait()
+        return encode(network, audio, num_streams)
+
+    monkeypatch.setattr(FastESC, "encode", encode_together)
+    files = [str(write_speech(tmp_path / f"{name}.wav", 8000)) for name in "abc"]
+    assert run(["compress", *files, "--jobs", "3", "--save-path", str(tmp_path / "out"), *MODEL]) == ExitCode.DONE
+    assert len(met) == 3
 
 
 def test_failures_are_named_at_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

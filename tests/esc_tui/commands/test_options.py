@@ -3,7 +3,16 @@ import pytest
 
 from codec.chunks.plan import ChunkPlan, Stitching
 from codec.errors import UsageError
-from esc_tui.options.shared import HostName, chunk_plan
+from esc_tui.options.chunks import chunk_plan
+from esc_tui.options.shared import HostName
+
+
+def plan_of(
+    chunk_size: int, overlap_size: int | None, stitching: str | None, *, is_live: bool = False, **values: int
+) -> ChunkPlan:
+    values_of_options = {"chunk_size": chunk_size, "overlap_size": overlap_size, "stitching": stitching, **values}
+    return chunk_plan(values_of_options, is_live=is_live)
+
 
 SEAMLESS, CROSSFADE = Stitching.SEAMLESS, Stitching.CROSSFADE
 
@@ -11,15 +20,15 @@ SEAMLESS, CROSSFADE = Stitching.SEAMLESS, Stitching.CROSSFADE
 @pytest.mark.parametrize(
     ("plan", "expected"),
     [
-        (chunk_plan(16000, None, None), ChunkPlan(16000, 0, SEAMLESS)),
-        (chunk_plan(16000, 0, None), ChunkPlan(16000, 0, SEAMLESS)),
-        (chunk_plan(16000, 1600, None), ChunkPlan(16000, 1600, CROSSFADE)),
-        (chunk_plan(16000, None, None, is_live=True), ChunkPlan(16000, 1600, CROSSFADE)),
-        (chunk_plan(10000, None, None), ChunkPlan(10000, 1600, CROSSFADE)),
-        (chunk_plan(16000, None, "crossfade"), ChunkPlan(16000, 1600, CROSSFADE)),
-        (chunk_plan(16000, None, "seamless", is_live=True), ChunkPlan(16000, 0, SEAMLESS)),
-        (chunk_plan(16000, None, None, chunk_ms=200), ChunkPlan(3200, 0, SEAMLESS)),
-        (chunk_plan(16000, 1600, None, chunk_ms=200, overlap_ms=20), ChunkPlan(3200, 320, CROSSFADE)),
+        (plan_of(16000, None, None), ChunkPlan(16000, 0, SEAMLESS)),
+        (plan_of(16000, 0, None), ChunkPlan(16000, 0, SEAMLESS)),
+        (plan_of(16000, 1600, None), ChunkPlan(16000, 1600, CROSSFADE)),
+        (plan_of(16000, None, None, is_live=True), ChunkPlan(16000, 1600, CROSSFADE)),
+        (plan_of(10000, None, None), ChunkPlan(10000, 1600, CROSSFADE)),
+        (plan_of(16000, None, "crossfade"), ChunkPlan(16000, 1600, CROSSFADE)),
+        (plan_of(16000, None, "seamless", is_live=True), ChunkPlan(16000, 0, SEAMLESS)),
+        (plan_of(16000, None, None, chunk_ms=200), ChunkPlan(3200, 0, SEAMLESS)),
+        (plan_of(16000, 1600, None, chunk_ms=200, overlap_ms=20), ChunkPlan(3200, 320, CROSSFADE)),
     ],
 )
 def test_stitching_follows_from_what_is_given(plan: ChunkPlan, expected: ChunkPlan) -> None:
@@ -30,7 +39,7 @@ def test_stitching_follows_from_what_is_given(plan: ChunkPlan, expected: ChunkPl
 def test_a_seamless_overlap_is_refused() -> None:
     """Options that contradict each other are not silently bent."""
     with pytest.raises(UsageError, match="overlap must be 0, not 1600"):
-        chunk_plan(16000, 1600, "seamless")
+        plan_of(16000, 1600, "seamless")
 
 
 @pytest.mark.parametrize(

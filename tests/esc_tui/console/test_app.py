@@ -12,7 +12,7 @@ from esc_tui.console.screens.quit import QuitScreen
 from esc_tui.console.widgets.event_log import EventLog
 from esc_tui.console.widgets.section import Section
 from esc_tui.errors import ExitCode
-from esc_tui.options.shared import Display
+from esc_tui.options.command import Display
 from esc_tui.run import run_engines
 from net.telemetry.stats import LinkState, Role, Severity
 from tests.esc_tui.console.fake_engine import FakeEngine, receiver_stats

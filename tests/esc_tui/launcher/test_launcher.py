@@ -1,40 +1,64 @@
+from collections import UserDict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.widgets import Input, Static
 
-from esc_tui.launcher.app import OFFERED, FieldRow, Flag, LauncherApp, _command
-from esc_tui.launcher.checks import problem
-from esc_tui.launcher.form import arguments, command_line, fields_of
+from esc_tui.cli import LAUNCHED, load_command, run
+from esc_tui.errors import ExitCode
+from esc_tui.launcher.app import LauncherApp
+from esc_tui.launcher.form import Form, Value
 from esc_tui.launcher.last_launch import LastLaunch, load_last_launch, save_last_launch
+from esc_tui.launcher.rows import FieldRow, Flag
+from esc_tui.options.command import SettingsCommand
 from tests.esc_tui.console.waiting import until
 
-SENDER = fields_of(_command("sender"))
+USED_WHEN_RUN = {
+    "compress": {"num_streams", "chunk_size", "overlap_size", "stitching", "channels", "audio_format", "save_path"}
+    | {"overwrite", "model_path", "device"}
+}
+"""Fields that the command reads only when it runs."""
 
 
-def values(**filled: str | bool) -> dict[str, str | bool]:
-    return {field.name: filled.get(field.name, field.default) for field in SENDER}
+class Recording(UserDict[str, Any]):
+    """Values that remember which of them were asked for."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        super().__init__(values)
+        self.names: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self.names.add(key)
+        return super().__getitem__(key)
+
+
+COMMANDS = [load_command(name) for name in LAUNCHED]
+FORMS = {str(command.name): Form(command) for command in COMMANDS}  # type: ignore[arg-type] # they are SettingsCommands
+SENDER = FORMS["sender"]
+
+
+def values(form: Form = SENDER, **filled: Value) -> dict[str, Value]:
+    return {field.name: filled.get(field.name, field.default) for field in form.fields}
 
 
 def test_every_command_has_a_form_of_its_own_options() -> None:
     """The fields are the command's options, with their defaults, so that nothing filled in means nothing typed."""
-    for name in OFFERED:
-        fields = fields_of(_command(name))
-        assert fields
-        assert arguments(fields, {field.name: field.default for field in fields}) == []
+    for form in FORMS.values():
+        assert form.fields
+        assert form.arguments(values(form)) == []
 
 
 def test_the_command_line_says_what_was_filled_in(tmp_path: Path) -> None:
     """Only what differs from the default is typed, quoted for the shell."""
-    filled = values(input_path=str(tmp_path / "a b.wav"), num_streams="4", realtime=True)
-    line = command_line("sender", SENDER, filled)
+    filled = values(input=str(tmp_path / "a b.wav"), num_streams="4", realtime=True)
+    line = SENDER.command_line(filled)
     assert line == f"esc-tui sender --input '{tmp_path}/a b.wav' --num-streams 4 --realtime"
 
 
 def test_a_flag_that_is_set_by_default_can_be_taken_back() -> None:
     """`--no-realtime` of the demo."""
-    fields = fields_of(_command("demo"))
-    assert arguments(fields, {"realtime": False}) == ["--no-realtime"]
+    assert FORMS["demo"].arguments({"realtime": False}) == ["--no-realtime"]
 
 
 @pytest.mark.parametrize(
@@ -44,8 +68,8 @@ def test_a_flag_that_is_set_by_default_can_be_taken_back() -> None:
         ({"port": "http"}, "'http' is not a valid integer"),
         ({"num_streams": "7"}, "--num-streams must be 1 to 6, not 7"),
         ({"overlap_size": "9000"}, "the overlap must be 0 to 8000 samples"),
-        ({"input_path": "/no/such.wav"}, "there is no file /no/such.wav"),
-        ({"input_path": ""}, "choose what to stream"),
+        ({"input": "/no/such.wav"}, "there is no file /no/such.wav"),
+        ({"input": ""}, "choose what to stream"),
         ({"microphone": True}, "either --input FILE or --microphone"),
         ({"chunk_ms": "10"}, "--chunk-ms must be 20 to 30000 ms, not 10"),
         ({"host": "localhost:80"}, "its port after --port"),
@@ -55,8 +79,52 @@ def test_wrong_values_are_told_as_the_command_would(tmp_path: Path, filled: dict
     """The form checks through the engines' own settings."""
     sound = tmp_path / "a.wav"
     sound.touch()
-    assert problem("sender", SENDER, values(input_path=str(sound))) == ""
-    assert advice in problem("sender", SENDER, values(**{"input_path": str(sound), **filled}))
+    assert SENDER.problem(values(input=str(sound))) == ""
+    assert advice in SENDER.problem(values(**{"input": str(sound), **filled}))
+
+
+@pytest.mark.parametrize(
+    ("name", "filled"),
+    [
+        ("sender", {"microphone": True, "live": True, "chunk_ms": "200"}),
+        ("sender", {"microphone": True, "chunk_size": ""}),
+        ("sender", {"microphone": True, "lookahead_ms": "40"}),
+        ("sender", {"microphone": True, "port": "x"}),
+        ("sender", {"microphone": True, "trust": "1a2b"}),
+        ("sender", {"microphone": True, "resume": True}),
+        ("receiver", {"jitter_ms": "100"}),
+        ("receiver", {"tls": True, "allow": "1a2b"}),
+        ("receiver", {"max_disk": "0"}),
+        ("demo", {"stitching": "seamless", "overlap_size": "100"}),
+        ("compress", {}),
+        ("compress", {"more_inputs": __file__, "chunk_size": "8000"}),
+        ("compress", {"more_inputs": __file__, "streaming": True, "overlap_size": "9000"}),
+        ("compress", {"more_inputs": __file__, "no_audio": True, "no_codes": True}),
+        ("compress", {"more_inputs": __file__, "jobs": "0"}),
+        ("compress", {"more_inputs": __file__, "to_streams": "0"}),
+    ],
+)
+def test_what_a_command_refuses_its_form_refuses(
+    name: str, filled: dict[str, Value], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both say the same words; the command adds where its help is."""
+    form = FORMS[name]
+    told = form.problem(values(form, **filled))
+    assert told
+    assert run([name, *form.arguments(values(form, **filled))]) == ExitCode.WRONG_USE
+    assert capsys.readouterr().err.startswith(f"esc-tui: {told}")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=LAUNCHED)
+def test_no_option_is_ignored(command: SettingsCommand) -> None:
+    """The settings of a command depend on every parameter that has a field."""
+    arguments = {"receiver": [], "compress": ["--input", __file__, "--no-audio"]}.get(
+        str(command.name), ["--input", __file__]
+    )
+    with command.make_context(command.name, arguments) as context:
+        used = Recording(context.params)
+        command._make_settings(used)
+    assert {field.name for field in Form(command).fields} <= used.names | USED_WHEN_RUN.get(str(command.name), set())
 
 
 def test_a_broken_memory_is_no_obstacle(tmp_path: Path) -> None:
@@ -75,14 +143,14 @@ async def test_what_is_filled_in_is_started_and_remembered(tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     memory = tmp_path / "launcher.json"
     (tmp_path / "a.wav").touch()
-    app = LauncherApp(memory)
+    app = LauncherApp(COMMANDS, memory)
     async with app.run_test() as pilot:
         await pilot.press("down", "enter", "ctrl+s")
         assert app.is_running  # an input is missing
         await pilot.press(*"a.wav", "ctrl+s")
         await until(pilot, lambda: not app.is_running)  # type: ignore[arg-type]
     assert app.return_value == ["sender", "--input", "a.wav"]
-    again = LauncherApp(memory)
+    again = LauncherApp(COMMANDS, memory)
     async with again.run_test() as pilot:
         await pilot.pause()
         assert again.command == "sender"
@@ -91,7 +159,7 @@ async def test_what_is_filled_in_is_started_and_remembered(tmp_path: Path, monke
 
 async def test_each_option_tells_what_holds_without_it(tmp_path: Path) -> None:
     """An empty field shows its default, a flag its state in words; the arrows lead from option to option."""
-    app = LauncherApp(tmp_path / "launcher.json")
+    app = LauncherApp(COMMANDS, tmp_path / "launcher.json")
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("enter", "down", "space", "down", "down")
         rows = {row.field.name: row for row in app.query(FieldRow)}
@@ -109,7 +177,7 @@ async def test_each_option_tells_what_holds_without_it(tmp_path: Path) -> None:
 
 async def test_what_is_wrong_is_marked_where_it_stands(tmp_path: Path) -> None:
     """Each wrong field is marked, and the one that is being filled in is told of first."""
-    app = LauncherApp(tmp_path / "launcher.json")
+    app = LauncherApp(COMMANDS, tmp_path / "launcher.json")
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("down", "enter", *"/no.wav")
         rows = {row.field.name: row for row in app.query(FieldRow)}
@@ -118,4 +186,4 @@ async def test_what_is_wrong_is_marked_where_it_stands(tmp_path: Path) -> None:
         rows["port"].query_one(Input).focus()
         await pilot.press("x")
         await until(pilot, lambda: "not a valid integer" in str(line.render()))  # type: ignore[arg-type]
-        assert [name for name, row in rows.items() if row.has_class("-wrong")] == ["input_path", "port"]
+        assert [name for name, row in rows.items() if row.has_class("-wrong")] == ["input", "port"]

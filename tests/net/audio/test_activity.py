@@ -3,7 +3,7 @@ import pytest
 import soundfile
 
 from codec.chunks.comfort_noise import DIGITAL_SILENCE_DBFS, comfort_noise
-from esc_tui.commands.demo import SPEECH_SAMPLE
+from esc_tui.options.demo import SPEECH_SAMPLE
 from net.audio.activity import ActivityDetector, ActivityRecord, noise_level_dbfs
 
 RATE = 16000

@@ -22,7 +22,7 @@ from codec.chunks.plan import ChunkPlan
 from codec.codec import Codec
 from codec.errors import EscError
 from codec.files.esc_chunks import header_for
-from esc_tui.errors import tell
+from esc_tui.errors import print_error
 from esc_tui.plain.headless import JsonOutput, ProgressOutput, print_summary
 from net.errors import StreamRefused
 from net.protocol.frames import PREAMBLE, encode_chunk, encode_control, payload_bytes
@@ -234,13 +234,11 @@ def test_no_name_of_a_peer_does_anything(
         read_to_end(peer)
         (session,) = receiver._sessions.all()
         assert session.wait(DEADLINE_S)
-        progress, lines = ProgressOutput(), JsonOutput()
-        for output in (progress, lines):
-            output.snapshots(receiver.snapshots())
-            output.events(receiver.events_since(0))
-        progress.finish([receiver], 0)  # type: ignore[arg-type]
+        for output in (ProgressOutput([receiver]), JsonOutput([receiver])):
+            output.show()
+            output.close()
         print_summary([receiver])
-        tell(StreamRefused(name, "policy"))
+        print_error(StreamRefused(name, "policy"))
     printed, told = capfd.readouterr()
     for text in (told, caplog.text):
         assert _harmless(text)

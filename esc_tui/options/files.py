@@ -1,0 +1,111 @@
+"""The options of the commands on files, and the settings of `compress`."""
+
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+from click import option
+
+from codec.chunks.plan import ChunkPlan
+from codec.errors import UsageError
+from codec.sound.formats import SoundFormat
+from esc_tui.batch.inputs import CODES_SUFFIXES
+from esc_tui.options.chunks import chunk_options, chunk_plan, stitching_option
+from esc_tui.options.command import Values, compose, flag, options_given
+from esc_tui.options.shared import PathType, model_options, num_streams_option, save_path_option
+
+inputs_argument = click.argument("inputs", nargs=-1, type=PathType, metavar="INPUT...")
+
+format_option = option(
+    "--format",
+    "audio_format",
+    type=click.Choice([str(kind) for kind in SoundFormat]),
+    default="wav",
+    help="Format of the reconstruction.",
+)
+
+batch_options = compose(
+    save_path_option,
+    flag("--overwrite", help="Replace results that are there already."),
+    option("--jobs", type=int, metavar="N", help="Files at once.  [default: one for each core]"),
+    flag("--json", help="One JSON object a line on standard output."),
+    model_options,
+)
+
+compress_options = compose(
+    inputs_argument,
+    option("--input", "more_inputs", multiple=True, type=PathType, metavar="FILE", help="The same as INPUT."),
+    num_streams_option,
+    flag("--streaming", help="Code chunk by chunk, as sender and receiver do.  [default: as a whole]"),
+    chunk_options,
+    stitching_option,
+    option(
+        "--channels",
+        type=click.Choice(["mix", "keep"]),
+        default="mix",
+        help="Mix the channels, or code each by itself.",
+    ),
+    format_option,
+    flag("--no-audio", help="Do not write the reconstruction."),
+    flag("--no-codes", help="Do not write the .esc file."),
+    flag("--metrics", help="Measure SI-SDR, mel distance, STOI and PESQ against the original."),
+    option("--to-streams", type=int, metavar="K", help="Thin .esc files to K streams, without decoding them."),
+    flag("--tui", help="Show the work in the console."),
+    batch_options,
+)
+
+decompress_options = compose(
+    inputs_argument,
+    option("--num-streams", type=int, metavar="K", help="Decode only the first K streams.  [default: all]"),
+    flag("--ignore-errors", help="Put silence in the place of damaged chunks, and go on."),
+    format_option,
+    batch_options,
+)
+
+
+def named_inputs(inputs: Sequence[Path], more: Sequence[Path] = ()) -> list[Path]:
+    """Return all paths that were named; raises `UsageError` for none."""
+    if not inputs and not more:
+        raise UsageError("name at least one file or folder")
+    return [*inputs, *more]
+
+
+def worker_count(jobs: int | None, files: int) -> int:
+    """Return how many files to work on at once; raises `UsageError` for `--jobs` below 1."""
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"--jobs must be at least 1, not {jobs}")
+    return max(1, min(jobs or available_cores(), files))
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def compress_plan(values: Values) -> ChunkPlan | None:
+    """Return the chunk plan of `compress`, None for coding files as a whole.
+
+    Raises `UsageError` for values that cannot work, alone or together, as far as they show it without a model.
+    """
+    paths = named_inputs(values["inputs"], values["more_inputs"])
+    worker_count(values["jobs"], len(paths))
+    if values["to_streams"] is not None:
+        if values["to_streams"] < 1:
+            raise UsageError(f"--to-streams must be at least 1, not {values['to_streams']}")
+        return None
+    for path in paths:
+        if path.suffix.lower() in CODES_SUFFIXES:
+            raise UsageError(f"{path} is coded already: use decompress, or --to-streams to thin it")
+    if values["no_audio"] and values["no_codes"] and not values["metrics"]:
+        raise UsageError("--no-audio and --no-codes together leave nothing to write: take one of them away")
+    if values["metrics"] and not (find_spec("pystoi") and find_spec("pesq")):
+        raise UsageError("--metrics needs two more packages: run pip install 'esc-tui[metrics]'")
+    if values["streaming"]:
+        return chunk_plan(values)
+    if given := options_given("chunk_size", "overlap_size", "stitching"):
+        raise UsageError(f"{', '.join(given)}: only --streaming codes chunk by chunk: add it")
+    return None

@@ -1,0 +1,70 @@
+"""The options of `sender`, and the settings that they make."""
+
+from click import option
+from platformdirs import user_state_path
+
+from codec.errors import UsageError
+from esc_tui.options.chunks import chunk_ms_options, chunk_options, chunk_plan, lookahead_option, stitching_option
+from esc_tui.options.command import Values, build, compose, flag, options_given
+from esc_tui.options.security import tls_options, tls_settings
+from esc_tui.options.shared import PathType, address_options, model_options, num_streams_option
+from net.settings import MicrophoneSettings, SenderSettings
+
+CHOSEN_BY_LIVE = {"stitching", "chunk_size", "chunk_ms", "overlap_size", "overlap_ms", "lookahead_ms", "buffer_chunks"}
+"""Parameters that `--live` chooses by measuring this machine."""
+
+sender_options = compose(
+    option("--input", type=PathType, metavar="FILE", help="The sound or .esc file to stream."),
+    flag("--microphone", help="Stream a microphone instead of a file."),
+    option("--mic-device", metavar="ID|NAME", help="Input to record from.  [default: the system's]"),
+    option("--mic-save-path", type=PathType, metavar="FILE|FOLDER", help="Save the raw recording, too, as 16-bit WAV."),
+    flag("--list-devices", help="List microphones and speakers, and end."),
+    flag("--skip-silence", help="Announce chunks without voice in a few bytes instead of coding."),
+    flag("--live", help="Lowest latency that this machine's speed allows; says what it chose."),
+    address_options,
+    num_streams_option,
+    chunk_options,
+    chunk_ms_options,
+    stitching_option,
+    lookahead_option,
+    flag("--realtime", help="Send at the pace of speech instead of as fast as possible."),
+    flag("--adaptive", help="Use fewer streams while the network carries no more."),
+    option("--buffer-size", "buffer_chunks", default=10, metavar="N", help="Chunks that may wait between two stages."),
+    option("--rate-limit-bps", type=int, metavar="BPS", help="Send at most so many bits a second."),
+    option(
+        "--connect-timeout", "connect_timeout_s", default=10.0, metavar="S", help="Seconds to wait for the receiver."
+    ),
+    option(
+        "--reconnect-timeout",
+        "reconnect_timeout_s",
+        default=30.0,
+        metavar="S",
+        help="Seconds to try to restore a broken connection.",
+    ),
+    flag("--resume", help="Go on with a file stream that an earlier sender did not finish."),
+    tls_options,
+    model_options,
+)
+
+
+def sender_settings(values: Values) -> SenderSettings:
+    """Make the sender's settings; raises `UsageError` for values that cannot work, alone or together."""
+    is_live = values["live"] or values["input"] is None
+    if values["live"] and (given := options_given(*CHOSEN_BY_LIVE)):
+        raise UsageError(f"--live chooses chunks and how they are joined itself: leave out {', '.join(given)}")
+    return build(
+        SenderSettings,
+        values,
+        microphone=_microphone_settings(values),
+        drop_when_behind=is_live,
+        plan=chunk_plan(values, is_live=is_live),
+        realtime=values["realtime"] or values["live"],
+        state_folder=user_state_path("esc-tui"),
+        tls=tls_settings(values),
+    )
+
+
+def _microphone_settings(values: Values) -> MicrophoneSettings | None:
+    if values["microphone"] or values["mic_device"] or values["mic_save_path"]:
+        return MicrophoneSettings(device=values["mic_device"], save_path=values["mic_save_path"])
+    return None
