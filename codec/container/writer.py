@@ -1,11 +1,13 @@
 """Writing `.esc` files: chunk after chunk, whole or not at all."""
 
 from array import array
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 
+from codec.atomic_file import PartFile
 from codec.chunks.packed import PackedChunk
-from codec.closing import Output
 from codec.container.layout import (
     RECORD_HEADER_BYTES,
     EscHeader,
@@ -16,11 +18,10 @@ from codec.container.layout import (
     record_bytes,
 )
 from codec.errors import ContainerError
-from codec.sound.part_file import PartFile
 
 
 class EscPacker:
-    """FairSemaphore chunks into the bytes of a file; the caller writes them one after another.
+    """Turns chunks into the bytes of a file, for the caller to write one after another.
 
     Chunks come by rising index and, within it, rising channel; those left out are missing from the file. Only the
     last may be shorter than the plan's chunks. Raises `ValueError` for chunks that break this.
@@ -28,6 +29,8 @@ class EscPacker:
 
     def __init__(self, header: EscHeader) -> None:
         self.header = header
+        self.bytes_packed = len(self.start())
+        """How long the file is so far."""
         self._lengths = array("L")
         self._last: PackedChunk | None = None
 
@@ -55,6 +58,7 @@ class EscPacker:
         self._lengths.extend([0] * (slot - len(self._lengths)))
         self._lengths.append(len(record))
         self._last = chunk
+        self.bytes_packed += len(record)
         return record
 
     def finish(self, total_samples: int | None = None, *, complete: bool = True) -> bytes:
@@ -73,10 +77,12 @@ class EscPacker:
         self.header = replace(header, total_samples=total)
         slots = header.plan.chunk_count(total) * header.channels
         lengths = tuple(self._lengths) + (0,) * (slots - len(self._lengths))
-        return pack_trailer(Trailer(total, lengths, complete))
+        trailer = pack_trailer(Trailer(total, lengths, complete))
+        self.bytes_packed += len(trailer)
+        return trailer
 
 
-class EscWriter(Output):
+class EscWriter(AbstractContextManager["EscWriter"]):
     """An `.esc` file that appears under its name when it is finished (a `PartFile`).
 
     Until then it is readable up to its last chunk at every moment; `abort`, or an error within `with`, removes it.
@@ -85,19 +91,23 @@ class EscWriter(Output):
 
     def __init__(self, path: Path, header: EscHeader, *, overwrite: bool = False) -> None:
         self.path = path
-        self.bytes_written = 0
         self._packer = EscPacker(header)
         self._part = PartFile(path, ContainerError, overwrite=overwrite)
-        self._write(self._packer.start())
+        self._part.write(self._packer.start())
 
     @property
     def part(self) -> Path:
         """Where the file grows until it is finished."""
         return self._part.part
 
+    @property
+    def bytes_written(self) -> int:
+        """How long the file is so far."""
+        return self._packer.bytes_packed
+
     def add(self, chunk: PackedChunk) -> None:
         """Append a chunk, as `EscPacker.add` takes them."""
-        self._write(self._packer.add(chunk))
+        self._part.write(self._packer.add(chunk))
 
     def finish(self, total_samples: int | None = None, *, complete: bool = True) -> None:
         """Append the index, as `EscPacker.finish` does, and give the file its name; a second call does nothing.
@@ -107,16 +117,18 @@ class EscWriter(Output):
         if not self._part.open:
             return
         trailer = self._packer.finish(total_samples, complete=complete)
-        self._part.file.seek(0)
-        self._part.write(self._packer.start())
-        self._part.file.seek(0, 2)
-        self._write(trailer)
+        self._part.write(self._packer.start(), offset=0)
+        self._part.write(trailer)
         self._part.finish()
 
     def abort(self) -> None:
         """Remove what was written; after `finish` this does nothing."""
         self._part.abort()
 
-    def _write(self, data: bytes) -> None:
-        self._part.write(data)
-        self.bytes_written += len(data)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.finish()
+        else:
+            self.abort()

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from codec.errors import EscError, UsageError
-from codec.sound.reading import AudioReader
-from codec.sound.resampling import Resampler
+from codec.sound.reading import read_sound
+from codec.sound.resampling import resample
 from codec.sound.wav import WavWriter, to_pcm16
 from codec.types import Audio
 
@@ -67,12 +67,12 @@ def codec2() -> Rival:
 
     def code(sound: Audio, folder: Path) -> tuple[Audio, int]:
         source, coded, decoded = folder / "in.raw", folder / "coded.bit", folder / "out.raw"
-        source.write_bytes(to_pcm16(resampled(sound, RATE, TELEPHONE_RATE)).tobytes())
+        source.write_bytes(to_pcm16(resample(sound, RATE, TELEPHONE_RATE)).tobytes())
         call("c2enc", "3200", str(source), str(coded))
         call("c2dec", "3200", str(coded), str(decoded))
         pcm = np.frombuffer(decoded.read_bytes(), np.int16)
         narrow = pcm.astype(np.float32) / np.float32(32768)
-        return resampled(narrow, TELEPHONE_RATE, RATE), coded.stat().st_size
+        return resample(narrow, TELEPHONE_RATE, RATE), coded.stat().st_size
 
     return Rival("Codec 2 3.2 kbps", ("c2enc", "c2dec"), code)
 
@@ -93,18 +93,6 @@ def call(tool: str, *arguments: str) -> None:
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         said = (error.stderr or b"").decode(errors="replace").strip()
         raise UsageError(f"{tool} failed ({said or error}): leave the comparison out") from error
-
-
-def read_sound(path: Path) -> Audio:
-    """All of a sound file at 16000 Hz."""
-    with AudioReader(path, RATE) as reader:
-        return np.concatenate(list(reader.blocks()))
-
-
-def resampled(sound: Audio, rate: int, new_rate: int) -> Audio:
-    """A whole sound at another rate."""
-    resampler = Resampler(rate, new_rate)
-    return np.concatenate([resampler.push(sound), resampler.finish()])
 
 
 def aligned(reference: Audio, decoded: Audio) -> Audio:

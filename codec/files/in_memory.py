@@ -14,7 +14,7 @@ from codec.container import EscHeader, EscPacker, EscReader
 from codec.container.layout import MAX_CHANNELS
 from codec.errors import DamagedChunk, UsageError
 from codec.files.esc_chunks import SoundDecoder, SoundEncoder, header_for
-from codec.sound.resampling import Resampler
+from codec.sound.resampling import resample
 from codec.types import Audio, ChannelAudio
 
 if TYPE_CHECKING:
@@ -41,12 +41,9 @@ def compress(
     sound = _as_channels(audio)
     rate = sample_rate or codec.sample_rate
     header = header_for(codec, num_streams, plan, channels=len(sound), source_rate=rate)
-    resamplers = [Resampler(rate, codec.sample_rate) for _ in sound]
-    pushed = np.stack([resampler.push(channel) for resampler, channel in zip(resamplers, sound, strict=True)])
-    end = np.stack([resampler.finish() for resampler in resamplers])
-    encoder = SoundEncoder(codec, header)
-    chunks = [*encoder.push(pushed), *encoder.push(end), *encoder.finish()]
-    packer = EscPacker(replace(header, total_samples=pushed.shape[1] + end.shape[1]))
+    sound = resample(sound, rate, codec.sample_rate)
+    chunks = list(encoded_chunks(iter([sound]), codec, header))
+    packer = EscPacker(replace(header, total_samples=sound.shape[1]))
     return packer.start() + b"".join(packer.add(chunk) for chunk in chunks) + packer.finish()
 
 

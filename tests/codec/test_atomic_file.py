@@ -1,11 +1,13 @@
 """Files that grow beside their name: what killed processes leave, and what others are writing."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
+from codec.atomic_file import PartFile, write_atomically
 from codec.errors import ContainerError
-from codec.sound.part_file import PartFile
 
 
 def names(folder: Path) -> list[str]:
@@ -58,3 +60,33 @@ def test_an_aborted_file_is_gone(tmp_path: Path) -> None:
     part.finish()
     part.abort()
     assert names(tmp_path) == ["a.esc"]
+
+
+def test_a_file_is_replaced_at_once(tmp_path: Path) -> None:
+    """The new content stands under the name with the mode asked for, and nothing beside it."""
+    path = tmp_path / "state.json"
+    for content in (b"old", b"newer"):
+        write_atomically(path, content, 0o600, sync=True)
+        assert path.read_bytes() == content
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert names(tmp_path) == ["state.json"]
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_what_cannot_be_replaced_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+    """A full disk, told at the last moment, or a failing rename leave the old content, and nothing beside it."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "state.json"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os if failing == "fsync" else Path, failing, full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"new", sync=True)
+    assert path.read_bytes() == b"old"
+    part = PartFile(tmp_path / "a.esc", ContainerError)
+    part.write(b"whole")
+    with pytest.raises(ContainerError, match=r"a\.esc'.*No space left"):
+        part.finish()
+    assert names(tmp_path) == ["state.json"]
