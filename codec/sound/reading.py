@@ -59,7 +59,7 @@ class AudioReader(AbstractContextManager["AudioReader"]):
 
     def channel_blocks(self) -> Iterator[ChannelAudio]:
         """All sound from here to the end, `[channel, samples]`, in blocks of about a second."""
-        resampler = Resampler(self.file_rate, self.rate)
+        resampler = Resampler(self.file_rate, self.rate, self.given_channels)
         for block in self._file_blocks():
             resampled = resampler.push(block)
             if resampled.shape[1]:

@@ -22,25 +22,25 @@ def resampled_length(samples: int, rate: int, new_rate: int) -> int:
 
 def resample(audio: ChannelAudio, rate: int, new_rate: int) -> ChannelAudio:
     """A whole sound at another rate, `resampled_length` samples long."""
-    resampler = Resampler(rate, new_rate)
+    resampler = Resampler(rate, new_rate, len(audio) if audio.ndim > 1 else None)
     return np.concatenate([resampler.push(audio), resampler.finish()], axis=-1)
 
 
 class Resampler:
     """Resamples sound block by block: the results, joined, are bit for bit those of one pass over the whole.
 
-    libsoxr works in blocks of its own, so results come up to 120 ms late: live sound takes a `LiveResampler`.
+    Blocks are `[channel, samples]`, or `[samples]` where `channels` is None. libsoxr works in blocks of its own, so
+    results come up to 120 ms late: live sound takes a `LiveResampler`.
     """
 
-    def __init__(self, rate: int, new_rate: int) -> None:
+    def __init__(self, rate: int, new_rate: int, channels: int | None = None) -> None:
         self._rate, self._new_rate = rate, new_rate
-        self._stream: soxr.ResampleStream | None = None
-        self._shape: tuple[int, ...] = ()
+        self._shape = () if channels is None else (channels,)
+        self._stream = soxr.ResampleStream(rate, new_rate, channels or 1) if rate != new_rate else None
         self._pushed = self._returned = 0
 
     def push(self, block: ChannelAudio) -> ChannelAudio:
         """Return what can be resampled by now, possibly nothing."""
-        self._shape = block.shape[:-1]
         self._pushed += block.shape[-1]
         return self._process(block)
 
@@ -53,13 +53,9 @@ class Resampler:
         return self._process(silence, last=True)[..., :missing]
 
     def _process(self, block: ChannelAudio, *, last: bool = False) -> ChannelAudio:
-        if self._rate == self._new_rate:
-            resampled = block
-        else:
-            if self._stream is None:
-                self._stream = soxr.ResampleStream(self._rate, self._new_rate, math.prod(self._shape))
-            frames = np.ascontiguousarray(block.T, np.float32)
-            resampled = np.ascontiguousarray(self._stream.resample_chunk(frames, last).T)
+        resampled = block
+        if self._stream is not None:
+            resampled = np.ascontiguousarray(self._stream.resample_chunk(np.ascontiguousarray(block.T), last).T)
         self._returned += resampled.shape[-1]
         return resampled
 

@@ -18,7 +18,7 @@ def tone(hz: float, rate: int, samples: int) -> Audio:
 
 
 def in_blocks(sound: Audio, rate: int, new_rate: int, lengths: list[int]) -> Audio:
-    resampler, parts, start = Resampler(rate, new_rate), [], 0
+    resampler, parts, start = Resampler(rate, new_rate, len(sound) if sound.ndim > 1 else None), [], 0
     for length in lengths:
         parts.append(resampler.push(sound[..., start : start + length]))
         start += length
