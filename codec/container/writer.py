@@ -29,7 +29,7 @@ class EscPacker:
 
     def __init__(self, header: EscHeader) -> None:
         self.header = header
-        self.bytes_packed = len(self.start())
+        self.file_bytes = len(self.start())
         """How long the file is so far."""
         self._lengths = array("L")
         self._last: PackedChunk | None = None
@@ -58,7 +58,7 @@ class EscPacker:
         self._lengths.extend([0] * (slot - len(self._lengths)))
         self._lengths.append(len(record))
         self._last = chunk
-        self.bytes_packed += len(record)
+        self.file_bytes += len(record)
         return record
 
     def finish(self, total_samples: int | None = None, *, complete: bool = True) -> bytes:
@@ -78,7 +78,7 @@ class EscPacker:
         slots = header.plan.chunk_count(total) * header.channels
         lengths = tuple(self._lengths) + (0,) * (slots - len(self._lengths))
         trailer = pack_trailer(Trailer(total, lengths, complete))
-        self.bytes_packed += len(trailer)
+        self.file_bytes += len(trailer)
         return trailer
 
 
@@ -101,9 +101,9 @@ class EscWriter(AbstractContextManager["EscWriter"]):
         return self._part.part
 
     @property
-    def bytes_written(self) -> int:
+    def file_bytes(self) -> int:
         """How long the file is so far."""
-        return self._packer.bytes_packed
+        return self._packer.file_bytes
 
     def add(self, chunk: PackedChunk) -> None:
         """Append a chunk, as `EscPacker.add` takes them."""

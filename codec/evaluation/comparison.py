@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from codec.chunks.bits import pack_codes, packed_bytes
+from codec.chunks.packed import CodedChunk
 from codec.chunks.plan import ChunkPlan
-from codec.chunks.streaming import CodedChunk, chunker_for, decoder_for, encode_chunk
+from codec.chunks.streaming import chunker_for, decoder_for, encode_chunk
 from codec.codec import Codec
 from codec.errors import UsageError
 from codec.evaluation.metrics import mel_distance, pesq_wb, si_sdr_db, stoi
