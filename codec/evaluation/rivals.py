@@ -1,6 +1,6 @@
 """The coders that people would use instead: Opus and Codec 2, run as their command-line tools.
 
-Each takes and gives float32 `[samples]` at 16000 Hz, aligned to the sample, and tells its bitrate without container.
+Each takes and gives float32 `[samples]` at 16000 Hz, aligned to the sample; container bytes do not count.
 """
 
 import shutil
@@ -41,11 +41,11 @@ class Rival:
         """Those of its tools that are not installed."""
         return [tool for tool in self.tools if shutil.which(tool) is None]
 
-    def run(self, sound: Audio) -> tuple[Audio, float]:
-        """Decoded sound, as long as the original and aligned with it, and the bitrate in kbps."""
+    def run(self, sound: Audio) -> tuple[Audio, int]:
+        """Decoded sound, as long as the original and aligned with it, and how many bytes it took."""
         with tempfile.TemporaryDirectory() as folder:
             decoded, size_bytes = self.code(sound, Path(folder))
-        return aligned(sound, decoded), size_bytes * 8 / 1000 / (len(sound) / RATE)
+        return aligned(sound, decoded), size_bytes
 
 
 def opus(kbps: int) -> Rival:
@@ -57,7 +57,7 @@ def opus(kbps: int) -> Rival:
             writer.write(sound)
         call("opusenc", "--quiet", "--speech", "--bitrate", str(kbps), str(source), str(coded))
         call("opusdec", "--quiet", "--rate", str(RATE), str(coded), str(decoded))
-        return read_sound(decoded), ogg_payload_bytes(coded.read_bytes())
+        return read_sound(decoded, RATE), ogg_payload_bytes(coded.read_bytes())
 
     return Rival(f"Opus {kbps} kbps", ("opusenc", "opusdec"), code)
 

@@ -107,7 +107,7 @@ def test_streams_that_are_not_there_cannot_be_kept():
 
 @given(st.integers(1, 2000), st.booleans(), st.integers(1, 6), st.integers(1, 6))
 def test_a_packed_chunk_comes_back(samples, tail, streams, kept):
-    """Unpacking gives the chunk that was packed, with at most so many streams; a payload of another length is an error."""
+    """Unpacking gives the chunk that was packed, with at most so many streams; payloads of other lengths fail."""
     random = np.random.default_rng(samples)
     codes = random.integers(0, 1024, (streams, 3, code_frames(samples, tail))).astype(np.uint16)
     packed = pack_chunk(CodedChunk(7, samples, codes, tail), 10, channel=2, capture_s=1.5)
