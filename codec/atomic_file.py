@@ -6,6 +6,8 @@ import os
 import secrets
 from io import FileIO
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from codec.errors import EscError
 
@@ -40,9 +42,10 @@ def write_all(file: FileIO, data: bytes) -> None:
 class PartFile:
     """A binary file that grows beside its final name as `NAME.esc-tui.part`, until `finish` gives it that name.
 
-    `abort` removes it instead. A file that a killed process left under that name is overwritten; while another
-    process writes there, the name is `NAME.<random>.part`. Errors are raised as the kind `error`, naming the path:
-    that it cannot be written, which also aborts, or that a file stands there already and `overwrite` is False.
+    `abort` removes it instead, and so does an error within its `with` block. A file that a killed process left under
+    that name is overwritten; while another process writes there, the name is `NAME.<random>.part`. Errors are raised
+    as the kind `error`, naming the path: that it cannot be written, which also aborts, or that a file exists there
+    and `overwrite` is False.
     """
 
     def __init__(self, path: Path, error: type[EscError], *, overwrite: bool = False) -> None:
@@ -66,20 +69,19 @@ class PartFile:
         """Whether neither `finish` nor `abort` has ended it."""
         return not self.file.closed
 
-    def write(self, data: bytes, offset: int | None = None) -> None:
-        """Write bytes at the end, or at `offset`; they can be read from the file when this returns."""
-        try:
-            self.file.seek(*(0, os.SEEK_END) if offset is None else (offset,))
-            write_all(self.file, data)
-        except OSError as cause:
-            self.abort()
-            raise self.cannot_write(cause) from cause
+    def append(self, data: bytes) -> None:
+        """Write bytes at the end; they can be read from the file when this returns."""
+        self._write(data, os.SEEK_END)
+
+    def replace_start(self, data: bytes) -> None:
+        """Write bytes over the first ones."""
+        self._write(data, os.SEEK_SET)
 
     def finish(self) -> None:
         """Close the file and give it its name; raises where the disk has not taken all of it."""
         try:
             self._refuse_to_overwrite()
-            os.fsync(self.file.fileno())  # where writes are delayed, this is what tells that they failed
+            os.fsync(self.file.fileno())  # a delayed write that failed is an error here at the latest
             self.part.replace(self.path)  # before its lock goes with `close`
             self.file.close()
         except EscError:
@@ -90,7 +92,7 @@ class PartFile:
             raise self.cannot_write(cause) from cause
 
     def abort(self) -> None:
-        """Remove the file and close it; after `finish` there is nothing to remove."""
+        """Remove the file and close it; after `finish` this does nothing."""
         if self.open:
             with contextlib.suppress(OSError):
                 self.part.unlink(missing_ok=True)
@@ -102,6 +104,25 @@ class PartFile:
         reason = cause.strerror if isinstance(cause, OSError) else None
         return self._error(f"cannot write {str(self.path)!r}: {reason or cause}")
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.finish()
+        else:
+            self.abort()
+
+    def _write(self, data: bytes, whence: int) -> None:
+        try:
+            self.file.seek(0, whence)
+            write_all(self.file, data)
+        except OSError as cause:
+            self.abort()
+            raise self.cannot_write(cause) from cause
+
     def _refuse_to_overwrite(self) -> None:
         if not self._overwrite and self.path.exists():
             raise self._error(f"{str(self.path)!r} is there already: use --overwrite, or another --save-path")
@@ -110,7 +131,7 @@ class PartFile:
 def _open_locked(part: Path) -> FileIO | None:
     """Create or empty the file and lock it; None where another process has it, or it is no plain file."""
     try:
-        file = open(part, "w+b", buffering=0, opener=_open_untruncated)  # noqa: SIM115 - handed out
+        file = open(part, "w+b", buffering=0, opener=_open_untruncated)  # noqa: SIM115 - the caller closes it
     except OSError:
         return None
     try:

@@ -1,10 +1,8 @@
 """Writing `.esc` files: chunk after chunk, whole or not at all."""
 
 from array import array
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 
 from codec.atomic_file import PartFile
 from codec.chunks.packed import PackedChunk
@@ -21,7 +19,7 @@ from codec.errors import ContainerError
 
 
 class EscPacker:
-    """Turns chunks into the bytes of a file, for the caller to write one after another.
+    """Packs chunks into the bytes of a file, for the caller to write one after another.
 
     Chunks come by rising index and, within it, rising channel; those left out are missing from the file. Only the
     last may be shorter than the plan's chunks. Raises `ValueError` for chunks that break this.
@@ -62,7 +60,7 @@ class EscPacker:
         return record
 
     def finish(self, total_samples: int | None = None, *, complete: bool = True) -> bytes:
-        """The file's last bytes; from then on the header tells the length, and `start` may be written anew.
+        """The file's last bytes; from then on `start` has the length too, and may be written over the first bytes.
 
         `total_samples`, where it is known, is the sound's length, beyond the last chunk where the last ones are
         missing; `complete` is False where the sound was stopped early.
@@ -82,23 +80,17 @@ class EscPacker:
         return trailer
 
 
-class EscWriter(AbstractContextManager["EscWriter"]):
-    """An `.esc` file that appears under its name when it is finished (a `PartFile`).
+class EscWriter(PartFile):
+    """An `.esc` file that appears under its name when it is finished.
 
-    Until then it is readable up to its last chunk at every moment; `abort`, or an error within `with`, removes it.
-    Raises `ContainerError` where the file is there already and `overwrite` is False, or where it cannot be written.
+    Until then `part` is readable up to its last chunk at every moment; `abort`, or an error within `with`, removes it.
+    Raises `ContainerError` where the file exists and `overwrite` is False, or where it cannot be written.
     """
 
     def __init__(self, path: Path, header: EscHeader, *, overwrite: bool = False) -> None:
-        self.path = path
         self._packer = EscPacker(header)
-        self._part = PartFile(path, ContainerError, overwrite=overwrite)
-        self._part.write(self._packer.start())
-
-    @property
-    def part(self) -> Path:
-        """Where the file grows until it is finished."""
-        return self._part.part
+        super().__init__(path, ContainerError, overwrite=overwrite)
+        self.append(self._packer.start())
 
     @property
     def file_bytes(self) -> int:
@@ -107,28 +99,15 @@ class EscWriter(AbstractContextManager["EscWriter"]):
 
     def add(self, chunk: PackedChunk) -> None:
         """Append a chunk, as `EscPacker.add` takes them."""
-        self._part.write(self._packer.add(chunk))
+        self.append(self._packer.add(chunk))
 
     def finish(self, total_samples: int | None = None, *, complete: bool = True) -> None:
-        """Append the index, as `EscPacker.finish` does, and give the file its name; a second call does nothing.
+        """Append the index and write the length into the header, as `EscPacker.finish`; then give the file its name.
 
-        The header, which is written first, then tells the length too.
+        A second call does nothing.
         """
-        if not self._part.open:
-            return
-        trailer = self._packer.finish(total_samples, complete=complete)
-        self._part.write(self._packer.start(), offset=0)
-        self._part.write(trailer)
-        self._part.finish()
-
-    def abort(self) -> None:
-        """Remove what was written; after `finish` this does nothing."""
-        self._part.abort()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self.finish()
-        else:
-            self.abort()
+        if self.open:
+            trailer = self._packer.finish(total_samples, complete=complete)
+            self.replace_start(self._packer.start())
+            self.append(trailer)
+            super().finish()

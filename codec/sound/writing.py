@@ -1,10 +1,9 @@
 """Writing whole sound files as WAV, FLAC or Ogg: they appear under their name when they are finished."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import soundfile
@@ -19,11 +18,11 @@ SUBTYPES = {SoundFormat.FLAC: "PCM_16", SoundFormat.OGG: "VORBIS"}
 SYSTEM_ERRORS = (soundfile.LibsndfileError, OSError)
 
 
-class SoundWriter(AbstractContextManager["SoundWriter"]):
+class SoundWriter(PartFile):
     """A sound file that is written block by block: 16-bit WAV or FLAC, or Ogg Vorbis.
 
     Used with `with`: an error within removes what was written. Raises `AudioFileError`, naming the file, where it
-    cannot be written, or is there already and `overwrite` is False.
+    cannot be written, or exists and `overwrite` is False.
     """
 
     def __init__(
@@ -35,13 +34,13 @@ class SoundWriter(AbstractContextManager["SoundWriter"]):
         *,
         overwrite: bool = False,
     ) -> None:
-        self._part = PartFile(path, AudioFileError, overwrite=overwrite)
+        super().__init__(path, AudioFileError, overwrite=overwrite)
         encoder = _WavEncoder if file_format is SoundFormat.WAV else _LibsndfileEncoder
         try:
-            self._encoder = encoder(self._part.file, rate, channels, file_format)
+            self._encoder = encoder(self.file, rate, channels, file_format)
         except SYSTEM_ERRORS as error:
-            self._part.abort()
-            raise self._part.cannot_write(error) from error
+            super().abort()
+            raise self.cannot_write(error) from error
 
     def write(self, audio: ChannelAudio) -> None:
         """Append sound `[channel, samples]`; what is beyond full scale is clipped."""
@@ -52,13 +51,13 @@ class SoundWriter(AbstractContextManager["SoundWriter"]):
         """Complete the file and give it its name."""
         with self._aborting_on_error():
             self._encoder.finish()
-        self._part.finish()
+        super().finish()
 
     def abort(self) -> None:
         """Remove what was written."""
-        if self._part.open:
+        if self.open:
             self._encoder.discard()
-        self._part.abort()
+        super().abort()
 
     @contextmanager
     def _aborting_on_error(self) -> Iterator[None]:
@@ -66,19 +65,11 @@ class SoundWriter(AbstractContextManager["SoundWriter"]):
             yield
         except SYSTEM_ERRORS as error:
             self.abort()
-            raise self._part.cannot_write(error) from error
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self.finish()
-        else:
-            self.abort()
+            raise self.cannot_write(error) from error
 
 
 class _WavEncoder:
-    """Writes what libsndfile would, and RF64 where a file grows beyond 4 GiB."""
+    """Writes WAV, which becomes RF64 beyond 4 GiB."""
 
     def __init__(self, file: FileIO, rate: int, channels: int, _format: SoundFormat) -> None:
         self._file, self._rate, self._channels = file, rate, channels
@@ -94,11 +85,11 @@ class _WavEncoder:
         write_all(self._file, wav_header(self._rate, self._channels, self._samples))
 
     def discard(self) -> None:
-        """There is nothing to let go of."""
+        """Nothing is held."""
 
 
 class _LibsndfileEncoder:
-    """FLAC and Ogg through libsndfile, which tells little of errors, and nothing of those in its last writes."""
+    """Writes FLAC and Ogg by libsndfile, which reports no errors of its last writes."""
 
     def __init__(self, file: FileIO, rate: int, channels: int, file_format: SoundFormat) -> None:
         self._target = _Target(file)
@@ -123,7 +114,7 @@ class _LibsndfileEncoder:
 
 
 class _Target:
-    """The file as libsndfile sees it, through which nothing can be raised: errors are kept."""
+    """The file as libsndfile sees it: no exception passes through C code, so errors are kept."""
 
     def __init__(self, file: FileIO) -> None:
         self._file = file
@@ -140,7 +131,7 @@ class _Target:
 
     @contextmanager
     def checked(self) -> Iterator[None]:
-        """Raise the first error that a write has met, whatever libsndfile makes of it."""
+        """Raise the first error of a write, whatever libsndfile makes of it."""
         try:
             yield
         finally:

@@ -20,7 +20,7 @@ def test_what_a_killed_process_left_is_replaced(tmp_path: Path) -> None:
     stale.write_bytes(b"a long half file")
     part = PartFile(tmp_path / "a.esc", ContainerError)
     assert part.part == stale
-    part.write(b"whole")
+    part.append(b"whole")
     part.finish()
     assert names(tmp_path) == ["a.esc"]
     assert (tmp_path / "a.esc").read_bytes() == b"whole"
@@ -29,8 +29,8 @@ def test_what_a_killed_process_left_is_replaced(tmp_path: Path) -> None:
 def test_two_writers_of_one_name_do_not_mix(tmp_path: Path) -> None:
     """While one is at work the other writes elsewhere; who is second finds the name taken."""
     one, other = (PartFile(tmp_path / "a.esc", ContainerError) for _ in range(2))
-    one.write(b"one")
-    other.write(b"other")
+    one.append(b"one")
+    other.append(b"other")
     one.finish()
     with pytest.raises(ContainerError, match="--overwrite"):
         other.finish()
@@ -44,7 +44,7 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     other.write_bytes(b"precious")
     (tmp_path / "a.esc.esc-tui.part").symlink_to(other)
     part = PartFile(tmp_path / "a.esc", ContainerError)
-    part.write(b"whole")
+    part.append(b"whole")
     part.finish()
     assert other.read_bytes() == b"precious"
     assert (tmp_path / "a.esc").read_bytes() == b"whole"
@@ -86,7 +86,7 @@ def test_what_cannot_be_replaced_stays(tmp_path: Path, monkeypatch: pytest.Monke
         write_atomically(path, b"new", sync=True)
     assert path.read_bytes() == b"old"
     part = PartFile(tmp_path / "a.esc", ContainerError)
-    part.write(b"whole")
+    part.append(b"whole")
     with pytest.raises(ContainerError, match=r"a\.esc'.*No space left"):
         part.finish()
     assert names(tmp_path) == ["state.json"]

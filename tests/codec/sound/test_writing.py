@@ -61,7 +61,7 @@ noise = numpy.random.default_rng(0).normal(0, 0.2, (1, 8000)).astype(numpy.float
 
 def write_plain(path):
     part = PartFile(path, ContainerError)
-    part.write(bytes(150_000))
+    part.append(bytes(150_000))
     part.finish()
 
 def write_esc(path):
