@@ -1,4 +1,4 @@
-"""Writing `.esc` files: chunk after chunk, whole or not at all."""
+"""Writing `.esc` files chunk by chunk."""
 
 from array import array
 from dataclasses import replace

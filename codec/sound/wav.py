@@ -59,7 +59,7 @@ def held_samples(path: Path) -> int:
 
 
 class WavWriter(AbstractContextManager["WavWriter"]):
-    """A 16-bit PCM WAV file, mono unless told otherwise.
+    """A 16-bit PCM WAV file, mono by default.
 
     Data is written before the header that counts it, so a killed process leaves a file that counts no more than it
     holds. A failed write changes nothing that counts: the same write can be tried again. A file that was deleted

@@ -85,7 +85,7 @@ def test_places_that_cannot_be_written_are_named(tmp_path):
 
 
 def test_paths_that_cannot_be_read_are_named(tmp_path):
-    """A missing file, a folder and another kind of file are told with their path."""
+    """A missing file, a folder and another kind of file are named with their path."""
     (tmp_path / "note.esc").write_text("just text")
     for name in ("missing.esc", ".", "note.esc"):
         with pytest.raises(ContainerError, match=str(tmp_path)):
