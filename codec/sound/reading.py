@@ -29,15 +29,14 @@ class AudioReader(AbstractContextManager["AudioReader"]):
     naming the file, where it cannot be opened or read on.
     """
 
-    def __init__(self, file: Path | BinaryIO, rate: int = 16000, name: str | None = None, *, mix: bool = True) -> None:
-        self.name = name or (file.name if isinstance(file, Path) else "standard input")
-        self._shown = str(file) if isinstance(file, Path) else self.name
+    def __init__(self, file: Path | BinaryIO, rate: int = 16000, *, mix: bool = True) -> None:
+        self.name, self._path = (file.name, str(file)) if isinstance(file, Path) else ("standard input",) * 2
         self.rate = rate
         self._check(file)
         try:
             self._file = soundfile.SoundFile(file)
         except (soundfile.LibsndfileError, TypeError, OSError) as error:
-            raise AudioFileError(f"cannot read {self._shown!r} as sound: {_reason(error)}") from error
+            raise AudioFileError(f"cannot read {self._path!r} as sound: {_reason(error)}") from error
         self.file_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self._mix = mix
@@ -77,17 +76,17 @@ class AudioReader(AbstractContextManager["AudioReader"]):
         """Refuse what cannot be sound, and pipes: opening one would wait for its writer."""
         if isinstance(file, Path):
             if not file.exists():
-                raise AudioFileError(f"there is no file {self._shown!r}: check the path")
+                raise AudioFileError(f"there is no file {self._path!r}: check the path")
             if not file.is_file():
                 raise AudioFileError(
-                    f"{self._shown!r} is {'a folder' if file.is_dir() else 'no regular file'}: name a sound file"
+                    f"{self._path!r} is {'a folder' if file.is_dir() else 'no regular file'}: name a sound file"
                 )
             size = file.stat().st_size
         else:
             size = file.seek(0, SEEK_END)
             file.seek(0)
         if not size:
-            raise AudioFileError(f"{self._shown!r} is empty: it holds no sound")
+            raise AudioFileError(f"{self._path!r} is empty: it holds no sound")
 
     def _file_blocks(self) -> Iterator[ChannelAudio]:
         frames = self.file_rate * BLOCK_SECONDS
@@ -95,7 +94,7 @@ class AudioReader(AbstractContextManager["AudioReader"]):
             try:
                 block = self._file.read(frames, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError as error:
-                raise AudioFileError(f"{self._shown!r} is broken: {_reason(error)}") from error
+                raise AudioFileError(f"{self._path!r} is broken: {_reason(error)}") from error
             if not len(block):
                 return
             mixed = block.mean(axis=1, dtype=np.float32)[None] if self._mix else np.ascontiguousarray(block.T)
