@@ -42,7 +42,7 @@ def test_numpy_in_numpy_out(tiny: Codec) -> None:
     audio = VECTORS["audio_7999"][0]
     codes = tiny.encode(audio.numpy(), 3)
     assert codes.dtype == np.uint16
-    assert codes.shape == (3, 3, tiny.frames(7999))
+    assert codes.shape == (3, 3, tiny.config.frames(7999))
     assert np.array_equal(codes, tiny.encode(audio, 3).numpy())
     decoded = tiny.decode(codes, samples=7900)
     assert decoded.dtype == np.float32
