@@ -75,10 +75,6 @@ class Codec:
                 raise UsageError(f"the number of {what} must be 1 or more, not {number}")
         return cls(load_checkpoint(folder), device, precision, threads, max_callers)
 
-    def warm_up(self, samples: int = 16000) -> None:
-        """Code silence once, so that the first sound of about this length is coded at full speed."""
-        self.decode(self.encode(np.zeros(samples, np.float32)))
-
     @property
     def config(self) -> ModelConfig:
         """The model's configuration."""
@@ -123,10 +119,6 @@ class Codec:
     def frame_samples(self) -> int:
         """Samples in one code frame."""
         return self.config.frame_samples
-
-    def frames(self, samples: int) -> int:
-        """Code frames that `encode` makes of `samples`."""
-        return self.config.frames(samples)
 
     def kbps(self, num_streams: int) -> float:
         """Bitrate of the codes of `num_streams` streams, in units of 1000 bit/s."""

@@ -1,6 +1,7 @@
 """Reading sound files, block by block, so that hours of sound pass in constant memory."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from os import SEEK_END
 from pathlib import Path
 from typing import BinaryIO
@@ -8,7 +9,6 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from codec.closing import Closing
 from codec.errors import AudioFileError
 from codec.sound.resampling import Resampler, resampled_length
 from codec.types import Audio, ChannelAudio
@@ -16,22 +16,27 @@ from codec.types import Audio, ChannelAudio
 BLOCK_SECONDS = 1
 
 
-class AudioReader(Closing):
+def read_sound(path: Path, rate: int = 16000) -> Audio:
+    """All of a sound file at `rate`, channels averaged. Raises `AudioFileError`."""
+    with AudioReader(path, rate) as reader:
+        return np.concatenate(list(reader.blocks()))
+
+
+class AudioReader(AbstractContextManager["AudioReader"]):
     """A sound file as float32 blocks at `rate`, whatever its own rate, channel count and format.
 
-    Channels are averaged unless `mix` is False, samples that are no numbers become silence. Raises `AudioFileError`,
+    Channels are averaged unless `mix` is False, NaN and infinite samples become silence. Raises `AudioFileError`,
     naming the file, where it cannot be opened or read on.
     """
 
-    def __init__(self, file: Path | BinaryIO, rate: int = 16000, name: str | None = None, *, mix: bool = True) -> None:
-        self.name = name or (file.name if isinstance(file, Path) else "standard input")
-        self._shown = str(file) if isinstance(file, Path) else self.name
+    def __init__(self, file: Path | BinaryIO, rate: int = 16000, *, mix: bool = True) -> None:
+        self.name, self._path = (file.name, str(file)) if isinstance(file, Path) else ("standard input",) * 2
         self.rate = rate
         self._check(file)
         try:
             self._file = soundfile.SoundFile(file)
         except (soundfile.LibsndfileError, TypeError, OSError) as error:
-            raise AudioFileError(f"cannot read {self._shown!r} as sound: {_reason(error)}") from error
+            raise AudioFileError(f"cannot read {self._path!r} as sound: {_reason(error)}") from error
         self.file_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self._mix = mix
@@ -39,7 +44,7 @@ class AudioReader(Closing):
 
     @property
     def total_samples(self) -> int:
-        """Length at `rate`, as the file's header tells it."""
+        """Length at `rate`, by the file's header."""
         return resampled_length(self._file.frames, self.file_rate, self.rate)
 
     @property
@@ -53,34 +58,35 @@ class AudioReader(Closing):
 
     def channel_blocks(self) -> Iterator[ChannelAudio]:
         """All sound from here to the end, `[channel, samples]`, in blocks of about a second."""
-        resamplers = [Resampler(self.file_rate, self.rate) for _ in range(self.given_channels)]
+        resampler = Resampler(self.file_rate, self.rate, self.given_channels)
         for block in self._file_blocks():
-            resampled = np.stack(
-                [resampler.push(channel) for resampler, channel in zip(resamplers, block, strict=True)]
-            )
+            resampled = resampler.push(block)
             if resampled.shape[1]:
                 yield resampled
-        yield np.stack([resampler.finish() for resampler in resamplers])
+        yield resampler.finish()
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
     def _check(self, file: Path | BinaryIO) -> None:
-        """Say what a path stands for that cannot be sound; opening a pipe would wait for whoever writes to it."""
+        """Refuse what cannot be sound, and pipes: opening one would wait for its writer."""
         if isinstance(file, Path):
             if not file.exists():
-                raise AudioFileError(f"there is no file {self._shown!r}: check the path")
+                raise AudioFileError(f"there is no file {self._path!r}: check the path")
             if not file.is_file():
                 raise AudioFileError(
-                    f"{self._shown!r} is {'a folder' if file.is_dir() else 'no regular file'}: name a sound file"
+                    f"{self._path!r} is {'a folder' if file.is_dir() else 'no regular file'}: name a sound file"
                 )
             size = file.stat().st_size
         else:
             size = file.seek(0, SEEK_END)
             file.seek(0)
         if not size:
-            raise AudioFileError(f"{self._shown!r} is empty: it holds no sound")
+            raise AudioFileError(f"{self._path!r} is empty: it holds no sound")
 
     def _file_blocks(self) -> Iterator[ChannelAudio]:
         frames = self.file_rate * BLOCK_SECONDS
@@ -88,7 +94,7 @@ class AudioReader(Closing):
             try:
                 block = self._file.read(frames, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError as error:
-                raise AudioFileError(f"{self._shown!r} is broken: {_reason(error)}") from error
+                raise AudioFileError(f"{self._path!r} is broken: {_reason(error)}") from error
             if not len(block):
                 return
             mixed = block.mean(axis=1, dtype=np.float32)[None] if self._mix else np.ascontiguousarray(block.T)
