@@ -85,6 +85,9 @@ class SoundChunk:
     after: Audio = field(default_factory=lambda: np.zeros(0, np.float32))
     tail: bool = True
     """Whether the code frame after its last sample belongs to it: not where a seamless chunk follows."""
+    captured_s: float = 0.0
+    """When its last sample was captured, where it is live (the sender's clock)."""
+    has_voice: bool = True
 
     @property
     def samples(self) -> int:

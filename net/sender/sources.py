@@ -1,4 +1,4 @@
-"""Where the sender's sound comes from."""
+"""What a sender streams: sound files, and what every source of sound offers."""
 
 import threading
 from collections.abc import Iterator
@@ -13,6 +13,8 @@ from net.runtime.clock import Clock
 from net.sender.realtime_pacing import RealTimePacer
 from net.text import printable
 
+SAMPLE_RATE = 16000
+"""Of the sound that links carry, in Hz."""
 BLOCKS_PER_SECOND = 10
 
 
@@ -25,7 +27,7 @@ class SourceBlock:
 
 
 class Source(Protocol):
-    """Sound as it comes, at the model's rate."""
+    """Mono sound at the model's rate, in blocks."""
 
     live: bool
     """Whether sound is lost when it is not taken in time."""
@@ -37,7 +39,7 @@ class Source(Protocol):
 
     @property
     def total_samples(self) -> int | None:
-        """The whole length, None where nobody knows it."""
+        """The whole length at the model's rate, None where it is not known."""
         ...
 
     def blocks(self, stopping: threading.Event) -> Iterator[SourceBlock]:
@@ -49,11 +51,11 @@ class Source(Protocol):
         ...
 
     def delay(self, pause_s: float) -> None:
-        """Shift what is still to come by a pause, where the source paces itself."""
+        """Delay what is still to come, where the source paces itself."""
         ...
 
     def close(self) -> None:
-        """Give the file or device back."""
+        """Close the file or device; calling it twice does nothing."""
         ...
 
 
@@ -64,7 +66,7 @@ class FileSource:
 
     def __init__(self, path: Path, sample_rate: int, clock: Clock, *, realtime: bool = False) -> None:
         self._reader = AudioReader(path, sample_rate)
-        self._rate = sample_rate
+        self._block_samples = sample_rate // BLOCKS_PER_SECOND
         self._clock = clock
         self._pacer = RealTimePacer(sample_rate, clock) if realtime else None
         self._skipped = 0
@@ -78,7 +80,7 @@ class FileSource:
     def blocks(self, stopping: threading.Event) -> Iterator[SourceBlock]:
         """Blocks of a tenth of a second or less."""
         end = 0
-        for audio in self._tenths():
+        for audio in self._short_blocks():
             end += len(audio)
             if self._pacer:
                 self._pacer.wait_for(end, stopping)
@@ -91,7 +93,7 @@ class FileSource:
         self._skipped = samples
 
     def delay(self, pause_s: float) -> None:
-        """Shift what is still to come by a pause."""
+        """Delay what is still to come."""
         if self._pacer:
             self._pacer.delay(pause_s)
 
@@ -99,9 +101,8 @@ class FileSource:
         """Close the file."""
         self._reader.close()
 
-    def _tenths(self) -> Iterator[Audio]:
-        size = self._rate // BLOCKS_PER_SECOND
-        to_skip = self._skipped
+    def _short_blocks(self) -> Iterator[Audio]:
+        size, to_skip = self._block_samples, self._skipped
         for whole in self._reader.blocks():
             block, to_skip = whole[to_skip:], max(0, to_skip - len(whole))
             for start in range(0, len(block), size):
