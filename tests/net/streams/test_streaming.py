@@ -29,7 +29,6 @@ from tests.net.links import (
     write_speech,
 )
 
-
 PAUSED_BLOCKS = 20
 """Blocks of a tenth of a second that are read before a pause."""
 
@@ -265,7 +264,7 @@ def test_a_pause_holds_the_stream_and_loses_nothing(
     tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While paused nothing more is read, though all before has arrived; after that the file is complete."""
-    speech = write_speech(tmp_path / "in.wav", 160000)
+    speech = write_speech(tmp_path / "in.wav", 64000)
     receiver = make_receiver(tmp_path / "out", tiny_codec, once=True)
     sender = make_sender(speech, receiver.port, tiny_codec)
     resting, blocks, await_resume = threading.Event(), itertools.count(1), SourceControl.await_resume
