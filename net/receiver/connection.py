@@ -10,6 +10,7 @@ from codec.chunks.packed import PackedChunk
 from net.errors import (
     ConnectionLost,
     HandshakeFailed,
+    KnownPeersError,
     LinkError,
     LocalProtocolError,
     PeerNotTrusted,
@@ -29,7 +30,7 @@ from net.telemetry.event_throttle import EventThrottle
 from net.telemetry.meters import RateMeter
 from net.telemetry.stats import Severity
 from net.transport.connection import Connection
-from net.transport.security.peer_verifier import PeerVerifier, known_as
+from net.transport.security.peer_verifier import PeerVerifier, peer_label
 from net.transport.socket_transport import SocketTransport, shown_address
 
 LINGER_S = 2.0
@@ -64,7 +65,7 @@ class ReceiverConnection:
         self.visit = visit
         self._protocol = ReceiverProtocol()
         self._received = RateMeter("wire", clock)
-        self._tcp = SocketTransport(connection)
+        self._tcp = SocketTransport(connection, clock, RateMeter("sent", clock), self._received)
         self._link: Connection[Received] | None = None
         self.peer = shown_address(self._tcp)
         """The other end, for people."""
@@ -103,7 +104,7 @@ class ReceiverConnection:
             return
         with contextlib.suppress(ConnectionLost, ProtocolError):  # the peer is gone, or was told already
             link.send(lambda: self._protocol.refuse(Refuse(code, reason)), timeout_s)
-        link.finish_writing()
+        link.send_eof()
 
     def finish(self, reason: str) -> None:
         """Have the sender stop, unless its stream is at its end anyway; waits for nobody."""
@@ -139,6 +140,9 @@ class ReceiverConnection:
                 self.visit.report_fault()
                 self._complain("unknown", str(error))
                 self.refuse("policy", f"the receiver does not know the fingerprint {self.fingerprint}")
+            case KnownPeersError():
+                self._complain("unverified", f"{self.peer} refused: {error}", Severity.ERROR)
+                self.refuse("internal", "the receiver cannot check this sender's fingerprint: see what it reports")
             case HandshakeFailed():
                 self.visit.report_fault()
                 self._complain("handshake", f"{self.peer}: {error}")
@@ -157,7 +161,7 @@ class ReceiverConnection:
 
     def _hang_up(self) -> None:
         if self._link is not None:
-            self._link.hang_up()
+            self._link.lingering_close()
         else:
             self._tcp.close()
 
@@ -187,20 +191,14 @@ class ReceiverConnection:
     def _begin_link(self) -> Connection[Received]:
         """Shake hands where TLS is asked for, and judge the peer."""
         tls = self._guard.accept(self._tcp, self._handshake_s) if self._guard else None
-        link: Connection[Received] = Connection(
-            tls or self._tcp,
-            self._protocol,
-            clock=self._clock,
-            sent=RateMeter("sent", self._clock),
-            received=self._received,
-        )
+        link: Connection[Received] = Connection(tls or self._tcp, self._protocol, self._clock)
         self._link = link
         if self._ended.is_set():  # `close` came when there was no link yet
             raise ConnectionLost("the receiver was stopped")
         if self._guard and tls:
-            self.peer, self.fingerprint = known_as(tls, self.peer), tls.peer_fingerprint
+            self.peer, self.fingerprint = peer_label(tls, self.peer), tls.peer_fingerprint
             asked_s = self._clock.monotonic_s()
-            self._guard.judge_sender(tls)
+            self._guard.verify_sender(tls)
             self._deadline_s += self._clock.monotonic_s() - asked_s  # a person's time is not the peer's
         return link
 

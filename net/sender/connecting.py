@@ -13,14 +13,16 @@ from net.settings import SenderSettings
 from net.telemetry.meters import RateMeter
 from net.telemetry.stream_context import StreamContext
 from net.transport.connection import IDLE_TIMEOUT_S, Connection
-from net.transport.listening import address_text, known_name
-from net.transport.security.peer_verifier import PeerVerifier, known_as
+from net.transport.listening import address_text, resolvable_host
+from net.transport.security.peer_verifier import PeerVerifier, peer_label
 from net.transport.socket_transport import SocketTransport, Transport
 
 FIRST_BACKOFF_S = 0.1
 LONGEST_BACKOFF_S = 3.0
 ATTEMPT_TIMEOUT_S = 3.0
 HANDSHAKE_TIMEOUT_S = 10.0
+HANDSHAKE_BPS = 3000
+"""A TLS handshake takes 2 kB, and a receiver waits 10 s for HELLO: a lower rate limit holds only from HELLO on."""
 ANSWER_TIMEOUT_S = 60.0
 """Of a receiver over TLS, which may have to ask a person first."""
 TIMELY_SEND_BUFFER_BYTES = 4096
@@ -120,14 +122,8 @@ class Connector:
             self._context.raise_if_stopping()
             if verifier:
                 wire = self._secured(verifier, tcp)
-            link: Connection[Received] = Connection(
-                wire,
-                protocol,
-                clock=self._clock,
-                sent=self._context.meters.wire,
-                received=self._received,
-                rate_limit_bps=self._settings.rate_limit_bps,
-            )
+            tcp.limit_rate(self._settings.rate_limit_bps)
+            link: Connection[Received] = Connection(wire, protocol, self._clock)
             self._open_wires = (link, tcp)
             self._context.raise_if_stopping()
             asked_s = self._clock.monotonic_s()
@@ -140,24 +136,27 @@ class Connector:
             protocol=protocol,
             accept=accept,
             early=early,
-            peer=known_as(wire, link.peer),
+            peer=peer_label(wire, link.peer),
             connect_s=connect_s,
             answer_s=self._clock.monotonic_s() - asked_s,
         )
 
     def _dial(self) -> SocketTransport:
         settings = self._settings
-        connection = socket.create_connection((known_name(settings.host), settings.port), timeout=ATTEMPT_TIMEOUT_S)
+        connection = socket.create_connection(
+            (resolvable_host(settings.host), settings.port), timeout=ATTEMPT_TIMEOUT_S
+        )
         if settings.adaptive or settings.drop_when_behind:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, TIMELY_SEND_BUFFER_BYTES)
-        tcp = SocketTransport(connection)
+        limit_bps = settings.rate_limit_bps and max(settings.rate_limit_bps, HANDSHAKE_BPS)
+        tcp = SocketTransport(connection, self._clock, self._context.meters.wire, self._received, limit_bps)
         self._open_wires = (tcp,)
         return tcp
 
     def _secured(self, verifier: PeerVerifier, tcp: SocketTransport) -> Transport:
         secured = verifier.connect(tcp, HANDSHAKE_TIMEOUT_S)
         asked_s = self._clock.monotonic_s()
-        verifier.judge_receiver(secured, self._address)
+        verifier.verify_receiver(secured, self._address)
         self._judged_s += self._clock.monotonic_s() - asked_s
         return secured
 

@@ -1,4 +1,4 @@
-"""Where a receiver listens: addresses, whether they are this machine's own, and the listening sockets."""
+"""Listening sockets, and the addresses that a host's name stands for."""
 
 import errno
 import ipaddress
@@ -23,7 +23,7 @@ def listen(host: str, port: int, *, private: bool) -> list[socket.socket]:
     refused: OSError | None = None
     for family, address in resolve(host, port):
         if private and not is_loopback(address):
-            continue  # the name stands for something else than it did a moment ago
+            continue  # the name resolves to something else than it did a moment ago
         bound = listeners[0].getsockname()[1] if listeners else port
         try:
             listeners.append(_listen_on(family, (address, bound)))
@@ -38,12 +38,12 @@ def listen(host: str, port: int, *, private: bool) -> list[socket.socket]:
 
 
 def address_text(host: str, port: int) -> str:
-    """Host and port for people."""
+    """Host and port as one text; an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def known_name(host: str) -> str:
-    """`host`, or the number for `localhost` on a machine that cannot look it up: it means no other (RFC 6761, 6.3)."""
+def resolvable_host(host: str) -> str:
+    """Return `host`, but 127.0.0.1 for a `localhost` that this machine cannot resolve (RFC 6761, 6.3)."""
     if host.lower() == "localhost":
         try:
             socket.getaddrinfo(host, None)
@@ -55,7 +55,7 @@ def known_name(host: str) -> str:
 def resolve(host: str, port: int) -> list[Address]:
     """The families and addresses that `host` stands for. Raises `ConnectError` where there are none."""
     try:
-        found = socket.getaddrinfo(known_name(host), port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(resolvable_host(host), port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise ConnectError(f"there is no host {host!r} ({error.strerror}): check --host") from error
     except UnicodeError as error:
