@@ -1,9 +1,15 @@
 """Files that stand under their name whole, or not at all."""
 
 import contextlib
+import fcntl
 import os
 import secrets
+from io import FileIO
 from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from codec.errors import EscError
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o666, *, sync: bool = False) -> None:
@@ -24,3 +30,121 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666, *, sync: bool =
         with contextlib.suppress(OSError):
             fresh.unlink()
         raise
+
+
+def write_all(file: FileIO, data: bytes) -> None:
+    """Write everything to an unbuffered file, which may take less at a time. Raises `OSError`."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+class PartFile:
+    """A binary file that grows beside its final name as `NAME.esc-tui.part`, until `finish` gives it that name.
+
+    `abort` removes it instead, and so does an error within its `with` block. A file that a killed process left under
+    that name is overwritten; while another process writes there, the name is `NAME.<random>.part`. Errors are raised
+    as the kind `error`, naming the path: that it cannot be written, which also aborts, or that a file exists there
+    and `overwrite` is False.
+    """
+
+    def __init__(self, path: Path, error: type[EscError], *, overwrite: bool = False) -> None:
+        self.path = path
+        self._error = error
+        self._overwrite = overwrite
+        self._refuse_to_overwrite()
+        self.part = path.with_name(f"{path.name}.esc-tui.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = _open_locked(self.part)
+            if file is None:
+                self.part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+                file = self.part.open("x+b", buffering=0)
+        except OSError as cause:
+            raise self.cannot_write(cause) from cause
+        self.file = file
+
+    @property
+    def open(self) -> bool:
+        """Whether neither `finish` nor `abort` has ended it."""
+        return not self.file.closed
+
+    def append(self, data: bytes) -> None:
+        """Write bytes at the end; they can be read from the file when this returns."""
+        self._write(data, os.SEEK_END)
+
+    def replace_start(self, data: bytes) -> None:
+        """Write bytes over the first ones."""
+        self._write(data, os.SEEK_SET)
+
+    def finish(self) -> None:
+        """Close the file and give it its name; raises where the disk has not taken all of it."""
+        try:
+            self._refuse_to_overwrite()
+            os.fsync(self.file.fileno())  # a delayed write that failed is an error here at the latest
+            self.part.replace(self.path)  # before its lock goes with `close`
+            self.file.close()
+        except EscError:
+            self.abort()
+            raise
+        except OSError as cause:
+            self.abort()
+            raise self.cannot_write(cause) from cause
+
+    def abort(self) -> None:
+        """Remove the file and close it; after `finish` this does nothing."""
+        if self.open:
+            with contextlib.suppress(OSError):
+                self.part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.file.close()
+
+    def cannot_write(self, cause: Exception) -> EscError:
+        """The error to raise where `cause` keeps the file from being written."""
+        reason = cause.strerror if isinstance(cause, OSError) else None
+        return self._error(f"cannot write {str(self.path)!r}: {reason or cause}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.finish()
+        else:
+            self.abort()
+
+    def _write(self, data: bytes, whence: int) -> None:
+        try:
+            self.file.seek(0, whence)
+            write_all(self.file, data)
+        except OSError as cause:
+            self.abort()
+            raise self.cannot_write(cause) from cause
+
+    def _refuse_to_overwrite(self) -> None:
+        if not self._overwrite and self.path.exists():
+            raise self._error(f"{str(self.path)!r} is there already: use --overwrite, or another --save-path")
+
+
+def _open_locked(part: Path) -> FileIO | None:
+    """Create or empty the file and lock it; None where another process has it, or it is no plain file."""
+    try:
+        file = open(part, "w+b", buffering=0, opener=_open_untruncated)  # noqa: SIM115 - the caller closes it
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(file.fileno()), os.stat(part)):  # its owner did not finish just now
+            file.truncate(0)
+            return file
+    except OSError:  # it is locked, or there are no locks here
+        pass
+    file.close()
+    return None
+
+
+def _open_untruncated(name: str, _flags: int) -> int:
+    """Open without waiting for a pipe, following a link, or emptying a file that another process may be writing."""
+    return os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)

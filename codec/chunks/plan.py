@@ -86,7 +86,7 @@ class SoundChunk:
     tail: bool = True
     """Whether the code frame after its last sample belongs to it: not where a seamless chunk follows."""
     captured_s: float = 0.0
-    """When its last sample was captured, where it is live (the sender's clock)."""
+    """When its last sample was captured, in seconds."""
     has_voice: bool = True
 
     @property

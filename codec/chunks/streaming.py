@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.chunks.comfort_noise import DIGITAL_SILENCE_DBFS, comfort_noise
+from codec.chunks.packed import CodedChunk, code_frames
 from codec.chunks.plan import PAD_SAMPLES, Chunker, ChunkPlan, SoundChunk, Stitching
 from codec.chunks.receptive_field import decoding_field, encoding_field
 from codec.chunks.stitching import Stitcher
 from codec.errors import ModelError
-from codec.types import Audio, Codes
+from codec.types import Audio
 
 if TYPE_CHECKING:
     from codec.codec import Codec
@@ -20,21 +21,6 @@ NO_SOUND = np.zeros(0, np.float32)
 
 FADE_SAMPLES = 80
 """Where seamless chunks are missing, the sound fades out before the gap and in after it, over 5 ms."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CodedChunk:
-    """The codes of one chunk. `tail` says that they hold the code frame after the chunk's last sample."""
-
-    index: int
-    samples: int
-    codes: Codes
-    tail: bool = True
-
-    @property
-    def num_streams(self) -> int:
-        """How many streams the codes have."""
-        return len(self.codes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,11 +38,6 @@ def check_streamable(codec: "Codec") -> None:
             f"the model {codec.name!r} makes code frames of {codec.frame_samples} samples: links and .esc files take "
             f"models with frames of {PAD_SAMPLES} (hops, times time_patch, times overlap)"
         )
-
-
-def code_frames(samples: int, tail: bool) -> int:
-    """Number of code frames of a chunk of `samples`: one for each 20 ms begun, and one more with a tail."""
-    return -(-samples // PAD_SAMPLES) + tail
 
 
 def chunker_for(codec: "Codec", plan: ChunkPlan, lookahead_samples: int | None = None, first_index: int = 0) -> Chunker:

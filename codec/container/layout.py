@@ -49,8 +49,12 @@ _STREAMS_BITS = 0b00111
 _TAIL_BIT = 0b01000
 _SILENCE_BIT = 0b10000
 
-
 _STITCHINGS = (Stitching.CROSSFADE, Stitching.SEAMLESS)
+_NUMBERS = (
+    *("channels", "num_streams", "groups", "bits_per_code", "frame_samples", "sample_rate"),
+    *("chunk_samples", "overlap_samples", "source_rate"),
+)
+"""The fields of `EscHeader` that stand in the header as they are, in this order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,19 +145,8 @@ def pack_header(header: EscHeader) -> bytes:
     """The header's bytes, at most 96."""
     name = header.model.encode()
     body = _HEADER.pack(
-        MAGIC,
-        VERSION,
-        MIN_HEADER_BYTES + len(name),
-        _STITCHINGS.index(header.stitching),
-        header.channels,
-        header.num_streams,
-        header.groups,
-        header.bits_per_code,
-        header.frame_samples,
-        header.sample_rate,
-        header.chunk_samples,
-        header.overlap_samples,
-        header.source_rate,
+        *(MAGIC, VERSION, MIN_HEADER_BYTES + len(name), _STITCHINGS.index(header.stitching)),
+        *(getattr(header, field) for field in _NUMBERS),
         _UNKNOWN_LENGTH if header.total_samples is None else header.total_samples,
         bytes.fromhex(header.fingerprint),
     )
@@ -183,24 +176,15 @@ def parse_header(data: bytes) -> EscHeader:
         raise ContainerError(f"the file is cut off within its header, after {len(data)} bytes: nothing can be decoded")
     if len(data) > length or not crc_holds(data):
         raise ContainerError("the header is damaged (its CRC does not match): nothing can be decoded")
-    fields = _HEADER.unpack_from(data)
-    stitching, channels, num_streams, groups, bits, frame, rate, chunk, overlap, source_rate, total, print_ = fields[3:]
+    _, _, _, stitching, *numbers, total, fingerprint = _HEADER.unpack_from(data)
     if stitching >= len(_STITCHINGS):
         raise ContainerError(f"the header cannot be right: there is no stitching {stitching}")
     return EscHeader(
-        fingerprint=print_.hex(),
+        fingerprint=fingerprint.hex(),
         model=data[_HEADER.size : -CRC_BYTES].decode(errors="replace"),
-        sample_rate=rate,
-        num_streams=num_streams,
-        groups=groups,
-        bits_per_code=bits,
-        frame_samples=frame,
-        chunk_samples=chunk,
-        overlap_samples=overlap,
         stitching=_STITCHINGS[stitching],
-        channels=channels,
         total_samples=None if total == _UNKNOWN_LENGTH else total,
-        source_rate=source_rate,
+        **dict(zip(_NUMBERS, numbers, strict=True)),
     )
 
 

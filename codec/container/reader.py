@@ -2,12 +2,12 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
 from codec.chunks.packed import PackedChunk
-from codec.closing import Closing
 from codec.container.layout import (
     CRC_BYTES,
     END_BYTES,
@@ -28,7 +28,7 @@ MAX_NAMED = 1000
 """Damaged chunks that are told one by one."""
 
 
-class EscReader(Closing):
+class EscReader(AbstractContextManager["EscReader"]):
     """An `.esc` file, open for reading its chunks in any order.
 
     What is wrong with the file but can be lived with is told by `warnings`, in words. Raises `ContainerError` where
@@ -122,6 +122,9 @@ class EscReader(Closing):
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def _is_damaged(self, slot: int) -> bool:
         """Whether a record that is not there stood where there is damage; the ranges are in order, as the file is."""

@@ -4,8 +4,8 @@ from array import array
 from dataclasses import replace
 from pathlib import Path
 
+from codec.atomic_file import PartFile
 from codec.chunks.packed import PackedChunk
-from codec.closing import Output
 from codec.container.layout import (
     RECORD_HEADER_BYTES,
     EscHeader,
@@ -16,11 +16,10 @@ from codec.container.layout import (
     record_bytes,
 )
 from codec.errors import ContainerError
-from codec.sound.part_file import PartFile
 
 
 class EscPacker:
-    """FairSemaphore chunks into the bytes of a file; the caller writes them one after another.
+    """Packs chunks into the bytes of a file, for the caller to write one after another.
 
     Chunks come by rising index and, within it, rising channel; those left out are missing from the file. Only the
     last may be shorter than the plan's chunks. Raises `ValueError` for chunks that break this.
@@ -28,6 +27,8 @@ class EscPacker:
 
     def __init__(self, header: EscHeader) -> None:
         self.header = header
+        self.file_bytes = len(self.start())
+        """How long the file is so far."""
         self._lengths = array("L")
         self._last: PackedChunk | None = None
 
@@ -55,10 +56,11 @@ class EscPacker:
         self._lengths.extend([0] * (slot - len(self._lengths)))
         self._lengths.append(len(record))
         self._last = chunk
+        self.file_bytes += len(record)
         return record
 
     def finish(self, total_samples: int | None = None, *, complete: bool = True) -> bytes:
-        """The file's last bytes; from then on the header tells the length, and `start` may be written anew.
+        """The file's last bytes; from then on `start` has the length too, and may be written over the first bytes.
 
         `total_samples`, where it is known, is the sound's length, beyond the last chunk where the last ones are
         missing; `complete` is False where the sound was stopped early.
@@ -73,50 +75,39 @@ class EscPacker:
         self.header = replace(header, total_samples=total)
         slots = header.plan.chunk_count(total) * header.channels
         lengths = tuple(self._lengths) + (0,) * (slots - len(self._lengths))
-        return pack_trailer(Trailer(total, lengths, complete))
+        trailer = pack_trailer(Trailer(total, lengths, complete))
+        self.file_bytes += len(trailer)
+        return trailer
 
 
-class EscWriter(Output):
-    """An `.esc` file that appears under its name when it is finished (a `PartFile`).
+class EscWriter(PartFile):
+    """An `.esc` file that appears under its name when it is finished.
 
-    Until then it is readable up to its last chunk at every moment; `abort`, or an error within `with`, removes it.
-    Raises `ContainerError` where the file is there already and `overwrite` is False, or where it cannot be written.
+    Until then `part` is readable up to its last chunk at every moment; `abort`, or an error within `with`, removes it.
+    Raises `ContainerError` where the file exists and `overwrite` is False, or where it cannot be written.
     """
 
     def __init__(self, path: Path, header: EscHeader, *, overwrite: bool = False) -> None:
-        self.path = path
-        self.bytes_written = 0
         self._packer = EscPacker(header)
-        self._part = PartFile(path, ContainerError, overwrite=overwrite)
-        self._write(self._packer.start())
+        super().__init__(path, ContainerError, overwrite=overwrite)
+        self.append(self._packer.start())
 
     @property
-    def part(self) -> Path:
-        """Where the file grows until it is finished."""
-        return self._part.part
+    def file_bytes(self) -> int:
+        """How long the file is so far."""
+        return self._packer.file_bytes
 
     def add(self, chunk: PackedChunk) -> None:
         """Append a chunk, as `EscPacker.add` takes them."""
-        self._write(self._packer.add(chunk))
+        self.append(self._packer.add(chunk))
 
     def finish(self, total_samples: int | None = None, *, complete: bool = True) -> None:
-        """Append the index, as `EscPacker.finish` does, and give the file its name; a second call does nothing.
+        """Append the index and write the length into the header, as `EscPacker.finish`; then give the file its name.
 
-        The header, which is written first, then tells the length too.
+        A second call does nothing.
         """
-        if not self._part.open:
-            return
-        trailer = self._packer.finish(total_samples, complete=complete)
-        self._part.file.seek(0)
-        self._part.write(self._packer.start())
-        self._part.file.seek(0, 2)
-        self._write(trailer)
-        self._part.finish()
-
-    def abort(self) -> None:
-        """Remove what was written; after `finish` this does nothing."""
-        self._part.abort()
-
-    def _write(self, data: bytes) -> None:
-        self._part.write(data)
-        self.bytes_written += len(data)
+        if self.open:
+            trailer = self._packer.finish(total_samples, complete=complete)
+            self.replace_start(self._packer.start())
+            self.append(trailer)
+            super().finish()

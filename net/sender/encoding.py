@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from codec.chunks.bits import pack_codes
-from codec.chunks.packed import PackedChunk
+from codec.chunks.packed import PackedChunk, pack_chunk
 from codec.chunks.plan import ChunkPlan, SoundChunk
 from codec.chunks.streaming import chunker_for, encode_chunk
 from net.audio.activity import noise_level_dbfs
@@ -68,14 +67,7 @@ class Encoder:
         codec = self._codec()
         with self._meters.coding.time(sound.samples):
             coded = encode_chunk(codec, sound, self._rate.num_streams)
-        return PackedChunk(
-            index=coded.index,
-            samples=coded.samples,
-            num_streams=coded.num_streams,
-            tail=coded.tail,
-            capture_s=self._capture_s(sound),
-            payload=pack_codes(coded.codes, codec.bits_per_code),
-        )
+        return pack_chunk(coded, codec.bits_per_code, capture_s=self._capture_s(sound))
 
     def _announce_silence(self, sound: SoundChunk) -> PackedChunk:
         return PackedChunk(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from codec.errors import AudioFileError
-from codec.sound.resampling import Resampler
+from codec.sound.resampling import LiveResampler
 from codec.sound.wav import WavWriter
 from codec.types import Audio
 from net.audio.devices import STALLED_S, AudioDevice, AudioSystem, Frames
@@ -196,7 +196,7 @@ class MicrophoneSource:
 
     def _blocks_of_one_rate(self, stopping: threading.Event) -> Iterator[SourceBlock]:
         rate = self._capture.rate
-        resampler = Resampler(rate, self._model_rate)
+        resampler = LiveResampler(rate, self._model_rate)
         clock = CaptureClock(rate)
         position = given = 0
         self._capture.ring.read()  # what came before somebody listened is of the past

@@ -5,6 +5,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from codec.atomic_file import write_atomically
 from net.settings import SenderSettings
 
 
@@ -26,9 +27,7 @@ class ResumeStore:
         """Write the identity of a stream that begins."""
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._path.with_suffix(".new")
-            fresh.write_text(stream_id.hex())
-            os.replace(fresh, self._path)
+            write_atomically(self._path, stream_id.hex().encode())
 
     def delete(self) -> None:
         """Remove the identity of a stream that has ended."""

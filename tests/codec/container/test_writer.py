@@ -23,7 +23,7 @@ def test_a_file_appears_when_it_is_finished(tmp_path):
         assert not path.exists()
     assert names(path.parent) == ["a.esc"]
     assert path.read_bytes() == file_bytes(replace(HEADER, total_samples=5000), CHUNKS)
-    assert writer.bytes_written == path.stat().st_size
+    assert writer.file_bytes == path.stat().st_size
 
 
 def test_a_growing_file_is_readable_after_every_chunk(tmp_path):

@@ -1,9 +1,9 @@
 """Networks that fail: what arrives in the end is what would have arrived without it."""
 
 import errno
-import os
 import shutil
 import threading
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -203,7 +203,7 @@ def test_a_disk_that_stays_full_is_told_in_the_end(
 def fill_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every write to a sound file fail."""
 
-    def full(_file: int, _data: bytes, _offset: int) -> int:
+    def full(_file: FileIO, _data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "pwrite", full)
+    monkeypatch.setattr("codec.sound.wav.write_all", full)
