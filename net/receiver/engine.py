@@ -199,11 +199,11 @@ class Receiver:
                             self._take_readable(key.fileobj, door)
                         door.tend()
                         self._sessions.tend()
-                        self._repeats.tend()
+                        self._repeats.poll()
                     self._wind_up(door)
                 finally:
                     door.close()
-                    self._repeats.tend(at_once=True)
+                    self._repeats.poll(at_once=True)
         finally:
             self._close_sockets()
 
