@@ -212,20 +212,18 @@ class CodecMeter:
 
     def __init__(self, name: str, sample_rate: int, clock: Clock) -> None:
         self._durations = DurationMeter(name, clock)
-        self._sample_rate, self._clock = sample_rate, clock
-        self._audio_s = 0.0
-        self._rtf_now = float("nan")
+        self._sample_rate = sample_rate
+        self._audio_s, self._rtf_now = 0.0, float("nan")
 
     @contextmanager
     def time(self, samples: int) -> Iterator[None]:
         """Measure the coding of so many samples."""
-        start_s = self._clock.monotonic_s()
-        yield
-        duration_s = self._clock.monotonic_s() - start_s
-        self._durations.add(duration_s)
+        before_s = self._durations.total_s
+        with self._durations.time():
+            yield
         self._audio_s += samples / self._sample_rate
         if samples:
-            self._rtf_now = duration_s * self._sample_rate / samples
+            self._rtf_now = (self._durations.total_s - before_s) * self._sample_rate / samples
 
     @property
     def latest_ms(self) -> float | None:
