@@ -15,7 +15,6 @@ import logging
 import os
 import statistics
 import threading
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -90,8 +89,8 @@ class AudioDevice:
         return self.is_default_input if direction is Direction.INPUT else self.is_default_output
 
 
-class DeviceStream(ABC):
-    """An open stream of sounddevice. Its callback runs in a thread of the stream until `close` returns."""
+class DeviceStream:
+    """A started stream of sounddevice. Its callback runs in a thread of the stream until `close` returns."""
 
     def __init__(self, stream: Any, latency_s: float | None = None) -> None:
         self._stream = stream
@@ -109,9 +108,9 @@ class DeviceStream(ABC):
             raise
 
     @property
-    @abstractmethod
     def failed(self) -> bool:
         """Whether the stream has ended by itself: the device is gone."""
+        return not self._stream.active
 
     def close(self) -> None:
         """Stop the callback and give the device back; calling it twice does nothing."""
@@ -128,10 +127,6 @@ class _CallbackStream(DeviceStream):
         self._callback, self._is_output = callback, direction is Direction.OUTPUT
         self._latencies_s: list[float] = []
         super().__init__(make_stream(callback=self._on_block))
-
-    @property
-    def failed(self) -> bool:
-        return not self._stream.active
 
     def _on_block(self, data: Frames, _frames: int, times: Any, status: Any) -> None:
         self._callback(data)
@@ -155,8 +150,7 @@ class _PolledStream(DeviceStream):
     """A thread of ours asks the device every 5 ms what it has, or takes."""
 
     def __init__(self, stream: Any, device: AudioDevice, direction: Direction, callback: OnBlock, clock: Clock) -> None:
-        is_server = device.name in SOUND_SERVER_NAMES
-        super().__init__(stream, SERVER_LATENCY_S[direction] if is_server else None)
+        super().__init__(stream, SERVER_LATENCY_S[direction] if device.name in SOUND_SERVER_NAMES else None)
         self._callback, self._clock = callback, clock
         self._closing = threading.Event()
         self._step = self._read if direction is Direction.INPUT else self._write
@@ -253,7 +247,7 @@ class AudioSystem:
             except (sd.PortAudioError, ValueError) as error:
                 raise AudioDeviceError(f"the device {device.name!r} cannot be opened: {error}") from error
             self._streams = [*self._open_streams(), stream]
-        return stream
+            return stream
 
     def refresh(self) -> None:
         """Have PortAudio look for devices anew, as long as no stream is open: it sees plugged devices only then."""

@@ -1,6 +1,5 @@
 """A device stream that outlives its device: lost or stalled streams are opened again until it is closed."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -52,7 +51,6 @@ class ReopeningStream:
         self._system, self._direction, self._wanted = system, direction, wanted
         self._prepare, self._clock, self._report = prepare, clock, report
         self._words = _WORDS[direction]
-        self._lock = threading.Lock()
         self._stream: DeviceStream | None = None
         self._closed = False
         self._problem = ""
@@ -86,12 +84,9 @@ class ReopeningStream:
         device = self._system.find(self._direction, self._wanted)
         callback = self._prepare(device)
         self._opened_s = self._active_s = self._clock.monotonic_s()
-        stream = self._system.open(self._direction, device, self._watched(callback))
-        with self._lock:
-            if not self._closed:
-                self._stream = stream
-        if self._closed:  # while the device was opening
-            stream.close()
+        stream = self._stream = self._system.open(self._direction, device, self._watched(callback))
+        if self._closed:  # while the device was opening, so that `close` may have missed it
+            self._close_stream()
             return
         self.device, self.latency_s, self.lost = device, stream.latency_s, False
         again, self._problem = " again" if self._problem else "", ""
@@ -147,8 +142,7 @@ class ReopeningStream:
         self._close_stream()
 
     def _close_stream(self) -> None:
-        with self._lock:
-            stream, self._stream = self._stream, None
+        stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
             self._earlier_glitches += stream.glitches

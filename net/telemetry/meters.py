@@ -73,7 +73,7 @@ class RateMeter:
         with self._lock:
             if self._start_s is None and self._starts_itself:
                 self._start_s = now_s
-            self._close_seconds(now_s)
+            self._roll(now_s)
             self._recent.add(size_bytes, now_s)
             self._second_bytes += size_bytes
             self._total_bytes += size_bytes
@@ -84,26 +84,22 @@ class RateMeter:
         with self._lock:
             if self._start_s is None:
                 return RateStats(self._name)
-            self._recent.expire(now_s)
-            self._close_seconds(now_s)
+            self._roll(now_s)
             duration_s = (now_s if self._stopped_s is None else self._stopped_s) - self._start_s
             return RateStats(
                 self._name,
-                now_kbps=_kbps(sum(self._recent), NOW_SECONDS),
-                average_kbps=_kbps(self._total_bytes, duration_s) if duration_s > 0 else 0.0,
+                now_kbps=sum(self._recent) * 8 / 1000 / NOW_SECONDS,
+                average_kbps=self._total_bytes * 8 / 1000 / duration_s if duration_s > 0 else 0.0,
                 total_bytes=self._total_bytes,
                 history_kbps=self._seconds.values(),
             )
 
-    def _close_seconds(self, now_s: float) -> None:
+    def _roll(self, now_s: float) -> None:
+        self._recent.expire(now_s)
         if self._start_s is None or self._stopped_s is not None:
             return
-        if self._seconds.advance(now_s - self._start_s, _kbps(self._second_bytes, 1.0), 0.0):
+        if self._seconds.advance(now_s - self._start_s, self._second_bytes * 8 / 1000, 0.0):
             self._second_bytes = 0
-
-
-def _kbps(size_bytes: int, duration_s: float) -> float:
-    return size_bytes * 8 / 1000 / duration_s
 
 
 class DurationMeter:
@@ -122,7 +118,7 @@ class DurationMeter:
         """Count one duration, measured just now."""
         now_s = self._clock.monotonic_s()
         with self._lock:
-            self._close_seconds(now_s)
+            self._roll(now_s)
             self._recent.add(duration_s, now_s)
             self._second.append(duration_s)
             self._count += 1
@@ -156,8 +152,7 @@ class DurationMeter:
         with self._lock:
             if not self._count:
                 return DurationStats(self._name)
-            self._recent.expire(now_s)
-            self._close_seconds(now_s)
+            self._roll(now_s)
             window_ms = np.array(list(self._recent) or [np.nan]) * 1000
             p50_ms, p95_ms = np.percentile(window_ms, (50, 95))
             return DurationStats(
@@ -173,7 +168,8 @@ class DurationMeter:
                 history_ms=self._seconds.values(),
             )
 
-    def _close_seconds(self, now_s: float) -> None:
+    def _roll(self, now_s: float) -> None:
+        self._recent.expire(now_s)
         mean_ms = sum(self._second) / len(self._second) * 1000 if self._second else float("nan")
         if self._seconds.advance(now_s, mean_ms, float("nan")):
             self._second.clear()
