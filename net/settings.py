@@ -62,7 +62,7 @@ class QuotaLimits:
 class TlsSettings:
     """Encrypt, with the identity in `folder`, and talk to trusted peers only.
 
-    `trusted` are fingerprints that may be met for the first time, or anew; with `allowed` only those listed are let in.
+    `trusted` are fingerprints that are accepted when new or changed; with `allowed` no others than these are accepted.
     """
 
     folder: Path

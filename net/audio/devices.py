@@ -250,7 +250,7 @@ class AudioSystem:
             return stream
 
     def refresh(self) -> None:
-        """Have PortAudio look for devices anew, as long as no stream is open: it sees plugged devices only then."""
+        """Restart PortAudio, which sees devices plugged in since only then; does nothing while a stream is open."""
         sd = self._sounddevice()
         with self._opening:
             if self._open_streams():
@@ -289,7 +289,7 @@ class AudioSystem:
 
 
 SYSTEM_AUDIO = AudioSystem()
-"""The machine's own; shared, so that nobody restarts PortAudio under another's open stream."""
+"""The machine's own; shared, so that PortAudio is never restarted under an open stream."""
 
 
 def _device(raw: dict[str, Any], host_apis: Sequence[dict[str, Any]]) -> AudioDevice:

@@ -37,7 +37,7 @@ class DriftControl:
         self.reset()
 
     def reset(self) -> None:
-        """Settle anew: the depth has jumped. What was learned of the clocks is kept."""
+        """Settle again after the depth has jumped. What was learned of the clocks is kept."""
         self.speed = self._learned
         """Relative speed, −0.005 to 0.005."""
         self.reserve_ms: float | None = None

@@ -11,14 +11,14 @@ PATIENCE_S = 2.0
 
 
 class ExcessDelay:
-    """Observes the reserve (the sound left) at each arrival: what even the least of late is beyond the target."""
+    """How far the least reserve (sound left at an arrival) of the last second is beyond the target."""
 
     def __init__(self) -> None:
         self._reserves_ms: SlidingWindow[float] = SlidingWindow(WINDOW_S, fewest=FEWEST_ARRIVALS)
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew: the reserve has jumped."""
+        """Forget all reserves: the depth has jumped."""
         self._reserves_ms.clear()
         self._elapsed_s = self._lasted_s = self._removed_ms = 0.0
 

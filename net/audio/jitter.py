@@ -115,7 +115,7 @@ class JitterBuffer:
         self._finished = True
 
     def restart(self) -> None:
-        """Fill anew for a device that was opened again, live sound from its newest."""
+        """Fill again, live sound from its newest: the device was opened again."""
         self.playing = False
         self._waited = self._late = 0
         if self._live and self._excess_samples > 0:
@@ -165,7 +165,7 @@ class JitterBuffer:
         return audio
 
     def _run_dry(self, samples: int) -> Audio:
-        """Give out what is left, fade from there to silence, and fill anew."""
+        """Give out what is left, fade from there to silence, and fill again."""
         audio = self._take(self._depth)
         silence = np.zeros(samples - len(audio), np.float32)
         fade = min(self._fade, len(silence))
@@ -218,7 +218,7 @@ class JitterBuffer:
         self._forget_reserves()
 
     def _reduce_excess(self) -> None:
-        """Cut out excess delay: from a pause that is at hand, or after a while anywhere, where the ends match."""
+        """Cut out excess delay: from a pause in what is held, or after a while anywhere, where the ends match."""
         excess = self._to_samples(self._excess.excess_ms(self.target.total_ms))
         if not excess:
             return

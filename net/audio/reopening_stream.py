@@ -10,10 +10,10 @@ from net.telemetry.stats import Severity
 
 STALLED_S = 2.5
 """A device that gives or takes nothing for so long is lost. PulseAudio's null sink sleeps for 2 s before it begins, and
-again where nobody records its monitor; its own programs wait just as long."""
+again where its monitor is not recorded; its own programs wait just as long."""
 RETRY_S = 1.0
 BRIEF_S = 3.0
-"""A device that is lost so soon after it was opened is reported once: some sound servers sleep while nobody listens."""
+"""A device that is lost so soon after it was opened is reported once: some sound servers sleep between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ _WORDS = {
 class ReopeningStream:
     """A stream from or to the wanted device. One thread opens and polls it; any thread may close it or read its state.
 
-    `prepare` is called with the device before each opening and returns the callback for its blocks. `report` gets what
-    people should know: that the stream is open, lost (with the reason), and open again, each once.
+    `prepare` is called with the device before each opening and returns the callback for its blocks. `report` gets one
+    event each when the stream is open, is lost or cannot be opened (with the reason), and is open again.
     """
 
     def __init__(
@@ -83,8 +83,9 @@ class ReopeningStream:
         """Open the device; does nothing after `close`. Raises `AudioDeviceError`."""
         device = self._system.find(self._direction, self._wanted)
         callback = self._prepare(device)
+        stream = self._system.open(self._direction, device, self._watched(callback))
         self._opened_s = self._active_s = self._clock.monotonic_s()
-        stream = self._stream = self._system.open(self._direction, device, self._watched(callback))
+        self._stream = stream
         if self._closed:  # while the device was opening, so that `close` may have missed it
             self._close_stream()
             return

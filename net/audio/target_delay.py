@@ -35,7 +35,7 @@ class TargetDelay:
         self.device_ms = 0.0
         """The second longest pause between pulls in the last 30 s, since one may be a chance; 0 for a steady device.
 
-        Some sound servers sleep while nobody listens closely, then ask for seconds of sound at once.
+        Some sound servers sleep and then ask for seconds of sound at once.
         """
 
     @property
@@ -58,7 +58,7 @@ class TargetDelay:
         self.jitter_ms = min(self.jitter_ms, max(needed_ms, shrunk_ms))
 
     def observe_underrun(self) -> None:
-        """Begin to observe anew: the buffer has run dry."""
+        """Forget all reserves: the buffer has run dry."""
         self._calm_s = 0.0
         self._reserves_ms.clear()
 

@@ -148,7 +148,7 @@ class MicrophoneSource:
 
     @property
     def name(self) -> str:
-        """What is streamed, for people: a device's name alone, such as "default", would not tell."""
+        """What is streamed, as a text: a device's name alone, such as "default", would not say enough."""
         device = self._input.name
         return device if "mic" in device.casefold() else f"microphone {device}".rstrip()
 
@@ -188,7 +188,7 @@ class MicrophoneSource:
         resampler = Resampler(rate, self._model_rate)
         clock = CaptureClock(rate)
         position = given = 0
-        self._ring.read()  # what came before somebody listened is of the past
+        self._ring.read()  # what came before is not streamed
         self._reported_dropped = self._ring.dropped_frames
         while not self._clock.wait(stopping, POLL_S):
             if self._input.poll():

@@ -46,7 +46,7 @@ class Severity(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened, as a text for people. `sequence` counts an engine's events from 0."""
+    """Something that happened, in words. `sequence` counts an engine's events from 0."""
 
     sequence: int
     epoch_s: float

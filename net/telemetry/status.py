@@ -21,8 +21,8 @@ TRANSITIONS: Mapping[LinkState, frozenset[LinkState]] = {
     LinkState.DONE: frozenset(),
     LinkState.FAILED: frozenset(),
 }
-"""The states that may follow each. A connection can break before ACCEPT has left or after END, and a broken one may still
-hold END. `PAUSED` is never entered: it is how streaming is shown while the stream is paused."""
+"""The states that may follow each. A connection can break before ACCEPT has left or after END, and a broken one may
+still hold END. `PAUSED` is never entered: it is how streaming is shown while the stream is paused."""
 
 
 class StreamStatus:
