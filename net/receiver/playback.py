@@ -1,7 +1,7 @@
 """How a receiver plays its streams: the output device, and the pause, mute and volume of all players at once."""
 
 import threading
-from collections.abc import Callable
+import weakref
 
 from net.audio.devices import AudioSystem, Direction
 from net.audio.jitter import JitterBuffer
@@ -16,7 +16,7 @@ JITTER_MS = 200.0
 
 
 class Playback:
-    """Makes a player for each stream, where the settings ask for any, and controls all. Thread-safe, never waits."""
+    """Makes a player for each stream, where the settings ask for any, and controls all of them. Thread-safe."""
 
     def __init__(
         self, settings: PlaybackSettings | None, audio_system: AudioSystem, clock: Clock, events: EventLog
@@ -24,7 +24,7 @@ class Playback:
         self._settings, self._audio_system = settings, audio_system
         self._clock, self._events = clock, events
         self._lock = threading.Lock()
-        self._players: list[Player] = []
+        self._players: weakref.WeakSet[Player] = weakref.WeakSet()
         self._paused = self._muted = False
         self._volume = 1.0
 
@@ -51,28 +51,38 @@ class Playback:
             stream_id=hello.stream_id.hex(),
         )
         with self._lock:
-            self._players = [each for each in self._players if not each.drained.is_set()] + [player]
             player.set_paused(self._paused)
             player.set_muted(self._muted)
             player.set_volume(self._volume)
+            self._players.add(player)
         return player
 
     def set_paused(self, paused: bool) -> None:
-        """Pause or resume all players, and those to come."""
-        self._paused = paused
-        self._control(lambda player: player.set_paused(paused))
+        """Pause or resume playing. Live sound resumes with its newest."""
+        with self._lock:
+            self._paused = paused
+            for player in self._players:
+                player.set_paused(paused)
 
     def set_muted(self, muted: bool) -> None:
-        """Mute or unmute all players, and those to come."""
-        self._muted = muted
-        self._control(lambda player: player.set_muted(muted))
+        """Play silence, or sound again."""
+        with self._lock:
+            self._muted = muted
+            for player in self._players:
+                player.set_muted(muted)
 
     def set_volume(self, volume: float) -> None:
-        """Set the volume of all players, and of those to come, 0 to 2."""
-        self._volume = volume
-        self._control(lambda player: player.set_volume(volume))
-
-    def _control(self, change: Callable[[Player], None]) -> None:
+        """Set the volume, 0 to 2."""
         with self._lock:
+            self._volume = volume
             for player in self._players:
-                change(player)
+                player.set_volume(volume)
+
+    def close(self) -> None:
+        """Stop playing and give all devices back."""
+        with self._lock:
+            players = list(self._players)
+        for player in players:
+            player.request_close()
+        for player in players:
+            player.close()

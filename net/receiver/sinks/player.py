@@ -102,6 +102,11 @@ class Player:
         """Chunks that were played to their end."""
         return self._buffer.played_chunks
 
+    @property
+    def paused(self) -> bool:
+        """Whether playing is paused."""
+        return self._paused
+
     def set_paused(self, paused: bool) -> None:
         """Pause or resume; live sound resumes with its newest."""
         self._paused = paused
