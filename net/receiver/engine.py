@@ -149,21 +149,17 @@ class Receiver:
 
     def set_paused(self, paused: bool) -> None:
         """Pause or resume playing; saving goes on. Live sound resumes with its newest."""
-        self._playback.paused = paused
+        self._playback.set_paused(paused)
         for session in self._sessions.all():
             session.set_paused(paused)
 
     def set_muted(self, muted: bool) -> None:
         """Play silence, or sound again."""
-        self._playback.muted = muted
-        for player in self._players():
-            player.set_muted(muted)
+        self._playback.set_muted(muted)
 
     def set_volume(self, volume: float) -> None:
         """Set the playback volume, 0 to 2."""
-        self._playback.volume = volume
-        for player in self._players():
-            player.set_volume(volume)
+        self._playback.set_volume(volume)
 
     def set_num_streams(self, num_streams: int) -> None:
         """The sender decides."""
@@ -199,11 +195,11 @@ class Receiver:
                             self._take_readable(key.fileobj, door)
                         door.tend()
                         self._sessions.tend()
-                        self._repeats.tend()
+                        self._repeats.poll()
                     self._wind_up(door)
                 finally:
                     door.close()
-                    self._repeats.tend(at_once=True)
+                    self._repeats.poll(at_once=True)
         finally:
             self._close_sockets()
 

@@ -1,4 +1,4 @@
-"""The microphone as a source: callback → ring → mono → the model's rate; and its raw recording."""
+"""The microphone as a source: callback → ring buffer → mono → the model's rate; and, where wanted, a raw recording."""
 
 import contextlib
 import threading
@@ -13,12 +13,12 @@ from codec.errors import AudioFileError
 from codec.sound.resampling import LiveResampler
 from codec.sound.wav import WavWriter
 from codec.types import Audio
-from net.audio.devices import STALLED_S, AudioDevice, AudioSystem, Frames
-from net.audio.ring import FrameRing
-from net.errors import AudioDeviceError
-from net.runtime.clock import Clock
+from net.audio.devices import AudioDevice, AudioSystem, Direction, Frames, OnBlock
+from net.audio.reopening_stream import ReopeningStream
+from net.audio.ring_buffer import RingBuffer
 from net.sender.sources import SourceBlock
 from net.settings import MicrophoneSettings
+from net.telemetry.event_throttle import EventThrottle
 from net.telemetry.stream_context import StreamContext
 
 POLL_S = 0.02
@@ -26,13 +26,12 @@ RING_S = 2.0
 LAG_S = 0.3
 """A device that is so far behind the clock has lost sound; silence takes its place, and then comes steadily."""
 SILENCE_LAG_S = 0.04
-RETRY_S = 1.0
 CREEP = 1e-3
 """How fast the capture clock follows a device that runs slow: 1 ms a second."""
 
 
 class CaptureClock:
-    """Estimates when a sample was captured from when samples arrive: the promptest arrival counts, delays do not."""
+    """Estimates when a sample was captured from when samples arrive: the earliest arrival counts, delays do not."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -118,37 +117,6 @@ class RawRecording:
         )
 
 
-class _Capture:
-    """An open device that records into a ring."""
-
-    def __init__(self, system: AudioSystem, device: AudioDevice, clock: Clock) -> None:
-        self.device, self.rate = device, device.default_rate
-        self.channels = min(2, device.input_channels)
-        self.ring = FrameRing(int(RING_S * self.rate), self.channels)
-        self.stream = system.open_input(device, self.ring.write)
-        self._delivered_s = clock.monotonic_s()
-        self._frames_seen = self._dropped_seen = self._glitches_seen = 0
-
-    def fault(self, now_s: float) -> str:
-        """What is wrong with the device; empty if nothing is."""
-        if self.ring.written_frames != self._frames_seen:
-            self._frames_seen, self._delivered_s = self.ring.written_frames, now_s
-        if self.stream.failed:
-            return "is gone"
-        return f"has given no sound for {STALLED_S:g} s" if now_s - self._delivered_s > STALLED_S else ""
-
-    def new_glitches(self) -> int:
-        """How often the device ran over since the last call."""
-        new, self._glitches_seen = self.stream.glitches - self._glitches_seen, self.stream.glitches
-        return new
-
-    def new_dropped_frames(self) -> int:
-        """How many frames found no room in the ring since the last call."""
-        dropped = self.ring.dropped_frames
-        new, self._dropped_seen = dropped - self._dropped_seen, dropped
-        return new
-
-
 class MicrophoneSource:
     """A `Source` that records, and never ends by itself. Raises `AudioDeviceError` or `AudioFileError` at first.
 
@@ -161,20 +129,36 @@ class MicrophoneSource:
     def __init__(
         self, audio_system: AudioSystem, settings: MicrophoneSettings, sample_rate: int, context: StreamContext
     ) -> None:
-        self._system, self._wanted, self._model_rate = audio_system, settings.device, sample_rate
-        self._clock, self._events = context.clock, context.events
+        self._model_rate, self._clock, self._events = sample_rate, context.clock, context.events
+        self._throttle = EventThrottle(context.events, context.clock)
         self._recording = RawRecording(settings.save_path, context) if settings.save_path else None
-        self._complaint = ""
-        self._retry_s = self._silence_s = 0.0
-        self.lost = False
-        """Whether the device is gone, and silence stands for what it should give."""
-        self._capture = self._open("recording")
+        self._ring = RingBuffer(1, 1)
+        self._reported_dropped = self._reported_glitches = 0
+        self._silence_s = 0.0
+        self._input = ReopeningStream(
+            audio_system,
+            Direction.INPUT,
+            settings.device,
+            self._prepare,
+            clock=context.clock,
+            report=context.events.add,
+        )
+        with ExitStack() as failing:
+            failing.callback(self.close)
+            self._input.open()
+            self._begin_recording()
+            failing.pop_all()
 
     @property
     def name(self) -> str:
-        """What is streamed, for people: a device's name alone, such as "default", would not tell."""
-        device = self._capture.device.name
+        """What is streamed, as a text: a device's name alone, such as "default", would not say enough."""
+        device = self._input.name
         return device if "mic" in device.casefold() else f"microphone {device}".rstrip()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the device is gone, and silence stands for what it should give."""
+        return self._input.lost
 
     def blocks(self, stopping: threading.Event) -> Iterator[SourceBlock]:
         """Sound as it is captured, until `stopping`."""
@@ -192,20 +176,22 @@ class MicrophoneSource:
         with ExitStack() as stack:
             if self._recording is not None:
                 stack.callback(self._recording.close)
-            stack.callback(self._capture.stream.close)
+            stack.callback(self._input.close)
 
     def _blocks_of_one_rate(self, stopping: threading.Event) -> Iterator[SourceBlock]:
-        rate = self._capture.rate
+        rate, _ = self._format
         resampler = LiveResampler(rate, self._model_rate)
         clock = CaptureClock(rate)
         position = given = 0
-        self._capture.ring.read()  # what came before somebody listened is of the past
-        self._capture.new_dropped_frames()
+        self._ring.read()  # what came before is not streamed
+        self._reported_dropped = self._ring.dropped_frames
         while not self._clock.wait(stopping, POLL_S):
-            self._check_device()
-            if self._capture.rate != rate:
+            if self._input.poll():
+                self._begin_recording()
+            if self._format[0] != rate:
                 return
-            now_s = self._clock.epoch_s() - self._capture.stream.latency_s
+            self._report_losses()
+            now_s = self._clock.epoch_s() - self._input.latency_s
             frames = self._captured_or_silence(clock.lag_s(position, now_s))
             if not len(frames):
                 continue
@@ -220,61 +206,42 @@ class MicrophoneSource:
                 yield SourceBlock(audio, captured_s - pending_s)
 
     def _captured_or_silence(self, lag_s: float) -> Frames:
-        """What the device gave, or silence for what it should have given, `lag_s` ago or less."""
-        capture = self._capture
-        frames = capture.ring.read()
-        dropped = capture.new_dropped_frames()
-        if dropped:
-            self._events.warning(
-                f"{dropped * 1000 / capture.rate:.0f} ms from the microphone were dropped: too busy to read"
-            )
+        """What the device gave, or silence for what it should have given where that is more than a moment late."""
+        frames = self._ring.read()
         if not len(frames) and lag_s > (SILENCE_LAG_S if self._silence_s else LAG_S):
             self._silence_s += lag_s
-            frames = np.zeros((round(lag_s * capture.rate), capture.channels), np.float32)
+            rate, channels = self._format
+            frames = np.zeros((round(lag_s * rate), channels), np.float32)
         elif len(frames) and self._silence_s:
             self._events.warning(f"{self._silence_s:.1f} s of silence were sent while the microphone gave nothing")
             self._silence_s = 0.0
         return frames
 
-    def _check_device(self) -> None:
-        now_s = self._clock.monotonic_s()
-        if self.lost:
-            if now_s >= self._retry_s:
-                self._retry(now_s)
-            return
-        if self._capture.new_glitches() > 0:
+    def _report_losses(self) -> None:
+        dropped, glitches = self._ring.dropped_frames, self._input.glitches
+        if dropped > self._reported_dropped and self._throttle.admit("dropped"):
+            lost_ms = (dropped - self._reported_dropped) * 1000 / self._format[0]
+            self._events.warning(f"{lost_ms:.0f} ms from the microphone were dropped: too busy to read")
+            self._reported_dropped = dropped
+        if glitches > self._reported_glitches and self._throttle.admit("overrun"):
             self._events.warning("the microphone's buffer ran over, and sound was lost: this machine is too busy")
-        fault = self._capture.fault(now_s)
-        if fault:
-            self.lost = True
-            self._complaint = f"the microphone {self._capture.device.name} {fault}"
-            self._events.warning(f"{self._complaint}: sending silence, trying again")
-            self._capture.stream.close()
-            self._retry_s = now_s
+            self._reported_glitches = glitches
 
-    def _retry(self, now_s: float) -> None:
-        self._retry_s = now_s + RETRY_S
-        try:
-            self._system.refresh()
-            self._capture = self._open("recording again")
-            self.lost = False
-        except AudioDeviceError as error:
-            if str(error) != self._complaint:
-                self._events.warning(f"cannot record: {error}; trying again")
-            self._complaint = str(error)
+    @property
+    def _format(self) -> tuple[int, int]:
+        """Rate in Hz and channels of the device that was opened last."""
+        device = self._input.device
+        assert device is not None, "open comes first"
+        return device.default_rate, device.channels(Direction.INPUT)
 
-    def _open(self, verb: str) -> _Capture:
-        capture = _Capture(self._system, self._system.find_input(self._wanted), self._clock)
-        with ExitStack() as failing:
-            failing.callback(capture.stream.close)
-            if self._recording is not None:
-                self._recording.begin(capture.rate, capture.channels)
-            failing.pop_all()
-        plural = "s" * (capture.channels > 1)
-        self._events.info(
-            f"{verb} from {capture.device.name} at {capture.stream.rate} Hz, {capture.channels} channel{plural}"
-        )
-        return capture
+    def _prepare(self, device: AudioDevice) -> OnBlock:
+        self._ring = RingBuffer(int(RING_S * device.default_rate), device.channels(Direction.INPUT))
+        self._reported_dropped = 0
+        return self._ring.write
+
+    def _begin_recording(self) -> None:
+        if self._recording is not None:
+            self._recording.begin(*self._format)
 
 
 def _mono(frames: Frames) -> Audio:

@@ -13,11 +13,13 @@ from codec.chunks.packed import PackedChunk
 from net.protocol.messages import End
 from net.runtime.clock import Clock
 from net.runtime.queues import PipelineStopped, QueueStats
+from net.runtime.sliding_window import SlidingWindow
 
 DELIVERY_WINDOW_S: Final = 1.5
 """Delivered rates are averages over so long."""
-SHORTEST_WINDOW_S: Final = 30.0
-"""The shortest delay is that of this long, at least, and of twice as long at most."""
+SHORTEST_WINDOW_S: Final = 45.0
+"""The shortest delay is that of this long."""
+SETTLED_S: Final = 30.0
 REST_S: Final = 2.0
 """After a rest of the source the delays count anew: nothing could be acknowledged meanwhile."""
 
@@ -44,7 +46,7 @@ class Delivery:
     shortest_delay_s: float | None = None
     """None before the first acknowledgement."""
     settled: bool = False
-    """Whether delays have been measured for as long as `SHORTEST_WINDOW_S`."""
+    """Whether delays have been measured for half a minute."""
     bps: float = 0.0
     chunks_per_s: float = 0.0
 
@@ -77,8 +79,9 @@ class SendBuffer:
         self._waiting_high = self._in_flight_high = self._dropped = 0
         self._hop_s, self._history_chunks = 0.0, 1
         self._last_put_s = float("inf")
-        self._delivered: deque[tuple[float, int]] = deque()
-        self._delays = _ShortestDelay()
+        self._delivered_bytes: SlidingWindow[int] = SlidingWindow(DELIVERY_WINDOW_S)
+        self._delays_s: SlidingWindow[float] = SlidingWindow(SHORTEST_WINDOW_S, fewest=1)
+        self._first_delay_s: float | None = None
         self.acknowledged = 0
         """Chunks that the receiver will never ask for again."""
 
@@ -195,15 +198,14 @@ class SendBuffer:
         """What acknowledgements tell as of now."""
         with self._changed:
             now_s = self._clock.monotonic_s()
-            while self._delivered and self._delivered[0][0] <= now_s - DELIVERY_WINDOW_S:
-                self._delivered.popleft()
+            self._delivered_bytes.expire(now_s)
             due = self._entry_at(self._history_chunks)
             return Delivery(
                 due_age_s=None if due is None else now_s - due.put_s,
-                shortest_delay_s=self._delays.shortest_s,
-                settled=self._delays.settled,
-                bps=sum(size_bytes for _, size_bytes in self._delivered) * 8 / DELIVERY_WINDOW_S,
-                chunks_per_s=len(self._delivered) / DELIVERY_WINDOW_S,
+                shortest_delay_s=min(self._delays_s, default=None),
+                settled=self._first_delay_s is not None and now_s - self._first_delay_s >= SETTLED_S,
+                bps=sum(self._delivered_bytes) * 8 / DELIVERY_WINDOW_S,
+                chunks_per_s=len(self._delivered_bytes) / DELIVERY_WINDOW_S,
             )
 
     @property
@@ -238,34 +240,9 @@ class SendBuffer:
     def _measure_delivery(self, entry: _Entry, now_s: float) -> None:
         if entry.sent_bytes is None:
             return
-        self._delivered.append((now_s, entry.sent_bytes))
+        self._delivered_bytes.add(entry.sent_bytes, now_s)
         newest_needed = self._entry_at(self._history_chunks - 1)
         if newest_needed is not None:
-            self._delays.add(now_s - newest_needed.put_s, now_s)
-
-
-class _ShortestDelay:
-    """The shortest delay of the last half or whole minute, by two buckets of half a minute."""
-
-    def __init__(self) -> None:
-        self._buckets = [float("inf"), float("inf")]
-        self._first_s: float | None = None
-        self._bucket = 0
-
-    @property
-    def shortest_s(self) -> float | None:
-        shortest_s = min(self._buckets)
-        return None if shortest_s == float("inf") else shortest_s
-
-    @property
-    def settled(self) -> bool:
-        return self._bucket > 0
-
-    def add(self, delay_s: float, now_s: float) -> None:
-        if self._first_s is None:
-            self._first_s = now_s
-        bucket = int((now_s - self._first_s) / SHORTEST_WINDOW_S)
-        if bucket != self._bucket:
-            self._buckets = [self._buckets[1], float("inf")]
-            self._bucket = bucket
-        self._buckets[1] = min(self._buckets[1], delay_s)
+            self._delays_s.add(now_s - newest_needed.put_s, now_s)
+            if self._first_delay_s is None:
+                self._first_delay_s = now_s

@@ -89,6 +89,7 @@ class Sending:
 
     def __init__(self, clock: FakeClock) -> None:
         self.context = sender_context(clock)
+        self.context.status.set(LinkState.STREAMING)
         self.buffer = SendBuffer(100, 100, clock)
         self.rate = RateController(6, self.buffer, self.context, adaptive=False, timely=False)
         self.rate.begin_stream(STREAM, 1)

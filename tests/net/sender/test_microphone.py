@@ -200,6 +200,19 @@ def test_a_recording_that_can_no_longer_be_written_ends_alone(tmp_path: Path, mo
     studio.source.close()
 
 
+def test_losses_on_a_busy_machine_are_reported_seldom_and_add_up() -> None:
+    """Whatever is dropped at each read, there is a line in five seconds at most, with all that was lost till then."""
+    studio = Studio()
+    studio.open()
+    studio.listen(0.5)
+    for _ in range(100):
+        studio.module.streams[0].deliver(np.zeros((2 * 48000 + 480, 2)))
+        studio.listen(0.05)
+    lines = [line for line in studio.texts().splitlines() if "were dropped" in line]
+    assert len(lines) == 2
+    assert sum(float(line.split()[0]) for line in lines) > 2000
+
+
 def broken_write(_writer: WavWriter, _frames: np.ndarray) -> None:
     raise AudioFileError("no space")
 
