@@ -160,16 +160,10 @@ class MicrophoneSource:
         """Whether the device is gone, and silence stands for what it should give."""
         return self._input.lost
 
-    def blocks(self, stopping: threading.Event) -> Iterator[SourceBlock]:
-        """Sound as it is captured, until `stopping`."""
+    def blocks(self, stopping: threading.Event, _first_sample: int = 0) -> Iterator[SourceBlock]:
+        """Sound as it is captured, until `stopping`: what was spoken before cannot be given again."""
         while not stopping.is_set():
             yield from self._blocks_of_one_rate(stopping)
-
-    def skip(self, samples: int) -> None:
-        """What was spoken cannot be spoken again: nothing is skipped."""
-
-    def delay(self, pause_s: float) -> None:
-        """A microphone is read on during a pause: nothing is still to come."""
 
     def close(self) -> None:
         """Close the device and the recording; calling it twice does nothing."""

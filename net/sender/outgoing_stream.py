@@ -79,7 +79,7 @@ class OutgoingStream:
         self.pipeline = Pipeline("sender", clock)
         meters = StreamMeters(clock, SAMPLE_RATE, "encode", ("encoded", "sent", "decoded", "heard"))
         self.context = StreamContext(clock, EventLog(clock), StreamStatus(clock), meters, self.pipeline.stopping)
-        self.control = SourceControl(clock)
+        self.control = SourceControl(clock, realtime=settings.realtime)
         live = settings.drop_when_behind
         self.captured: StageQueue[SoundChunk] = self.pipeline.add_queue(
             "encode", settings.buffer_chunks, drop_oldest=live
@@ -151,8 +151,8 @@ class OutgoingStream:
             assert settings.microphone is not None
             return MicrophoneSource(self._audio_system, settings.microphone, SAMPLE_RATE, context)
         if _holds_codes(settings.input):
-            return EscSource(settings.input, context, realtime=settings.realtime)
-        return FileSource(settings.input, SAMPLE_RATE, context.clock, realtime=settings.realtime)
+            return EscSource(settings.input, context.events)
+        return FileSource(settings.input)
 
     def _begin_stored(self, header: EscHeader) -> None:
         self.header = header

@@ -9,7 +9,7 @@ from codec.chunks.comfort_noise import DIGITAL_SILENCE_DBFS
 from codec.chunks.packed import PackedChunk
 from codec.chunks.plan import Chunker, SoundChunk, Stitching
 from codec.chunks.streaming import chunker_for
-from codec.container import EscHeader, thin_chunk
+from codec.container import thin_chunk
 from codec.types import Audio
 from net.audio.activity import ActivityDetector, ActivityRecord
 from net.runtime.queues import StageQueue
@@ -50,16 +50,17 @@ class SoundReader:
         with closing(source):
             # Time until somebody listens is no latency: a file waits for it, live sound is dropped.
             chunker = self._make_chunker(0 if source.live else control.await_accepted())
-            captured_s = self._clock.epoch_s()
-            for block in source.blocks(control.stopped):
-                if source.live and not self._is_wanted(block):
-                    continue
-                captured_s = block.captured_s
-                self._put_chunks(chunker.push(self._measured(block)), captured_s)
+            captured_s, end_s = self._clock.epoch_s(), 0.0
+            for block in source.blocks(control.stopped, chunker.start):
                 if not source.live:
-                    control.await_resume(source)
-                if control.stopped.is_set():
-                    break
+                    end_s += len(block.audio) / SAMPLE_RATE
+                    control.await_turn(end_s)
+                    if control.stopped.is_set():
+                        break
+                elif not self._is_wanted(block):
+                    continue
+                captured_s = self._clock.epoch_s() if block.captured_s is None else block.captured_s
+                self._put_chunks(chunker.push(self._measured(block)), captured_s)
             self._put_chunks(chunker.finish(), captured_s)
             self._captured.finish()
 
@@ -70,9 +71,7 @@ class SoundReader:
             chunker = Chunker(settings.plan, first_index=first_chunk)
         else:
             chunker = chunker_for(self._codec(), settings.plan, settings.lookahead_samples, first_chunk)
-        if first_chunk:
-            self._source.skip(chunker.start)
-            self._meters.set(read=first_chunk, samples=chunker.start)
+        self._meters.set(read=first_chunk, samples=chunker.start)
         return chunker
 
     def _is_wanted(self, block: SourceBlock) -> bool:
@@ -116,30 +115,33 @@ class CodesReader:
         epoch_s: float,
     ) -> None:
         self._source, self._rate, self._buffer = source, rate, buffer
-        self._control, self._meters, self._epoch_s = control, context.meters, epoch_s
+        self._control, self._epoch_s = control, epoch_s
+        self._clock, self._meters = context.clock, context.meters
 
     def run(self) -> None:
         """Read the file until it ends or is stopped, and close it. Raises `PipelineStopped`."""
-        source, control = self._source, self._control
+        source, control, header = self._source, self._control, self._source.header
         with closing(source):
-            for stored in source.chunks(control.stopped, self._epoch_s, control.await_accepted()):
-                chunk = outgoing_chunk(stored, source.header, num_streams=self._rate.num_streams, muted=control.muted)
-                self._count(chunk.index + 1, source.header.plan.start(chunk.index) + chunk.samples)
-                self._buffer.put(chunk)
+            first = control.await_accepted()
+            for stored in source.chunks(first):
+                end = header.plan.start(stored.index) + stored.samples
+                control.await_turn((end - header.plan.start(first)) / header.sample_rate)
+                if control.stopped.is_set():
+                    return
+                self._count(stored.index + 1, end)
+                self._buffer.put(self._outgoing(stored))
                 self._rate.update()
-                control.await_resume(source)
-            if not control.stopped.is_set():
-                self._count(source.chunk_count, source.total_samples)
+            self._count(source.chunk_count, source.total_samples)
+
+    def _outgoing(self, stored: PackedChunk) -> PackedChunk:
+        """The chunk as it is sent: with the streams of now, or as silence."""
+        chunk = thin_chunk(stored, self._source.header, self._rate.num_streams)
+        chunk = replace(chunk, capture_s=max(0.0, self._clock.epoch_s() - self._epoch_s))
+        silence_dbfs = DIGITAL_SILENCE_DBFS if self._control.muted else chunk.silence_dbfs
+        if silence_dbfs is None:
+            return chunk
+        return replace(chunk, num_streams=0, tail=False, silence_dbfs=silence_dbfs, payload=b"")
 
     def _count(self, chunks: int, samples: int) -> None:
         """Set how much was read, missing chunks counted."""
         self._meters.set(read=chunks, encoded=chunks, samples=samples)
-
-
-def outgoing_chunk(chunk: PackedChunk, header: EscHeader, *, num_streams: int, muted: bool) -> PackedChunk:
-    """Stored codes as links carry them: of at most `num_streams`, or as silence if `muted`."""
-    chunk = thin_chunk(chunk, header, num_streams)
-    silence_dbfs = DIGITAL_SILENCE_DBFS if muted else chunk.silence_dbfs
-    if silence_dbfs is None:
-        return chunk
-    return replace(chunk, num_streams=0, tail=False, silence_dbfs=silence_dbfs, payload=b"")

@@ -1,18 +1,20 @@
-"""What reading waits for: that a receiver accepts the stream, that a pause ends; and what ends it."""
+"""What reading waits for: a receiver that accepts, the end of a pause, the time to speak; and what ends it."""
 
 import threading
 
 from net.runtime.clock import Clock
 from net.runtime.queues import PipelineStopped
-from net.sender.esc_source import EscSource
-from net.sender.sources import Source
 
 
 class SourceControl:
-    """Holds what is asked of a source. Any thread may ask; the reading stage waits here."""
+    """Holds what is asked of a source. Any thread may ask; the reading stage waits here.
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    In `realtime` a file is read no faster than it would be spoken; time that passes while paused does not count.
+    """
+
+    def __init__(self, clock: Clock, *, realtime: bool = False) -> None:
+        self._clock, self._realtime = clock, realtime
+        self._start_s: float | None = None
         self._running = threading.Event()
         self._running.set()
         self._accepted_or_stopped = threading.Event()
@@ -66,10 +68,13 @@ class SourceControl:
             raise PipelineStopped
         return self._first_chunk
 
-    def await_resume(self, source: Source | EscSource) -> None:
-        """Wait while reading is paused, and delay what is still to come of `source` by as much."""
-        if not self.paused:
-            return
-        paused_s = self._clock.monotonic_s()
-        self._running.wait()
-        source.delay(self._clock.monotonic_s() - paused_s)
+    def await_turn(self, end_s: float) -> None:
+        """Wait while paused and, in real time, until the sound up to `end_s` is spoken; the first call starts it."""
+        if self._start_s is None:
+            self._start_s = self._clock.monotonic_s()
+        if self.paused:
+            paused_s = self._clock.monotonic_s()
+            self._running.wait()
+            self._start_s += self._clock.monotonic_s() - paused_s
+        if self._realtime:
+            self._clock.wait(self.stopped, self._start_s + end_s - self._clock.monotonic_s())

@@ -36,23 +36,18 @@ class ScriptedSource:
     def __init__(self, blocks: int, *, live: bool = False, captured_s: float = 100.0) -> None:
         self.live = live
         self.sound = np.random.default_rng(0).normal(0, 0.1, blocks * BLOCK).astype(np.float32)
-        self.skipped, self.delayed_s, self.given = 0, 0.0, 0
+        self.skipped = self.given = 0
         self.closed = False
         self._captured_s = captured_s
 
-    def blocks(self, stopping: threading.Event) -> Iterator[SourceBlock]:
+    def blocks(self, stopping: threading.Event, first_sample: int = 0) -> Iterator[SourceBlock]:
+        self.skipped = first_sample
         for start in range(self.skipped, len(self.sound), BLOCK):
             if stopping.is_set():
                 return
             audio = self.sound[start : start + BLOCK]
             self.given += 1
             yield SourceBlock(audio, self._captured_s + (start + len(audio)) / SAMPLE_RATE)
-
-    def skip(self, samples: int) -> None:
-        self.skipped = samples
-
-    def delay(self, pause_s: float) -> None:
-        self.delayed_s += pause_s
 
     def close(self) -> None:
         self.closed = True
@@ -135,8 +130,8 @@ def act_at(source: ScriptedSource, block: int, act: Callable[[], None]) -> None:
     """Run `act` when so many blocks were given."""
     blocks = source.blocks
 
-    def watched(stopping: threading.Event) -> Iterator[SourceBlock]:
-        for count, each in enumerate(blocks(stopping)):
+    def watched(stopping: threading.Event, first_sample: int = 0) -> Iterator[SourceBlock]:
+        for count, each in enumerate(blocks(stopping, first_sample)):
             if count == block:
                 act()
             yield each
@@ -145,7 +140,7 @@ def act_at(source: ScriptedSource, block: int, act: Callable[[], None]) -> None:
 
 
 def test_nothing_more_of_a_file_is_read_during_a_pause(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The source is not asked for another block, and is told afterwards how long it has to wait with the rest."""
+    """The source is not asked for another block."""
     desk = Desk(ScriptedSource(10), clock)
     resting = threading.Event()
     act_at(desk.source, 4, lambda: desk.control.set_paused(True))
@@ -160,7 +155,6 @@ def test_nothing_more_of_a_file_is_read_during_a_pause(clock: FakeClock, monkeyp
     desk.control.set_paused(False)
     thread.join(5)
     assert desk.source.given == 10
-    assert desk.source.delayed_s == 7.0
 
 
 def test_muted_sound_is_silence_of_the_same_length(clock: FakeClock) -> None:
@@ -192,7 +186,7 @@ def test_a_source_that_is_stopped_is_closed(clock: FakeClock, moment: str) -> No
             desk.reader.run()
     else:
         act_at(desk.source, 5, desk.control.stop)
-        assert desk.read()[-1].captured_s == pytest.approx(100.0 + 6 * BLOCK / SAMPLE_RATE)
+        assert desk.read()[-1].captured_s == pytest.approx(100.0 + 5 * BLOCK / SAMPLE_RATE)
     assert desk.source.closed
 
 
@@ -214,7 +208,7 @@ def test_stored_codes_go_to_the_send_buffer_as_they_are(tmp_path: Path, tiny_cod
     sound = np.random.default_rng(0).normal(0, 0.1, 20001).astype(np.float32)
     (tmp_path / "in.esc").write_bytes(compress(sound, tiny_codec, plan=PLAN))
     context, control = sender_context(clock), SourceControl(clock)
-    source = EscSource(tmp_path / "in.esc", context)
+    source = EscSource(tmp_path / "in.esc", context.events)
     buffer = SendBuffer(1000, 1000, clock)
     rate = RateController(6, buffer, context, adaptive=False, timely=False)
     rate.begin_stream(source.header, 1)

@@ -14,7 +14,6 @@ from codec.codec import Codec
 from net.errors import ConnectError, StreamRefused
 from net.receiver.engine import Receiver
 from net.sender.source_control import SourceControl
-from net.sender.sources import Source
 from net.telemetry.stats import LinkState, ReceiverChunks, SenderChunks
 from tests.conftest import WaitUntil
 from tests.net.cutter import Cutter
@@ -267,15 +266,15 @@ def test_a_pause_holds_the_stream_and_loses_nothing(
     speech = write_speech(tmp_path / "in.wav", 64000)
     receiver = make_receiver(tmp_path / "out", tiny_codec, once=True)
     sender = make_sender(speech, receiver.port, tiny_codec)
-    resting, blocks, await_resume = threading.Event(), itertools.count(1), SourceControl.await_resume
+    resting, blocks, await_turn = threading.Event(), itertools.count(), SourceControl.await_turn
 
-    def pause_once(control: SourceControl, source: Source) -> None:
+    def pause_once(control: SourceControl, end_s: float) -> None:
         if next(blocks) == PAUSED_BLOCKS:
             sender.set_paused(True)
             resting.set()
-        await_resume(control, source)
+        await_turn(control, end_s)
 
-    monkeypatch.setattr(SourceControl, "await_resume", pause_once)
+    monkeypatch.setattr(SourceControl, "await_turn", pause_once)
     with running(receiver, sender):
         assert resting.wait(DEADLINE_S)
         read = (PAUSED_BLOCKS * 1600 - PLAN.overlap_samples) // PLAN.hop_samples
