@@ -41,7 +41,7 @@ class AcceptedConnection:
     early: list[Received]
     """What came right behind the answer."""
     peer: str
-    """The receiver, for people."""
+    """The receiver, as it is shown."""
     connect_s: float
     """How long it took to connect: about one round trip of an idle link."""
     answer_s: float
@@ -49,7 +49,7 @@ class AcceptedConnection:
 
 
 class Connector:
-    """Makes the connections of one stream, one at a time; any thread may `close` the one that is being made."""
+    """Makes the connections of one stream, one at a time. Any thread may close the one that is being made."""
 
     def __init__(self, settings: SenderSettings, context: StreamContext) -> None:
         self._settings, self._context, self._clock = settings, context, context.clock
@@ -85,7 +85,7 @@ class Connector:
             backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
 
     def close(self) -> None:
-        """Close the newest connection and wake whoever waits for it."""
+        """Close the newest connection, which wakes the threads that wait for it."""
         for wire in self._open_wires:
             wire.close()
 

@@ -33,7 +33,7 @@ class SenderConnection:
 
     @property
     def peer(self) -> str:
-        """Who the stream goes to, for people: the address as it was typed, then the receiver that accepted."""
+        """The receiver, as it is shown: the address as it was typed, then who accepted."""
         return self._peer
 
     def run(self, hello: Hello, verifier: PeerVerifier | None) -> None:
@@ -52,14 +52,14 @@ class SenderConnection:
                     return
                 except ConnectionLost as error:
                     self._note_loss(error, progressed=self._buffer.acknowledged > acknowledged)
-                # A receiver that accepts and then fails is not hammered.
+                # Not to connect again and again to a receiver that accepts and then fails.
                 self._context.clock.wait(self._context.stopping, self._rest_s)
                 self._context.raise_if_stopping()
         finally:
             self.close()
 
     def close(self) -> None:
-        """Close the connection and wake whoever waits for it."""
+        """Close the connection, which wakes the threads that wait for it."""
         self._connector.close()
 
     def _begin(self, connection: AcceptedConnection) -> None:

@@ -56,7 +56,7 @@ class Sender:
         return self._start_error or self._pipeline.error
 
     def check(self) -> None:
-        """Raise what keeps it from sending, as far as a look at the files tells.
+        """Raise what keeps it from sending, as far as the files show.
 
         `ModelError` where there is no such model, `AudioFileError` or `ContainerError` where the input is no such file.
         """

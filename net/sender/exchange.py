@@ -15,7 +15,7 @@ from net.telemetry.stream_context import StreamContext
 STALLED_S = 300.0
 """A receiver that acknowledges nothing for so long, while its acknowledgement is waited for, is stuck."""
 FAREWELL_S = 1.0
-"""For the ping that comes after "finished": its answer tells the receiver that this was heard."""
+"""Limit for the PING after "finished": its PONG confirms to the receiver that this has arrived."""
 
 
 class Exchange:

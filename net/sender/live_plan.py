@@ -72,7 +72,7 @@ class LivePlan:
         return max(2, round(LIVE_BUFFER_S * self.sample_rate / self.plan.hop_samples))
 
     def describe(self) -> str:
-        """The plan in a few words, for people."""
+        """The plan in a few words."""
         if self.plan.stitching is Stitching.SEAMLESS:
             joined = f"seamless, {DECODING_LOOKAHEAD_MS} ms look-ahead to decode"
         else:
@@ -92,7 +92,7 @@ class LiveChoice:
     other: LivePlan | None
 
     def describe(self) -> str:
-        """The choice and its reason in one line, for people."""
+        """The choice and its reason in one line."""
         why = f"; not {self.other.describe()}" if self.other else ""
         return (
             f"live: {self.chosen.describe()}{why}; jitter buffer {LIVE_JITTER_MS:.0f} ms, full queues drop their oldest"

@@ -20,11 +20,10 @@ LONGEST_WAIT_S: Final = 60.0
 PROBATION_S: Final = 8.0
 """A step down so soon after a step up means that the step up failed."""
 FORGIVEN_S: Final = 20.0
-"""A number of streams that has held for so long is as good as new."""
+"""After so long, a number of streams counts as one that never failed."""
 
 FIRST_USUAL_S: Final = 0.4
-"""No delay this far beyond the round trip is taken for usual in the first half minute: the link may have been slow
-from the start."""
+"""In the first half minute the usual delay is at most the round trip and this: the link may be slow from the start."""
 ADAPTIVE_SLACK_S: Final = 0.3
 """Sound that may be in flight beyond what the usual delay keeps there: what is sent cannot be made smaller."""
 LIVE_SLACK_S: Final = 1.5
@@ -33,7 +32,7 @@ SLOW_ANSWER_S: Final = 0.4
 FIRST_FLIGHT_S: Final = 0.4
 """Sound that may be in flight, beside a round trip, before the first acknowledgement: a good link takes about that."""
 FEWEST_BEYOND: Final = 2
-"""In flight beyond those that are needed for an acknowledgement, once a first one has told the usual delay."""
+"""In flight beyond those that are needed for an acknowledgement, once a first one has shown the usual delay."""
 LOSS_ROUND_TRIPS: Final = 2
 """A packet that was lost is sent again, and has come, about so many round trips later."""
 FLIGHT_GROWTH: Final = 1.25

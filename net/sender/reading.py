@@ -48,7 +48,7 @@ class SoundReader:
         """Read the source until it ends or is stopped, and close it. Raises `PipelineStopped`."""
         source, control = self._source, self._control
         with closing(source):
-            # Time until somebody listens is no latency: a file waits for it, live sound is dropped.
+            # Time until a receiver accepts is no latency: a file waits for it, live sound is dropped.
             chunker = self._make_chunker(0 if source.live else control.await_accepted())
             captured_s, end_s = self._clock.epoch_s(), 0.0
             for block in source.blocks(control.stopped, chunker.start):

@@ -1,6 +1,6 @@
 """Packed chunks between the encoder and the socket, kept until the receiver acknowledges them.
 
-How long acknowledgements take, and how much they cover, tells the rate controller what the link carries.
+From how long acknowledgements take, and how much they cover, the rate controller infers what the link carries.
 """
 
 import itertools
@@ -35,7 +35,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What acknowledgements tell of the link.
+    """What acknowledgements say about the link.
 
     A receiver acknowledges a chunk only when it has some more, its history. So a chunk's delay counts from the moment
     that the last of these was there to be sent.
@@ -107,7 +107,7 @@ class SendBuffer:
             self._changed.notify_all()
 
     def finish(self, end: End) -> None:
-        """Have `end` follow the last chunk."""
+        """Append END, after which nothing is put."""
         with self._changed:
             self._end = end
             self._changed.notify_all()
@@ -163,13 +163,13 @@ class SendBuffer:
             self._changed.notify_all()
 
     def bound_in_flight(self, chunks: int | None) -> None:
-        """Let no more chunks be in flight, whatever the receiver lets; None: no bound of the sender's own."""
+        """Bound the chunks in flight below the receiver's limit; None removes the bound."""
         with self._changed:
             self._in_flight_bound = chunks
             self._changed.notify_all()
 
     def interrupt(self) -> None:
-        """Have `next` return None until `rewind`: the connection is gone."""
+        """Make `next` return None until `rewind`: the connection is gone."""
         with self._changed:
             self._interrupted = True
             self._changed.notify_all()
@@ -195,7 +195,7 @@ class SendBuffer:
             )
 
     def delivery(self) -> Delivery:
-        """What acknowledgements tell as of now."""
+        """What acknowledgements say about the link as of now."""
         with self._changed:
             now_s = self._clock.monotonic_s()
             self._delivered_bytes.expire(now_s)

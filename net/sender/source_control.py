@@ -39,7 +39,7 @@ class SourceControl:
         return self._muted
 
     def accept(self, first_chunk: int) -> None:
-        """Let reading begin with `first_chunk`; only the first call counts."""
+        """Begin reading, with `first_chunk`; only the first call counts."""
         if self._first_chunk is None:
             self._first_chunk = first_chunk
             self._accepted_or_stopped.set()

@@ -33,7 +33,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What is streamed, for people."""
+        """What is streamed, as it is shown."""
         ...
 
     @property
