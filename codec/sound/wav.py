@@ -38,13 +38,17 @@ class WavWriter(Closing):
         self.path = path
         self.samples = keep_samples
         self._rate, self._channels = rate, channels
+        self._closed = False
         try:
             self._file = self._create() if not keep_samples else os.open(path, os.O_RDWR)
+        except OSError as error:
+            raise self._error(error) from error
+        try:
             os.ftruncate(self._file, self._end)
             self._write_header()
         except OSError as error:
+            self.close()
             raise self._error(error) from error
-        self._closed = False
 
     def write(self, audio: Audio) -> None:
         """Append float sound `[samples]` or `[samples, channels]`, then bring the header up to date."""

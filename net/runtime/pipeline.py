@@ -4,6 +4,7 @@ A pipeline ends in one of three ways: each stage runs out of work (`finish` trav
 (`abort` wakes every wait), or a stage raises (the first error wins and aborts the others).
 """
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -26,6 +27,7 @@ class Pipeline:
         self._name, self._clock = name, clock
         self._threads: list[threading.Thread] = []
         self._waits: list[Callable[[], None]] = []
+        self._at_end = contextlib.ExitStack()
         self._lock = threading.Lock()
         self._running = 0
         self.stopping = threading.Event()
@@ -51,11 +53,18 @@ class Pipeline:
         if self.stopping.is_set():
             wake()
 
+    def on_end(self, close: Callable[[], None]) -> None:
+        """Have the last stage's thread call `close` once, before `ended` is set, whatever happened; last added first.
+
+        Call before `start`.
+        """
+        self._at_end.callback(self._try, "close", close)
+
     def start(self) -> None:
         """Start all stages."""
         self._running = len(self._threads)
         if not self._threads:
-            self.ended.set()
+            self._end()
         for thread in self._threads:
             thread.start()
 
@@ -92,7 +101,11 @@ class Pipeline:
                 self._running -= 1
                 last = not self._running
             if last:
-                self.ended.set()
+                self._end()
+
+    def _end(self) -> None:
+        self._at_end.close()
+        self.ended.set()
 
     def _try(self, name: str, work: Callable[[], None]) -> None:
         try:

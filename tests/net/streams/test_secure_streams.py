@@ -12,7 +12,7 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from codec.codec import Codec
 from esc_tui.errors import ExitCode, exit_code
-from net.errors import ConnectError, HandshakeFailed, PeerNotTrusted
+from net.errors import ConnectError, HandshakeFailed, PeerNotTrusted, StreamRefused
 from net.receiver.engine import Receiver
 from net.sender.engine import Sender
 from net.settings import ReceiverSettings, SenderSettings, TlsSettings
@@ -115,6 +115,18 @@ def test_a_changed_fingerprint_is_refused_with_a_warning(sides: Sides, tiny_code
     assert "WARNING" in str(sender.error)
     assert sides.receiver in str(sender.error)
     assert other in str(sender.error)
+
+
+def test_a_list_of_known_peers_that_is_broken_is_told_at_both_ends(sides: Sides, tiny_codec: Codec) -> None:
+    """The receiver's log names its file, and the sender is told that the receiver failed."""
+    (sides.folder / "bob" / "known_peers").write_bytes(b"\xff\xfe")
+    receiver = make_receiver(sides.folder / "out", tiny_codec, tls=sides.receiving(sides.sender))
+    sender = make_sender(sides.speech, receiver.port, tiny_codec, tls=sides.sending(sides.receiver))
+    with running(receiver, sender):
+        assert sender.wait(DEADLINE_S)
+    assert isinstance(sender.error, StreamRefused)
+    assert sender.error.code == "internal"
+    assert any("known_peers" in event.text for event in receiver.events_since(0))
 
 
 @pytest.mark.parametrize("listed", [True, False])
