@@ -54,7 +54,7 @@ class Receiver:
             lambda: codec or shared_codec(settings.model_path, settings.device),
         )
         self._questions = questions or TrustQuestions()
-        self._playback = Playback(audio_system, self._context)
+        self._playback = Playback(settings.playback, audio_system, clock, self._events)
         self._registry = StreamRegistry(self._context, self._playback)
         self._process = ProcessMeter(clock)
         self._pipeline = Pipeline("receiver", clock)
@@ -152,6 +152,7 @@ class Receiver:
     def set_paused(self, paused: bool) -> None:
         """Pause or resume playing; saving goes on. Live sound resumes with its newest."""
         self._playback.set_paused(paused)
+        self._registry.set_paused(paused)
 
     def set_muted(self, muted: bool) -> None:
         """Play silence, or sound again."""
@@ -205,4 +206,4 @@ class Receiver:
             while not stream.wait(TICK_S):
                 if self._pipeline.stopping.is_set() or self._clock.monotonic_s() >= deadline_s:
                     stream.abort()
-        self._playback.close()
+            stream.close_player()

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from net.protocol.messages import Feedback
-from net.telemetry.stats import LinkState, ProcessStats, ReceiverChunks, Role, StreamStats
+from net.telemetry.stats import ProcessStats, ReceiverChunks, Role, StreamStats
 from net.telemetry.status import eta_s
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def stream_stats(stream: "IncomingStream", process: ProcessStats) -> StreamStats
     return StreamStats(
         role=Role.RECEIVER,
         stream_id=stream.stream_id,
-        state=_state(stream),
+        state=status.state,
         reason=status.reason,
         epoch_s=stream.context.clock.epoch_s(),
         source=hello.name,
@@ -79,11 +79,6 @@ def stream_stats(stream: "IncomingStream", process: ProcessStats) -> StreamStats
         playback=playback,
         files=tuple(map(str, stream.files.paths)),
     )
-
-
-def _state(stream: "IncomingStream") -> LinkState:
-    state, player = stream.context.status.state, stream.player
-    return LinkState.PAUSED if state is LinkState.STREAMING and player is not None and player.paused else state
 
 
 def _chunks(stream: "IncomingStream") -> ReceiverChunks:

@@ -27,16 +27,18 @@ KEPT_STREAMS = 32
 class StreamRegistry:
     """Finds or makes the stream that a HELLO names, and ends those whose sender stays away.
 
-    Connections' threads call `open`; any thread may read. The lock is held for no slow work: while a stream's files
-    are opened, its id is reserved.
+    Connections' threads call `open`; any thread may read. The lock is held for no slow work: while a stream's files are
+    opened its id is reserved, and only other connections of the same stream wait.
     """
 
     def __init__(self, context: ReceiverContext, playback: Playback) -> None:
         self._context, self._playback = context, playback
         self._quota = Quota(context.settings, context.clock)
         self._lock = threading.Lock()
+        self._opened = threading.Condition(self._lock)
         self._streams: dict[bytes, IncomingStream] = {}
         self._opening: set[bytes] = set()
+        self._paused = False
         self._closed_reason = ""
         """Why no stream is begun any more."""
 
@@ -50,6 +52,13 @@ class StreamRegistry:
         with self._lock:
             self._closed_reason = self._closed_reason or reason
             return list(self._streams.values())
+
+    def set_paused(self, paused: bool) -> None:
+        """Show that playing is paused or resumed, also for streams to come."""
+        with self._lock:
+            self._paused = paused
+            for stream in self._streams.values():
+                stream.set_paused(paused)
 
     def poll(self) -> None:
         """End streams whose sender stays away for longer than the grace."""
@@ -79,6 +88,7 @@ class StreamRegistry:
             finally:
                 with self._lock:
                     self._opening.remove(hello.stream_id)
+                    self._opened.notify_all()
         previous = stream.attach(connection)
         if previous is not None:
             previous.close("its sender has connected anew")
@@ -89,6 +99,7 @@ class StreamRegistry:
     def _find_or_reserve(self, hello: Hello, fingerprint: str | None) -> IncomingStream | None:
         """The stream if it can go on; else None, and its id is reserved for a new one. Raises `Refusal`."""
         with self._lock:
+            self._opened.wait_for(lambda: hello.stream_id not in self._opening)
             stream = self._streams.get(hello.stream_id)
             if stream is not None:
                 check_resume(hello, stream, fingerprint)
@@ -96,8 +107,6 @@ class StreamRegistry:
                     return stream
             if self._closed_reason:
                 raise Refusal("busy", self._closed_reason)
-            if hello.stream_id in self._opening:
-                raise Refusal("busy", "another connection is beginning this stream: try again in a moment")
             active = sum(not stream.ended for stream in self._streams.values()) + len(self._opening)
             if active >= self._context.settings.max_connections:
                 places = self._context.settings.max_connections
@@ -123,6 +132,7 @@ class StreamRegistry:
                 self._streams[hello.stream_id] = stream
                 self._forget_oldest()
                 undo.pop_all()
+                stream.set_paused(self._paused)
                 stream.start()
         return stream
 

@@ -1,4 +1,4 @@
-"""Plays a stream while it is saved: a jitter buffer, an output stream, and a thread that watches the device."""
+"""Plays a stream while it is saved: a jitter buffer, an output stream, and a thread that minds the device."""
 
 import threading
 from collections import deque
@@ -11,7 +11,6 @@ from net.audio.devices import STALLED_S, AudioDevice, AudioSystem, DeviceStream,
 from net.audio.jitter import JitterBuffer
 from net.audio.variable_resampler import VariableResampler
 from net.errors import AudioDeviceError
-from net.protocol.messages import Hello
 from net.receiver.sinks.playback_report import PlaybackReport
 from net.runtime.clock import Clock
 from net.telemetry.events import EventLog
@@ -23,48 +22,49 @@ END_S = 0.2
 """Silence after the end, so that the device does not cut the last sound off."""
 RETRY_S = 1.0
 AT_ONCE_S = 3.0
-"""A device that is lost so soon after it was opened is reported once: some sound servers sleep while nobody listens."""
+"""A device that is lost so soon after it was opened is told of once: some sound servers sleep while nobody listens."""
 HISTORY_SECONDS = 300
 MAX_VOLUME = 2.0
 JOIN_S = 3.0
 
 
 class Player:
-    """Plays the stream that `hello` announces, with at least `target_ms` of sound in its buffer.
+    """Plays what `write` is given. No method but `close` waits for the device, and nothing waits for the disk.
 
-    No method but `close` and `join` waits for the device, and nothing waits for the disk. A device that is absent, busy
-    or gone is an event, not an error: the player keeps trying, and live sound resumes from its newest when the device
-    is back.
+    A device that is absent, busy or gone is an event, not an error: the player goes on trying, and live sound goes on
+    from its newest when the device is back.
     """
 
     def __init__(
         self,
         audio_system: AudioSystem,
         wanted_device: str | None,
-        hello: Hello,
-        target_ms: float,
+        sample_rate: int,
         *,
+        live: bool,
+        target_ms: float,
         clock: Clock,
         events: EventLog,
+        stream_id: str = "",
     ) -> None:
         self._system, self._wanted = audio_system, wanted_device
-        self._rate, self._stream_id = hello.sample_rate, hello.stream_id.hex()
-        self._clock, self._events = clock, events
+        self._rate, self._clock = sample_rate, clock
+        self._events, self._stream_id = events, stream_id
         self._lock = threading.Lock()
-        self._buffer = JitterBuffer(self._rate, target_ms, live=hello.live)
+        self._buffer = JitterBuffer(sample_rate, target_ms, live=live)
         self._device: AudioDevice | None = None
         self._stream: DeviceStream | None = None
-        self._resampler = VariableResampler(self._rate, self._rate)
+        self._varispeed = VariableResampler(sample_rate, sample_rate)
         self._gain = 1.0
         self._paused = self._muted = False
         self._volume = 1.0
         self._filled_s = 0.0
-        self._awake = False  # the time up to a device's first pull is no pause of its
+        self._awake = False  # a device takes a while to its first pull: that is no sleep
         self._heard_at: deque[tuple[float, float]] = deque(maxlen=1000)
         self._history: deque[float] = deque(maxlen=HISTORY_SECONDS)
-        self._report = PlaybackReport(events, self._stream_id, self._rate)
+        self._report = PlaybackReport(events, stream_id, sample_rate)
         self._dry_before = 0
-        self._reported_fault = ""
+        self._complained = ""
         self._opened_s = 0.0
         self._quiet_losses = 0
         self._closing = threading.Event()
@@ -72,19 +72,19 @@ class Player:
         """Set when the last sample of a finished stream has left the buffer, or the player was closed."""
         self.heard = DurationMeter("heard", clock)
         """From capture to the device, where capture times are known."""
-        self._thread = threading.Thread(target=self._watch_device, name=f"player-{self._stream_id[:4]}")
+        self._thread = threading.Thread(target=self._mind_device, name=f"player-{stream_id[:4]}")
 
     def start(self) -> None:
-        """Start the thread that watches the device."""
+        """Start to look after the device."""
         self._thread.start()
 
     def write(self, audio: Audio, index: int, captured_s: float | None) -> None:
-        """Append the next stretch, of chunk `index`; its last sample was captured at `captured_s` of this clock."""
+        """Take the next stretch, of chunk `index`; its last sample was captured at `captured_s` of this clock."""
         with self._lock:
             self._buffer.push(audio, index, captured_s)
 
     def finish(self) -> None:
-        """Play what is buffered to its end: no more will come."""
+        """Say that no more will come: what is buffered is played."""
         with self._lock:
             self._buffer.finish()
 
@@ -108,17 +108,12 @@ class Player:
         """Chunks that were played to their end."""
         return self._buffer.played_chunks
 
-    @property
-    def paused(self) -> bool:
-        """Whether playing is paused."""
-        return self._paused
-
     def set_paused(self, paused: bool) -> None:
-        """Pause or resume; live sound resumes from its newest."""
+        """Stop or go on; live sound goes on from its newest."""
         self._paused = paused
 
     def set_muted(self, muted: bool) -> None:
-        """Play silence, or sound again; time passes."""
+        """Play silence; time goes on."""
         self._muted = muted
 
     def set_volume(self, volume: float) -> None:
@@ -159,8 +154,8 @@ class Player:
             if self._awake:
                 self._buffer.device_paused(pause_s)
             self._awake = True
-            self._resampler.speed = self._buffer.drift.speed
-            sound = self._resampler.render(len(block), self._buffer.pull)
+            self._varispeed.speed = self._buffer.drift.speed
+            sound = self._varispeed.render(len(block), self._buffer.pull)
             captured_s = self._buffer.captured_s if self._buffer.playing else None
         if captured_s is not None and not self._paused:
             self._heard_at.append((self._clock.epoch_s(), captured_s))
@@ -169,9 +164,9 @@ class Player:
             self._gain = gain
         block[:] = sound[:, None]
 
-    # The thread that watches the device.
+    # The minding thread.
 
-    def _watch_device(self) -> None:
+    def _mind_device(self) -> None:
         try:
             retry_s = second_s = self._clock.monotonic_s()
             while not self._clock.wait(self._closing, TICK_S if self._stream else 0.0):
@@ -183,7 +178,7 @@ class Player:
                 elif self._stream is None:
                     self._clock.wait(self._closing, TICK_S)
                 self._measure_heard()
-                self._update_report(now_s)
+                self._tell(now_s)
                 if now_s >= second_s:
                     self._history.append(self._buffer.depth_ms)
                     second_s += 1.0
@@ -195,7 +190,7 @@ class Player:
             self.drained.set()
 
     def _open(self) -> None:
-        again = bool(self._reported_fault)
+        again = bool(self._complained)
         try:
             if again:
                 self._system.refresh()
@@ -203,13 +198,13 @@ class Player:
             self._filled_s = self._clock.monotonic_s()
             stream = self._system.open_output(device, self._first_fill(device))
         except AudioDeviceError as error:
-            if str(error) != self._reported_fault:
+            if str(error) != self._complained:
                 self._events.warning(f"cannot play: {error}; saving goes on, trying again", self._stream_id)
-            self._reported_fault = str(error)
+            self._complained = str(error)
             return
         self._device, self._stream = device, stream
         self._opened_s = self._clock.monotonic_s()
-        self._reported_fault = ""
+        self._complained = ""
         if self._quiet_losses <= 1:
             verb = "playing again" if again else "playing"
             self._events.info(f"{verb} on {device.name} at {stream.rate} Hz", self._stream_id)
@@ -217,7 +212,7 @@ class Player:
     def _first_fill(self, device: AudioDevice) -> Callable[[Frames], None]:
         with self._lock:
             self._awake = False
-            self._resampler = VariableResampler(self._rate, device.default_rate)
+            self._varispeed = VariableResampler(self._rate, device.default_rate)
             self._buffer.rejoin()
         return self._fill
 
@@ -232,11 +227,11 @@ class Player:
 
     def _lose(self, what: str) -> None:
         assert self._device is not None
-        self._reported_fault = f"the output {self._device.name} {what}"
+        self._complained = f"the output {self._device.name} {what}"
         at_once = self._clock.monotonic_s() - self._opened_s < AT_ONCE_S
         self._quiet_losses = self._quiet_losses + 1 if at_once else 0
         if self._quiet_losses <= 1:
-            self._events.warning(f"{self._reported_fault}: saving goes on, trying again", self._stream_id)
+            self._events.warning(f"{self._complained}: saving goes on, trying again", self._stream_id)
         self._close_stream()
 
     def _close_stream(self) -> None:
@@ -253,15 +248,15 @@ class Player:
 
     def _output_latency_s(self) -> float:
         stream = self._stream
-        return (stream.latency_s if stream else 0.0) + self._resampler.delay_samples / self._rate
+        return (stream.latency_s if stream else 0.0) + self._varispeed.delay_samples / self._rate
 
     @property
     def _dry_device(self) -> int:
         stream = self._stream
         return self._dry_before + (stream.glitches if stream else 0)
 
-    def _update_report(self, now_s: float) -> None:
+    def _tell(self, now_s: float) -> None:
         with self._lock:
             counts, target_ms = self._buffer.counts, self._buffer.held_ms
             playing = self._buffer.playing and self._stream is not None
-        self._report.update(counts, self._dry_device, target_ms, playing=playing, now_s=now_s)
+        self._report.tell(counts, self._dry_device, target_ms, playing=playing, now_s=now_s)

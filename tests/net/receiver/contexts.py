@@ -18,3 +18,16 @@ def make_context(folder: Path, codec: Codec, clock: Clock, **settings: object) -
 
 def texts(context: ReceiverContext) -> list[str]:
     return [event.text for event in context.events.since(0)]
+
+
+class Carrier:
+    """A connection that carries nothing."""
+
+    peer, fingerprint, address = "nobody", None, "192.0.2.1"
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.slot = self
+
+    def close(self, _reason: str) -> None:
+        self.closed = True

@@ -8,10 +8,12 @@ import pytest
 
 from codec.codec import Codec
 from net.errors import StreamRefused
+from net.protocol.refusal import Refusal
 from net.receiver import stream_registry
-from net.telemetry.stats import LinkState
-from tests.conftest import WaitUntil
-from tests.net.links import DEADLINE_S, make_receiver, make_sender, running, write_speech
+from net.receiver.incoming_stream import IncomingStream
+from tests.net.links import DEADLINE_S, PLAN, make_receiver, make_sender, running, write_speech
+from tests.net.receiver.contexts import Carrier
+from tests.net.receiver.test_hostile_peers import hello_for
 
 
 class SlowDisk:
@@ -81,19 +83,41 @@ def test_a_receiver_that_stops_while_a_stream_is_opened_begins_none(
 
 
 def test_a_stream_that_is_being_opened_is_not_opened_twice(
-    tmp_path: Path, tiny_codec: Codec, monkeypatch: pytest.MonkeyPatch, wait_until: WaitUntil
+    tmp_path: Path, tiny_codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second connection for the same stream is told busy, comes again, and all goes into one file."""
+    """A second connection for the same stream waits, and carries the one stream from then on."""
     disk = SlowDisk(monkeypatch)
-    speech = write_speech(tmp_path / "in.wav", 3200)
     receiver = make_receiver(tmp_path / "out", tiny_codec)
-    first, second = (make_sender(speech, receiver.port, tiny_codec) for _ in range(2))
-    second._stream.stream_id = first._stream.stream_id
-    with running(receiver, first):
+    hello = hello_for(tiny_codec, PLAN)
+    connections = [Carrier(), Carrier()]
+    streams: list[IncomingStream] = []
+
+    def open_stream(connection: Carrier) -> None:
+        streams.append(receiver._registry.open(hello, connection))  # type: ignore[arg-type]
+
+    with running(receiver):
+        threads = [threading.Thread(target=open_stream, args=(connection,)) for connection in connections]
+        for thread in threads:
+            thread.start()
         assert disk.asked.wait(DEADLINE_S)
-        with running(second):
-            wait_until(lambda: any("busy" in event.text for event in second.events_since(0)))
-            disk.works.set()
-            assert first.wait(DEADLINE_S)
-            wait_until(lambda: receiver.snapshots()[0].state is LinkState.DONE)
+        assert not streams
+        disk.works.set()
+        for thread in threads:
+            thread.join(DEADLINE_S)
+        assert streams[0] is streams[1]
+        assert [connection.closed for connection in connections].count(True) == 1
     assert len(list((tmp_path / "out").glob("*.wav"))) == 1
+
+
+def test_a_stream_that_is_closed_takes_no_connection(tmp_path: Path, tiny_codec: Codec) -> None:
+    """While what came of it is saved its sender is to come again; it never carries what has no future."""
+    receiver = make_receiver(tmp_path / "out", tiny_codec)
+    first = Carrier()
+    with running(receiver):
+        stream = receiver._registry.open(hello_for(tiny_codec, PLAN), first)  # type: ignore[arg-type]
+        stream.close("another's reason", Carrier())
+        assert stream.error is None
+        stream.close("gone for good", first)
+        with pytest.raises(Refusal, match="being saved") as refused:
+            stream.attach(Carrier())
+        assert refused.value.code == "busy"

@@ -1,11 +1,8 @@
 """Networks that fail: what arrives in the end is what would have arrived without it."""
 
-import contextlib
 import itertools
-import resource
 import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +34,8 @@ from tests.net.links import (
     running,
     write_speech,
 )
+from tests.net.receiver.contexts import Carrier
+from tests.net.receiver.disks import full_disk
 
 STREAM_BYTES = 520
 """More than the whole short stream takes, HELLO included."""
@@ -58,15 +57,6 @@ def test_a_stream_that_is_cut_at_every_byte_arrives_whole(tmp_path: Path, tiny_c
     (stream,) = receiver.snapshots()
     assert np.array_equal(read_pcm16(stream.files[0]), locally_coded(speech, tiny_codec, num_streams=1))
     assert stream.chunks.lost == 0
-
-
-class Carrier:
-    """A connection that carries nothing."""
-
-    peer, fingerprint = "nobody", None
-
-    def close(self, reason: str) -> None:
-        pass
 
 
 def test_a_connection_that_was_replaced_does_not_make_a_stream_wait(
@@ -243,15 +233,24 @@ def failed_writes(receiver: Receiver) -> set[str]:
     }
 
 
-@contextlib.contextmanager
-def full_disk() -> Iterator[None]:
-    """Let the system refuse every write to a file, however it is made."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+def test_a_file_comes_to_its_end_though_the_disk_stays_full(
+    tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sender waits while nothing is saved, and goes on when what waits was given up."""
+    monkeypatch.setattr("net.receiver.sinks.retrying.KEPT_S", 1.5)
+    speech = write_speech(tmp_path / "in.wav", 48000)
+    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True, buffer_chunks=5)
+    sender = make_sender(speech, receiver.port, tiny_codec, buffer_chunks=1)
+    with running(receiver, sender):
+        wait_until(receiver.snapshots)
+        with full_disk():
+            wait_until(lambda: receiver.snapshots()[0].chunks.received >= 6)
+            assert receiver.snapshots()[0].chunks.saved < 6
+            assert not sender.wait(0.5)
+            assert sender.wait(DEADLINE_S)
+            assert receiver.wait(DEADLINE_S)
+    assert sender.error is None
+    assert "missing" in str(receiver.error)
 
 
 def test_a_stage_that_fails_ends_the_player_too(

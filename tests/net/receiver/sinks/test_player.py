@@ -3,7 +3,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
 
 from net.audio.devices import AudioSystem
 from net.audio.jitter import JitterCounts
@@ -12,7 +11,6 @@ from net.receiver.sinks.player import Player
 from net.telemetry.events import EventLog
 from tests.net.audio.fake_audio import FakeSounddevice, FakeStream
 from tests.net.clocks import FastClock
-from tests.net.protocol.exchange import HELLO
 from tests.net.waiting import wait_until
 
 RATE = 16000
@@ -33,8 +31,9 @@ class Room:
         self.player = Player(
             AudioSystem(self.module, self.clock),
             None,
-            replace(HELLO, sample_rate=RATE, live=live),
-            target_ms,
+            RATE,
+            live=live,
+            target_ms=target_ms,
             clock=self.clock,
             events=self.events,
         )
@@ -182,20 +181,16 @@ def test_gaps_and_cuts_are_told_seldom_and_with_their_length() -> None:
     """Nothing while no sound is heard, then one line for all of it, and no more for two seconds."""
     events = EventLog(FastClock())
     report = PlaybackReport(events, "s", RATE)
-    report.update(JitterCounts(underruns=1), 0, 100, playing=False, now_s=10.0)
+    report.tell(JitterCounts(underruns=1), 0, 100, playing=False, now_s=10.0)
     assert not events.since(0)
     gaps = JitterCounts(underruns=2, silence_samples=3200, skipped_samples=1600)
-    report.update(gaps, 0, 120, playing=True, now_s=11.0)
-    report.update(
-        JitterCounts(underruns=3, silence_samples=4800, skipped_samples=1600), 1, 140, playing=True, now_s=12.0
-    )
+    report.tell(gaps, 0, 120, playing=True, now_s=11.0)
+    report.tell(JitterCounts(underruns=3, silence_samples=4800, skipped_samples=1600), 1, 140, playing=True, now_s=12.0)
     assert [event.text for event in events.since(0)] == [
         "2 underruns: sound came too late, 200 ms of silence; the buffer aims at 120 ms now",
         "skipped 100 ms of sound that was too old to play",
     ]
-    report.update(
-        JitterCounts(underruns=3, silence_samples=4800, skipped_samples=1600), 1, 140, playing=True, now_s=13.0
-    )
+    report.tell(JitterCounts(underruns=3, silence_samples=4800, skipped_samples=1600), 1, 140, playing=True, now_s=13.0)
     assert [event.text for event in events.since(2)] == [
         "the output ran dry once: this machine is too busy",
         "1 underrun: sound came too late, 100 ms of silence; the buffer aims at 140 ms now",
