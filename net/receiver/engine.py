@@ -76,7 +76,7 @@ class Receiver:
         """The first error of the receiver, or with `once` of its stream."""
         if self._pipeline.error is not None or not self._settings.once or self._stop_requested.is_set():
             return self._pipeline.error
-        faults = (stream.error or stream.loss for stream in self._registry.all())
+        faults = (stream.error or stream.files.loss for stream in self._registry.all())
         return next(filter(None, faults), None)
 
     def check(self) -> None:

@@ -1,11 +1,10 @@
 """One received stream: decoded, saved and played. It outlives the connections that bring it."""
 
 import threading
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from codec.chunks.packed import PackedChunk
 from codec.chunks.streaming import Contribution
-from codec.errors import AudioFileError
 from net.errors import ConnectionLost, StageFailed
 from net.protocol.messages import End, Hello
 from net.protocol.refusal import Refusal
@@ -24,24 +23,12 @@ from net.telemetry.stream_meters import StreamMeters
 
 if TYPE_CHECKING:
     from codec import Codec
+    from net.receiver.connection import ReceiverConnection
 
 HISTORY_CHUNKS = 1
 """Chunks before the next one that a decoder which has lost its state needs again: of overlapping chunks, one."""
 POLL_S = 0.5
 """The files are looked after this often while nothing comes."""
-
-
-class StreamConnection(Protocol):
-    """What carries a stream."""
-
-    peer: str
-    """The other end, for people."""
-    fingerprint: str | None
-    """What the other end has proved over TLS."""
-
-    def close(self, reason: str) -> None:
-        """Close the connection and wake its threads; `reason` is for the log."""
-        ...
 
 
 class IncomingStream:
@@ -80,7 +67,7 @@ class IncomingStream:
         self._pipeline.on_end(self._close_player)
         self._pipeline.on_end(self._close_files)
         self._lock, self._receiving = threading.RLock(), threading.Lock()
-        self._connection: StreamConnection | None = None
+        self._connection: ReceiverConnection | None = None
         self._detached_s: float | None = None
         self._end_message: End | None = None
         self._closed_early: ConnectionLost | None = None
@@ -105,12 +92,7 @@ class IncomingStream:
         """The sender, for people."""
         return self._connection.peer if self._connection else ""
 
-    @property
-    def secure(self) -> bool:
-        """Whether the sender came over TLS."""
-        return self.files.sender is not None
-
-    def attach(self, connection: StreamConnection) -> StreamConnection | None:
+    def attach(self, connection: "ReceiverConnection") -> "ReceiverConnection | None":
         """Have `connection`, and no other, carry the stream; return the one that did before.
 
         Raises `Refusal` where the stream was closed or has failed, and is still being saved.
@@ -121,14 +103,14 @@ class IncomingStream:
             previous, self._connection, self._detached_s = self._connection, connection, None
             return previous
 
-    def mark_streaming(self, connection: StreamConnection) -> None:
+    def mark_streaming(self, connection: "ReceiverConnection") -> None:
         """Show that the connection was accepted, and chunks may come."""
         self.context.meters.start()
         with self._lock:
             if self._connection is connection:
                 self.context.status.set(LinkState.STREAMING)
 
-    def detach(self, connection: StreamConnection, reason: str) -> bool:
+    def detach(self, connection: "ReceiverConnection", reason: str) -> bool:
         """Detach a connection that is gone; return whether the stream awaits another."""
         with self._lock:
             waits = self._connection is connection and self._end_message is None and not self.ended
@@ -143,7 +125,7 @@ class IncomingStream:
             if self._detached_s is not None and self.context.clock.monotonic_s() - self._detached_s >= grace_s:
                 self.close(f"the sender did not come back in {grace_s:g} s")
 
-    def close(self, reason: str, connection: StreamConnection | None = None) -> None:
+    def close(self, reason: str, connection: "ReceiverConnection | None" = None) -> None:
         """Save what has come and end without its sender, unless another than `connection` carries the stream."""
         with self._lock:
             carried = connection is None or self._connection is connection
@@ -170,11 +152,6 @@ class IncomingStream:
     def error(self) -> BaseException | None:
         """What ended the stream early."""
         return self._pipeline.error or self._closed_early
-
-    @property
-    def loss(self) -> AudioFileError | None:
-        """What no disk took of a stream that came whole."""
-        return self.files.loss
 
     @property
     def complete(self) -> bool:
@@ -338,4 +315,4 @@ class IncomingStream:
         elif self._end_message is not None and not self._end_message.complete:
             status.set(LinkState.DONE, "the sender stopped early")
         else:
-            status.set(LinkState.DONE, str(self.loss or ""))
+            status.set(LinkState.DONE, str(self.files.loss or ""))

@@ -51,7 +51,7 @@ def stream_stats(stream: "IncomingStream", process: ProcessStats) -> StreamStats
         epoch_s=stream.context.clock.epoch_s(),
         source=hello.name,
         peer=stream.peer,
-        secure=stream.secure,
+        secure=stream.files.sender is not None,
         model=codec.name,
         fingerprint=codec.fingerprint,
         sample_rate=rate,

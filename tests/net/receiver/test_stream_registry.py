@@ -115,9 +115,9 @@ def test_a_stream_that_is_closed_takes_no_connection(tmp_path: Path, tiny_codec:
     first = Carrier()
     with running(receiver):
         stream = receiver._registry.open(hello_for(tiny_codec, PLAN), first)  # type: ignore[arg-type]
-        stream.close("another's reason", Carrier())
+        stream.close("another's reason", Carrier())  # type: ignore[arg-type]
         assert stream.error is None
-        stream.close("gone for good", first)
+        stream.close("gone for good", first)  # type: ignore[arg-type]
         with pytest.raises(Refusal, match="being saved") as refused:
-            stream.attach(Carrier())
+            stream.attach(Carrier())  # type: ignore[arg-type]
         assert refused.value.code == "busy"

@@ -4,6 +4,7 @@ import itertools
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,7 +71,8 @@ def test_a_connection_that_was_replaced_does_not_make_a_stream_wait(
         wait_until(lambda: receiver.snapshots() and receiver.snapshots()[0].state is LinkState.STREAMING)
         (stream,) = receiver._registry.all()
         status = stream.context.status
-        old, failing = Carrier(), Carrier()
+        old: Any = Carrier()
+        failing: Any = Carrier()
         assert not stream.detach(old, "it is over")
         assert status.state is LinkState.STREAMING
         current = stream.attach(failing)
