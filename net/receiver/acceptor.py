@@ -45,7 +45,7 @@ class Acceptor:
             self._selector = opened.enter_context(selectors.DefaultSelector())
             for ready in (*listeners, self._wake_reader):
                 self._selector.register(ready, selectors.EVENT_READ)
-            self._rejected = RejectedConnections(self._selector, context.clock, context.events)
+            self._rejected = RejectedConnections(self._selector, context.clock, context.throttle)
             opened.callback(self._close_connections)
             self._closing = opened.pop_all()
         self.port: int = listeners[0].getsockname()[1]

@@ -75,7 +75,7 @@ class ReceiverConnection:
 
     @property
     def can_make_room(self) -> bool:
-        """Whether no stream needs its slot: no HELLO has come yet, or it is only being told why it was refused."""
+        """Whether no stream needs its slot: no HELLO has come yet, or it was refused and is being closed."""
         refused = self._stream is None and self._ended.is_set()
         return not self.slot.is_free and (self._awaits_hello or refused)
 
@@ -101,7 +101,7 @@ class ReceiverConnection:
         self._ended.set()
         if link is None:
             return
-        with contextlib.suppress(ConnectionLost, ProtocolError):  # the peer is gone, or was told already
+        with contextlib.suppress(ConnectionLost, ProtocolError):  # the peer is gone, or was refused already
             link.send(lambda: self._protocol.refuse(Refuse(code, reason)), timeout_s)
         link.finish_writing()
 
@@ -121,7 +121,7 @@ class ReceiverConnection:
         (self._link or self._tcp).close()
 
     def _end(self, error: Refusal | LinkError) -> None:
-        """Tell the peer and the log why the connection is over."""
+        """Report to the peer and to the log why the connection is over."""
         stream = self._stream
         match error:
             case Refusal():
@@ -155,7 +155,7 @@ class ReceiverConnection:
                 self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        """Tell the log what is wrong here, and the peer that something is."""
+        """Report an error of this program: in full to the log, to the peer only that there is one."""
         self._warn("failed", f"{self.peer} cannot be served: {error}", Severity.ERROR)
         if self._stream is not None:
             self._stream.fail(error)
@@ -241,7 +241,7 @@ class ReceiverConnection:
             for message in messages:
                 self._receive(message, stream, link, reporter)
             if stream.ended and (stream.finish_confirmed.is_set() or not stream.complete):
-                return  # not before: of what is still on its way, the last is the answer that it knows
+                return  # not before: of what is still on its way, the last is the answer that confirms
 
     def _count_wire(self, stream: IncomingStream, counted_bytes: int) -> int:
         total_bytes = self._received.stats().total_bytes

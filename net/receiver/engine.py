@@ -150,7 +150,7 @@ class Receiver:
         return self._pipeline.ended.wait(timeout_s)
 
     def set_paused(self, paused: bool) -> None:
-        """Pause or resume playing; saving goes on. Live sound resumes with its newest."""
+        """Pause or resume playing; saving continues. Live sound resumes with its newest."""
         self._playback.set_paused(paused)
         self._registry.set_paused(paused)
 
@@ -196,7 +196,7 @@ class Receiver:
         return self._settings.once and self._registry.is_over()
 
     def _wind_up(self, acceptor: Acceptor) -> None:
-        """Tell the senders, and save what has come."""
+        """Stop the senders, and save what has come."""
         acceptor.stop(STOPPED)
         streams = self._registry.close(STOPPED)
         for stream in streams:

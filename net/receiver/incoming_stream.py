@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 HISTORY_CHUNKS = 1
 """Chunks before the next one that a decoder which has lost its state needs again: of overlapping chunks, one."""
 POLL_S = 0.5
-"""The files are looked after this often while nothing comes."""
+"""The files are polled this often while nothing comes."""
 
 
 class IncomingStream:
-    """Takes the chunks of one stream in order, over as many connections as it takes, and writes them to its sinks.
+    """Receives the chunks of one stream in order, over one connection after another, and writes them to its sinks.
 
     It owns its files and its player: both are closed when its stages have ended, however they end. Any thread may call
     any method.
@@ -72,7 +72,7 @@ class IncomingStream:
         self._end_message: End | None = None
         self._closed_early: ConnectionLost | None = None
         self.finish_confirmed = threading.Event()
-        """Set when the sender has answered that it knows that all is saved."""
+        """Set when the sender has confirmed that it has heard that all is saved."""
         self.ended_s: float | None = None
         """When everything was saved, by the monotonic clock."""
         self.next_index = max(0, files.start.chunks - self._decoder.history_chunks)
@@ -89,7 +89,7 @@ class IncomingStream:
 
     @property
     def peer(self) -> str:
-        """The sender, for people."""
+        """The sender, as it is shown."""
         return self._connection.peer if self._connection else ""
 
     def attach(self, connection: "ReceiverConnection") -> "ReceiverConnection | None":
@@ -165,7 +165,7 @@ class IncomingStream:
 
     @property
     def resume_index(self) -> int:
-        """The chunk from which a sender has to go on: everything below is acknowledged."""
+        """The chunk from which a sender resumes: everything below is acknowledged."""
         return max(0, self.context.meters["settled"] - self._decoder.history_chunks)
 
     @property
@@ -176,7 +176,7 @@ class IncomingStream:
     # What comes.
 
     def receive_chunk(self, chunk: PackedChunk) -> None:
-        """Take the next chunk; wait while the decoder is behind. Raises `Refusal` and `PipelineStopped`.
+        """Queue the next chunk; wait while the decoder is behind. Raises `Refusal` and `PipelineStopped`.
 
         After a reconnection chunks come again that were not yet acknowledged: those that are here are skipped.
         """
@@ -195,7 +195,7 @@ class IncomingStream:
             self.next_index = chunk.index + 1
 
     def receive_end(self, end: End) -> None:
-        """Take the sender's END: no chunk will follow. Raises `Refusal`."""
+        """End the stream as the sender's END says: no chunk will follow. Raises `Refusal`."""
         self._quota.take_end(end)
         with self._lock:
             self._end_message = end

@@ -63,9 +63,7 @@ class Quota:
 
     def charge_kept(self, stream_id: bytes, peer: str, kept_bytes: int) -> None:
         """Count, once, what an earlier process saved of a stream that is resumed. Raises `Refusal`."""
-        with self._lock:
-            counted = stream_id in self._counted
-        if not counted:
+        if stream_id not in self._counted:
             self.charge(peer, 0.0, 0, kept_bytes)
         with self._lock:
             self._counted[stream_id] = None
@@ -98,7 +96,7 @@ class Quota:
         try:
             free_bytes = shutil.disk_usage(folder).free
         except OSError:
-            return  # the files' own writes will fail, and be told
+            return  # the files' own writes will fail, and are reported
         if free_bytes - disk_bytes < self.limits.min_free_bytes:
             raise Refusal("storage", f"the receiver's disk is nearly full: {free_bytes >> 20} MiB are free")
 

@@ -12,31 +12,28 @@ from typing import Final
 from net.protocol.messages import Refuse
 from net.protocol.state_machine import ReceiverProtocol
 from net.runtime.clock import Clock
-from net.telemetry.events import EventLog
+from net.telemetry.event_throttle import EventThrottle
+from net.telemetry.stats import Severity
 from net.transport.connection import DRAIN_S
 
 MAX_CONNECTIONS: Final = 128
 """Beyond these, connections are closed at once."""
 READ_BYTES: Final = 4096
-REPORT_EVERY_S: Final = 5.0
 
 
 class RejectedConnections:
     """The connections that are being turned away."""
 
-    def __init__(self, selector: selectors.BaseSelector, clock: Clock, events: EventLog) -> None:
-        self._selector, self._clock, self._events = selector, clock, events
+    def __init__(self, selector: selectors.BaseSelector, clock: Clock, throttle: EventThrottle) -> None:
+        self._selector, self._clock, self._throttle = selector, clock, throttle
         self._until_s: dict[socket.socket, float] = {}
-        self._unreported, self._reason = 0, ""
-        self._reported_s = float("-inf")
 
     def __contains__(self, connection: object) -> bool:
         return connection in self._until_s
 
     def add(self, connection: socket.socket, reason: str, *, in_words: bool) -> None:
         """Turn a connection away, with the reason `in_words` where it is not encrypted."""
-        self._unreported += 1
-        self._reason = reason
+        self._throttle.add(Severity.WARNING, "rejected", "", f"turned a connection away: {reason}")
         if not in_words or len(self._until_s) >= MAX_CONNECTIONS:
             connection.close()
             return
@@ -62,13 +59,10 @@ class RejectedConnections:
             self._close(connection)
 
     def poll(self) -> None:
-        """Close those that had their moment, and report now and then how many came."""
+        """Close those that had their moment."""
         now_s = self._clock.monotonic_s()
         for connection in [each for each, until_s in self._until_s.items() if until_s <= now_s]:
             self._close(connection)
-        if self._unreported and now_s - self._reported_s >= REPORT_EVERY_S:
-            self._events.warning(f"turned {self._unreported} connections away: {self._reason}")
-            self._unreported, self._reported_s = 0, now_s
 
     def close(self) -> None:
         """Close all."""

@@ -1,4 +1,4 @@
-"""What a receiver tells the sender over one connection: feedback, pings, and in the end that all is saved."""
+"""What a receiver sends over one connection: feedback, pings, and in the end that all is saved."""
 
 import itertools
 import threading
@@ -17,7 +17,7 @@ FEEDBACK_INTERVAL_S: Final = 0.2
 PING_INTERVAL_S: Final = 5.0
 FIRST_PINGS_S: Final = (0.0, 0.5, 1.5)
 FAREWELL_S: Final = 5.0
-"""How long a sender has to answer that it knows that all is saved."""
+"""How long a sender has to confirm that it has heard that all is saved."""
 
 
 class Reporter:
@@ -40,6 +40,7 @@ class Reporter:
                 ping = self._stream.capture_clock.ping(next(self._numbers))
                 link.send(lambda ping=ping: self._protocol.send_ping(ping))  # type: ignore[misc]
                 next_ping_s = began_s + _next_ping_delay_s(now_s - began_s)
+            ended = self._stream.ended  # read first: what ends meanwhile has its last word still to come
             message = feedback(self._stream)
             if message.finished:
                 self._finish(message, link)
@@ -47,12 +48,12 @@ class Reporter:
             if self._is_news(message):
                 news, self._last = self._without_old_latencies(message), message
                 link.send(lambda news=news: self._protocol.send_feedback(news))  # type: ignore[misc]
-            if self._stream.error is not None:
+            if ended or self._stream.error is not None:
                 return
             self._stream.wait(FEEDBACK_INTERVAL_S)
 
     def is_final_pong(self, number: int) -> bool:
-        """Whether the PONG of this number confirms that the sender knows that all is saved."""
+        """Whether the PONG of this number confirms that the sender has heard that all is saved."""
         return self._final_ping is not None and number == self._final_ping.id
 
     def _is_news(self, message: Feedback) -> bool:
@@ -60,14 +61,14 @@ class Reporter:
         return self._last is None or _counts(message) != _counts(self._last)
 
     def _without_old_latencies(self, message: Feedback) -> Feedback:
-        """Latencies are told once for each newly decoded or heard chunk."""
+        """The message with latencies only where a chunk was decoded or heard since the last one."""
         decoded, played = (self._last.decoded, self._last.played) if self._last else (0, 0)
         if message.decoded == decoded:
             message = replace(message, decoded_latency_ms=None, round_trip_ms=None)
         return message if message.played > played else replace(message, heard_latency_ms=None)
 
     def _finish(self, message: Feedback, link: Connection[MessageT]) -> None:
-        """Tell that all is saved, with a ping whose answer confirms that this was heard, and await that answer."""
+        """Send that all is saved, and a ping whose answer confirms that this was heard; await that answer."""
         ping = self._final_ping = self._stream.capture_clock.ping(next(self._numbers))
         message = self._without_old_latencies(message)
 

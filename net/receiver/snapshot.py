@@ -1,4 +1,4 @@
-"""How an incoming stream stands: for its sender as FEEDBACK, for people as `StreamStats`."""
+"""The state of an incoming stream: as FEEDBACK for its sender, as `StreamStats` for the screen."""
 
 from typing import TYPE_CHECKING
 

@@ -22,6 +22,7 @@ from net.receiver.resume_checkpoint import Position, ResumeCheckpoint
 from net.receiver.sinks.codes import CodesSink
 from net.receiver.sinks.retrying import PartT, RetryingSink, Sink
 from net.receiver.sinks.wav import ChunkFilesSink, WavSink
+from net.telemetry.stats import Severity
 
 if TYPE_CHECKING:
     from codec import Codec
@@ -178,8 +179,8 @@ class StreamFiles:
     def _report(self, text: str, is_loss: bool) -> None:
         if is_loss:
             self.loss = AudioFileError(text)
-        tell = self._context.events.error if is_loss else self._context.events.warning
-        tell(text, self._hello.stream_id.hex())
+        severity = Severity.ERROR if is_loss else Severity.WARNING
+        self._context.events.add(severity, text, self._hello.stream_id.hex())
 
 
 def check_folder(folder: Path) -> None:

@@ -66,7 +66,7 @@ class StreamRegistry:
             stream.poll(self._context.settings.grace_s)
 
     def is_over(self) -> bool:
-        """Whether there were streams, and all have ended and are played, and their senders know or had time to ask.
+        """Whether there were streams, and all have ended, are played, and were confirmed or had time to be.
 
         From the first moment that all have ended no other stream is taken.
         """
@@ -75,7 +75,7 @@ class StreamRegistry:
             if not streams or self._opening or not all(stream.ended and stream.played_out for stream in streams):
                 return False
             self._closed_reason = "this receiver took one stream (--once), and is about to end"
-        return all(stream.finish_confirmed.is_set() or self._had_time_to_ask(stream) for stream in streams)
+        return all(stream.finish_confirmed.is_set() or self._had_time_to_confirm(stream) for stream in streams)
 
     def open(self, hello: Hello, connection: ReceiverConnection) -> IncomingStream:
         """Find the stream that HELLO names, or make it, and attach the connection. Raises `Refusal`."""
@@ -97,7 +97,7 @@ class StreamRegistry:
         return stream
 
     def _find_or_reserve(self, hello: Hello, fingerprint: str | None) -> IncomingStream | None:
-        """The stream if it can go on; else None, and its id is reserved for a new one. Raises `Refusal`."""
+        """The stream if it can be resumed; else None, and its id is reserved for a new one. Raises `Refusal`."""
         with self._lock:
             self._opened.wait_for(lambda: hello.stream_id not in self._opening)
             stream = self._streams.get(hello.stream_id)
@@ -141,7 +141,7 @@ class StreamRegistry:
         for stream_id in ended[: max(0, len(self._streams) - KEPT_STREAMS)]:
             del self._streams[stream_id]
 
-    def _had_time_to_ask(self, stream: IncomingStream) -> bool:
+    def _had_time_to_confirm(self, stream: IncomingStream) -> bool:
         ended_s = stream.ended_s
         return not stream.complete or (
             ended_s is not None and self._context.clock.monotonic_s() - ended_s >= FAREWELL_S

@@ -39,8 +39,8 @@ class CodesSink:
         """Leave a chunk out: the file may lack some."""
 
     def close(self, end: End | None) -> None:
-        """Finish the file, with the length that END told if one came; a second call does nothing."""
+        """Finish the file, with the length that END counts if one came; a second call does nothing."""
         try:
             self._writer.finish(end.samples if end else None, complete=end is not None and end.complete)
-        except ValueError:  # END does not fit what came: the chunks tell the length
+        except ValueError:  # END does not fit what came: the chunks count
             self._writer.finish(complete=False)
