@@ -22,7 +22,7 @@ from codec.types import Audio, Codes
 Precision = Literal["float32", "bfloat16", "float16"]
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 MAX_REASON_CHARS = 60
-"""Of what torch says of a device that is not there: longer words are left out."""
+"""Longer explanations of torch for a missing device are left out of the error."""
 
 
 class Codec:
@@ -30,18 +30,26 @@ class Codec:
 
     Sound is float32 `[samples]` or `[batch, samples]`, codes are `[stream, group, frame]` or
     `[batch, stream, group, frame]`; numpy arrays give numpy arrays (codes uint16), tensors give tensors (codes int64).
-    Any thread may call `encode` and `decode`; where more call than there are cores, they take turns.
+    `encode` and `decode` may be called from any thread; beyond `max_callers` at once, calls wait: first in, first out.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, device: str = "cpu", precision: Precision = "float32", threads: int | None = None
+        self,
+        checkpoint: Checkpoint,
+        device: str = "cpu",
+        precision: Precision = "float32",
+        threads: int | None = None,
+        max_callers: int | None = None,
     ) -> None:
         self._checkpoint = checkpoint
         self._device = torch.device(device)
         network = checkpoint.network.to(self._device).requires_grad_(False)
         threads = threads or torch.get_num_threads()
         self._network = FastESC(network, threads, PRECISIONS[precision])
-        self._turns = FairSemaphore(max(1, (os.cpu_count() or 1) // threads) if self._device.type == "cpu" else 1)
+        on_cpu = self._device.type == "cpu"
+        self.max_callers = max_callers or (max(1, (os.cpu_count() or 1) // threads) if on_cpu else 1)
+        """How many calls compute at the same time."""
+        self._semaphore = FairSemaphore(self.max_callers)
 
     @classmethod
     def load(
@@ -50,22 +58,25 @@ class Codec:
         device: str = "cpu",
         precision: Precision = "float32",
         threads: int | None = None,
+        max_callers: int | None = None,
     ) -> "Codec":
         """Load a model folder, or the bundled model, onto `device` (cpu, cuda, cuda:1, mps).
 
-        On a CPU `threads` threads work on each call (default: as many as PyTorch would use); results do not depend on
-        their number. Precisions below float32 give other codes: both ends of a link must choose the same.
-        Raises `ModelError` where the folder does not hold an ESC model, `UsageError` for a device that is not there.
+        On a CPU `threads` threads work on each call (default: as many as PyTorch would use), and `max_callers` calls
+        compute at once (default: as many as there are cores for; 1 on other devices); results depend on neither.
+        Precisions below float32 give other codes: both ends of a link must choose the same. Raises `ModelError` where
+        the folder does not hold an ESC model, `UsageError` for a missing device or a value out of range.
         """
         check_device(device)
         if precision not in PRECISIONS:
             raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}, not '{precision}'")
-        if threads is not None and threads < 1:
-            raise UsageError(f"the number of threads must be 1 or more, not {threads}")
-        return cls(load_checkpoint(folder), device, precision, threads)
+        for what, number in (("threads", threads), ("concurrent callers", max_callers)):
+            if number is not None and number < 1:
+                raise UsageError(f"the number of {what} must be 1 or more, not {number}")
+        return cls(load_checkpoint(folder), device, precision, threads, max_callers)
 
     def warm_up(self, samples: int = 16000) -> None:
-        """Code silence once, so that the first sound of about this length is not late."""
+        """Code silence once, so that the first sound of about this length is coded at full speed."""
         self.decode(self.encode(np.zeros(samples, np.float32)))
 
     @property
@@ -80,7 +91,7 @@ class Codec:
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that only an equal model has: codes of another model are noise to this one."""
+        """16 hexadecimal digits, equal for equal models only: another model's codes cannot be decoded."""
         return self._checkpoint.fingerprint
 
     @property
@@ -129,14 +140,14 @@ class Codec:
         """Codes of the first `num_streams` streams (default: all) of the sound.
 
         L samples make 1 + L // hop STFT hops, padded to whole code frames. Raises `UsageError` for a sound that is
-        too short or of another shape, or a number of streams that the model has not.
+        too short or of another shape, and for a number of streams out of range.
         """
         sound = torch.as_tensor(audio, dtype=torch.float32, device=self._device)
         self._check_sound(sound)
         streams = self.max_streams if num_streams is None else num_streams
         if not 1 <= streams <= self.max_streams:
             raise UsageError(f"the number of streams must be 1 to {self.max_streams}, not {streams}")
-        with self._turns, torch.inference_mode(), self._threads():
+        with self._semaphore, torch.inference_mode(), self._threads():
             codes = self._network.encode(sound if sound.dim() == 2 else sound[None], streams)
         codes = codes if sound.dim() == 2 else codes[0]
         return codes if isinstance(audio, Tensor) else codes.cpu().numpy().astype(np.uint16)
@@ -160,9 +171,8 @@ class Codec:
     ) -> Audio | Tensor:
         """Sound of codes of any number of streams, cropped to `samples` where given.
 
-        `streams` `[frame]` says of how many streams each frame has codes, where not all have as many; what stands in
-        place of the others is not read.
-        T hops give (T − 1) · hop samples. Raises `UsageError` for codes of another shape or out of range, or more
+        `streams` `[frame]` is the number of streams of each frame, where it varies; codes beyond it are not read.
+        T hops give (T − 1) · hop samples. Raises `UsageError` for codes of another shape or out of range, and for more
         `samples` than the codes hold.
         """
         whole = torch.as_tensor(codes if isinstance(codes, Tensor) else codes.astype(np.int64))
@@ -171,7 +181,7 @@ class Codec:
         available = self.config.samples(whole.shape[-1])
         if samples is not None and not 0 <= samples <= available:
             raise UsageError(f"{whole.shape[-1]} code frames hold 0 to {available} samples, not {samples}")
-        with self._turns, torch.inference_mode(), self._threads():
+        with self._semaphore, torch.inference_mode(), self._threads():
             present = None if streams is None else torch.as_tensor(streams, device=self._device)
             sound = self._network.decode(whole if whole.dim() == 4 else whole[None], present)[:, :samples]
         sound = sound if whole.dim() == 4 else sound[0]
@@ -205,7 +215,7 @@ class Codec:
 
 
 def check_device(device: str) -> None:
-    """Raise `UsageError` for a device that torch does not know or that this machine does not have."""
+    """Raise `UsageError` for a device that torch does not know or this machine does not have."""
     try:
         found = torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:

@@ -1,4 +1,4 @@
-"""The `.esc` file's parts ↔ bytes, as `codec/container/FORMAT.md` describes them. No I/O; every limit stands here.
+"""The parts of an `.esc` file ↔ bytes, as `codec/container/FORMAT.md` describes them, and all its limits. No I/O.
 
 A file is a header, records (one a chunk and channel), and a trailer with the index.
 """
@@ -25,7 +25,7 @@ MAX_GROUPS = 64
 MAX_CHUNKS = 1 << 24
 MAX_GAP_S = 3600
 MAX_FIRST_S = 96 * 3600
-"""Without an index: the longest stretch that may be missing between two chunks, and before the first one."""
+"""Without an index: the longest stretch that may be missing between two chunks, and before the first."""
 
 RECORD_MARK = b"\xecS"
 TRAILER_MARK = b"\xecX"
@@ -49,15 +49,19 @@ _STREAMS_BITS = 0b00111
 _TAIL_BIT = 0b01000
 _SILENCE_BIT = 0b10000
 
-
 _STITCHINGS = (Stitching.CROSSFADE, Stitching.SEAMLESS)
+_NUMBERS = (
+    *("channels", "num_streams", "groups", "bits_per_code", "frame_samples", "sample_rate"),
+    *("chunk_samples", "overlap_samples", "source_rate"),
+)
+"""The fields of `EscHeader` that stand in the header as they are, in this order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscHeader:
-    """What holds for a whole file. Raises `ContainerError`, naming the value, for what the format cannot say.
+    """The header of a file. Raises `ContainerError`, naming the value, for what the format cannot express.
 
-    `total_samples` is each channel's length, None where the header was written before it was known. `source_rate` is
+    `total_samples` is each channel's length, None until it is known. `source_rate` is
     the sound's rate before it was resampled to `sample_rate`, 0 where that is not known.
     """
 
@@ -132,7 +136,7 @@ class Trailer:
 
 
 def shortened_name(name: str) -> str:
-    """As much of a model's name as a header takes, without characters that would not be seen."""
+    """As much of a model's name as a header holds, with unprintable characters replaced."""
     name = "".join(character if character.isprintable() else "?" for character in name)
     return name.encode()[:MAX_MODEL_NAME_BYTES].decode(errors="ignore")
 
@@ -141,19 +145,8 @@ def pack_header(header: EscHeader) -> bytes:
     """The header's bytes, at most 96."""
     name = header.model.encode()
     body = _HEADER.pack(
-        MAGIC,
-        VERSION,
-        MIN_HEADER_BYTES + len(name),
-        _STITCHINGS.index(header.stitching),
-        header.channels,
-        header.num_streams,
-        header.groups,
-        header.bits_per_code,
-        header.frame_samples,
-        header.sample_rate,
-        header.chunk_samples,
-        header.overlap_samples,
-        header.source_rate,
+        *(MAGIC, VERSION, MIN_HEADER_BYTES + len(name), _STITCHINGS.index(header.stitching)),
+        *(getattr(header, field) for field in _NUMBERS),
         _UNKNOWN_LENGTH if header.total_samples is None else header.total_samples,
         bytes.fromhex(header.fingerprint),
     )
@@ -161,7 +154,7 @@ def pack_header(header: EscHeader) -> bytes:
 
 
 def header_bytes(start: bytes) -> int:
-    """Length of the header that begins with these 10 bytes; raises `ContainerError` where none can begin so."""
+    """Length of the header that begins with these 10 bytes. Raises `ContainerError` for anything else."""
     if not start.startswith(MAGIC):
         if start.startswith(MAGIC.replace(b"\r\n", b"\n")):
             raise ContainerError("the file was damaged by a transfer in text mode: copy it again in binary mode")
@@ -183,24 +176,15 @@ def parse_header(data: bytes) -> EscHeader:
         raise ContainerError(f"the file is cut off within its header, after {len(data)} bytes: nothing can be decoded")
     if len(data) > length or not crc_holds(data):
         raise ContainerError("the header is damaged (its CRC does not match): nothing can be decoded")
-    fields = _HEADER.unpack_from(data)
-    stitching, channels, num_streams, groups, bits, frame, rate, chunk, overlap, source_rate, total, print_ = fields[3:]
+    _, _, _, stitching, *numbers, total, fingerprint = _HEADER.unpack_from(data)
     if stitching >= len(_STITCHINGS):
         raise ContainerError(f"the header cannot be right: there is no stitching {stitching}")
     return EscHeader(
-        fingerprint=print_.hex(),
+        fingerprint=fingerprint.hex(),
         model=data[_HEADER.size : -CRC_BYTES].decode(errors="replace"),
-        sample_rate=rate,
-        num_streams=num_streams,
-        groups=groups,
-        bits_per_code=bits,
-        frame_samples=frame,
-        chunk_samples=chunk,
-        overlap_samples=overlap,
         stitching=_STITCHINGS[stitching],
-        channels=channels,
         total_samples=None if total == _UNKNOWN_LENGTH else total,
-        source_rate=source_rate,
+        **dict(zip(_NUMBERS, numbers, strict=True)),
     )
 
 
@@ -216,7 +200,7 @@ def pack_record(chunk: PackedChunk) -> bytes:
 
 
 def record_bytes(start: bytes, header: EscHeader) -> int | None:
-    """Length of the record that begins with these 12 bytes, None where none of this file can begin so."""
+    """Length of the record that begins with these 12 bytes, None where no record of this file does."""
     mark, flags, channel, index, samples = _RECORD.unpack(start)
     streams = flags & _STREAMS_BITS
     silent = bool(flags & _SILENCE_BIT)

@@ -1,13 +1,11 @@
-"""Writing `.esc` files: chunk after chunk, whole or not at all."""
+"""Writing `.esc` files chunk by chunk."""
 
-import contextlib
-import os
 from array import array
 from dataclasses import replace
 from pathlib import Path
 
+from codec.atomic_file import PartFile
 from codec.chunks.packed import PackedChunk
-from codec.closing import Output
 from codec.container.layout import (
     RECORD_HEADER_BYTES,
     EscHeader,
@@ -18,11 +16,10 @@ from codec.container.layout import (
     record_bytes,
 )
 from codec.errors import ContainerError
-from codec.sound.part_file import PartFile
 
 
 class EscPacker:
-    """FairSemaphore chunks into the bytes of a file; the caller writes them one after another.
+    """Packs chunks into the bytes of a file, for the caller to write one after another.
 
     Chunks come by rising index and, within it, rising channel; those left out are missing from the file. Only the
     last may be shorter than the plan's chunks. Raises `ValueError` for chunks that break this.
@@ -30,6 +27,8 @@ class EscPacker:
 
     def __init__(self, header: EscHeader) -> None:
         self.header = header
+        self.file_bytes = len(self.start())
+        """How long the file is so far."""
         self._lengths = array("L")
         self._last: PackedChunk | None = None
 
@@ -44,7 +43,7 @@ class EscPacker:
         return record
 
     def pack(self, chunk: PackedChunk) -> bytes:
-        """The bytes of a chunk that may come next; it has come when it is counted."""
+        """The bytes of a chunk that may come next; `count` then makes it the last one."""
         slot = chunk.index * self.header.channels + chunk.channel
         if slot < len(self._lengths):
             raise ValueError(f"chunk {chunk.index} of channel {chunk.channel} comes too late or twice")
@@ -63,14 +62,15 @@ class EscPacker:
         return record
 
     def count(self, chunk: PackedChunk, record_bytes: int) -> None:
-        """Count the chunk whose `pack` gave so many bytes."""
+        """Count a chunk whose record of so many bytes was written."""
         slot = chunk.index * self.header.channels + chunk.channel
         self._lengths.extend([0] * (slot - len(self._lengths)))
         self._lengths.append(record_bytes)
         self._last = chunk
+        self.file_bytes += record_bytes
 
     def finish(self, total_samples: int | None = None, *, complete: bool = True) -> bytes:
-        """The file's last bytes; from then on the header tells the length, and `start` may be written anew.
+        """The file's last bytes; from then on `start` has the length too, and may be written over the first bytes.
 
         `total_samples`, where it is known, is the sound's length, beyond the last chunk where the last ones are
         missing; `complete` is False where the sound was stopped early.
@@ -85,83 +85,49 @@ class EscPacker:
         self.header = replace(header, total_samples=total)
         slots = header.plan.chunk_count(total) * header.channels
         lengths = tuple(self._lengths) + (0,) * (slots - len(self._lengths))
-        return pack_trailer(Trailer(total, lengths, complete))
+        trailer = pack_trailer(Trailer(total, lengths, complete))
+        self.file_bytes += len(trailer)
+        return trailer
 
 
-class EscWriter(Output):
-    """An `.esc` file that appears under its name when it is finished (a `PartFile`).
+class EscWriter(PartFile):
+    """An `.esc` file that appears under its name when it is finished.
 
-    Until then it is readable up to its last chunk at every moment; `abort`, or an error within `with`, removes it.
-    Raises `ContainerError` where the file is there already and `overwrite` is False, or where it cannot be written.
-
-    Where it cannot be written, it is removed, too. With `keep_on_error` it stays instead: the same `add` can be tried
-    again, and `finish` gives the file its name before it raises that the index could not be written.
+    Until then `part` is readable up to its last chunk at every moment; `abort`, or an error within `with`, removes it.
+    Raises `ContainerError` where the file exists and `overwrite` is False, or where it cannot be written, which
+    removes it. With `keep_on_error` it stays instead: the same `add` can be tried again, and `finish` gives the file
+    its name before it raises that the index could not be written.
     """
 
     def __init__(self, path: Path, header: EscHeader, *, overwrite: bool = False, keep_on_error: bool = False) -> None:
-        self.path = path
         self._packer = EscPacker(header)
-        self._overwrite, self._keep_on_error = overwrite, keep_on_error
-        self._part = PartFile(path, ContainerError, overwrite=overwrite)
-        start = self._packer.start()
-        self._part.write(start)
-        self.bytes_written = len(start)
+        super().__init__(path, ContainerError, overwrite=overwrite, keep_on_error=keep_on_error)
+        self.append(self._packer.start())
 
     @property
-    def part(self) -> Path:
-        """Where the file grows until it is finished."""
-        return self._part.part
+    def file_bytes(self) -> int:
+        """How long the file is so far."""
+        return self.size
 
     def add(self, chunk: PackedChunk) -> None:
         """Append a chunk, as `EscPacker.add` takes them."""
         record = self._packer.pack(chunk)
-        self._append(record)
+        self.append(record)
         self._packer.count(chunk, len(record))
 
     def finish(self, total_samples: int | None = None, *, complete: bool = True) -> None:
-        """Append the index, as `EscPacker.finish` does, and give the file its name; a second call does nothing.
+        """Append the index and write the length into the header, as `EscPacker.finish`; then give the file its name.
 
-        The header, which is written first, then tells the length too.
+        A second call does nothing.
         """
-        if not self._part.open:
+        if not self.open:
             return
         trailer = self._packer.finish(total_samples, complete=complete)
         try:
-            self._write_at(0, self._packer.start())
-            self._append(trailer)
+            self.replace_start(self._packer.start())
+            self.append(trailer)
         except ContainerError:
             if self._keep_on_error:
-                self._part.finish()
+                super().finish()
             raise
-        self._part.finish()
-
-    def abort(self) -> None:
-        """Remove what was written; after `finish` this does nothing."""
-        self._part.abort()
-
-    def _append(self, data: bytes) -> None:
-        self._write_at(self.bytes_written, data)
-        self.bytes_written += len(data)
-
-    def _write_at(self, offset: int, data: bytes) -> None:
-        try:
-            if self._keep_on_error and os.fstat(self._part.file.fileno()).st_nlink == 0:
-                self._write_anew()
-            self._part.file.seek(offset)
-            view = memoryview(data)
-            while view:
-                view = view[self._part.file.write(view) :]
-        except OSError as cause:
-            with contextlib.suppress(OSError):  # what counts stays whole
-                self._part.file.truncate(self.bytes_written)
-            if not self._keep_on_error:
-                self._part.abort()
-            raise self._part.cannot_write(cause) from cause
-
-    def _write_anew(self) -> None:
-        """Copy the file, which was deleted and lives on while it is open, to a new one."""
-        fresh, deleted = PartFile(self.path, ContainerError, overwrite=self._overwrite), self._part.file
-        deleted.seek(0)
-        fresh.write(deleted.read(self.bytes_written))
-        deleted.close()
-        self._part = fresh
+        super().finish()

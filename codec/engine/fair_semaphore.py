@@ -1,25 +1,24 @@
-"""Who may compute now: callers of one model take turns, first come, first served."""
+"""A semaphore that serves callers in order."""
 
 import threading
 from collections import deque
-from types import TracebackType
 
 
 class FairSemaphore:
-    """A context that at most `slots` threads are in; those that wait enter in the order in which they came.
+    """A context that at most `slots` threads are in at once. First in, first out.
 
-    More callers at once than cores would slow each other down, and an ordinary lock may pass one by for long. Nobody
-    who waits is passed by: with n callers each gets every n-th turn.
+    A lock of the standard library may let one thread wait for long while others come back again and again.
     """
 
     def __init__(self, slots: int) -> None:
         self._lock = threading.Lock()
         self._free = slots
         self._waiting: deque[threading.Lock] = deque()
+        """For each waiting thread a lock, released when it may enter."""
 
     @property
     def waiting(self) -> int:
-        """How many threads wait for their turn."""
+        """How many threads wait to enter."""
         return len(self._waiting)
 
     def __enter__(self) -> None:
@@ -27,29 +26,27 @@ class FairSemaphore:
             if self._free:
                 self._free -= 1
                 return
-            turn = threading.Lock()
-            turn.acquire()
-            self._waiting.append(turn)
+            admission = threading.Lock()
+            admission.acquire()
+            self._waiting.append(admission)
         try:
-            turn.acquire()
-        except BaseException:  # such as KeyboardInterrupt: whose turn it was does not come, the next one's does
-            self._give_up(turn)
+            admission.acquire()
+        except BaseException:  # such as KeyboardInterrupt: the slot, if it has come by now, is the next thread's
+            self._cancel(admission)
             raise
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         with self._lock:
-            self._pass_on()
+            self._release()
 
-    def _give_up(self, turn: threading.Lock) -> None:
+    def _cancel(self, admission: threading.Lock) -> None:
         with self._lock:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
+            if admission in self._waiting:
+                self._waiting.remove(admission)
             else:
-                self._pass_on()
+                self._release()
 
-    def _pass_on(self) -> None:
+    def _release(self) -> None:
         if self._waiting:
             self._waiting.popleft().release()
         else:

@@ -1,4 +1,4 @@
-"""The quality report: a table for people (Markdown) and a JSON file."""
+"""The quality report: a Markdown table and a JSON file."""
 
 import argparse
 import json
@@ -12,7 +12,6 @@ from codec.chunks.plan import ChunkPlan, Stitching
 from codec.codec import Codec
 from codec.errors import EscError, UsageError
 from codec.evaluation.comparison import (
-    METRICS,
     BookReport,
     Scores,
     read_recordings,
@@ -20,7 +19,7 @@ from codec.evaluation.comparison import (
     score_rival,
     score_stitching,
 )
-from codec.evaluation.metrics import metrics_package
+from codec.evaluation.metrics import PACKAGES, metrics_package
 from codec.evaluation.rivals import all_rivals
 
 COLUMNS = {
@@ -50,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """All figures, as the JSON file holds them; prints the table as it comes."""
-    for package in ("pesq", "pystoi"):
+    for package in PACKAGES:
         metrics_package(package)
     named = dict(read_recordings(options.data, options.seconds))
     if not named:
@@ -80,7 +79,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "fingerprint": codec.fingerprint,
         "recordings": list(named),
         "seconds": round(seconds, 1),
-        "coders": {score.coder: {name: score.mean(name) for name in ("kbps", *METRICS)} for score in scores},
+        "coders": {score.coder: {name: score.mean(name) for name in COLUMNS} for score in scores},
         "codebooks": [asdict(book) for book in books],
     }
 

@@ -7,6 +7,8 @@ STOI and PESQ come from the packages pystoi and pesq, which the extra `metrics` 
 import importlib
 import importlib.util
 import warnings
+from collections.abc import Callable
+from math import isnan, nan
 from types import ModuleType
 
 import numpy as np
@@ -17,6 +19,7 @@ from torchaudio.functional import melscale_fbanks
 from codec.errors import UsageError
 from codec.types import Audio
 
+PACKAGES = ("pystoi", "pesq")
 PESQ_RATE = 16000
 MEL_BANDS = 80
 MEL_WINDOWS_SAMPLES = (512, 1024, 2048)
@@ -31,13 +34,22 @@ def si_sdr_db(reference: Audio, estimate: Audio) -> float:
     """
     check_pair(reference, estimate)
     wanted, found = reference.astype(np.float64), estimate.astype(np.float64)
-    energy = float(wanted @ wanted)
-    if not energy:
+    ratio_db = si_sdr_of_products(float(wanted @ wanted), float(wanted @ found), float(found @ found))
+    if isnan(ratio_db):
         raise UsageError("SI-SDR is not defined for a silent reference: choose a sound with speech in it")
-    target = (found @ wanted / energy) * wanted
-    noise = found - target
+    return ratio_db
+
+
+def si_sdr_of_products(wanted: float, both: float, found: float) -> float:
+    """SI-SDR in dB from the inner products of reference and estimate, which blocks can add up; nan without sound.
+
+    The target is the estimate's part along the reference, of energy both² ÷ wanted; the rest of it is distortion.
+    """
+    if not wanted:
+        return nan
+    target = both * both / wanted
     tiny = float(np.finfo(np.float64).tiny)
-    return 10 * float(np.log10(max(float(target @ target), tiny) / max(float(noise @ noise), tiny)))
+    return 10 * float(np.log10(max(target, tiny) / max(found - target, tiny)))
 
 
 def mel_distance(reference: Audio, estimate: Audio, sample_rate: int = 16000) -> float:
@@ -49,11 +61,8 @@ def mel_distance(reference: Audio, estimate: Audio, sample_rate: int = 16000) ->
     if len(reference) < MEL_WINDOWS_SAMPLES[-1]:
         raise UsageError(f"the mel distance needs {MEL_WINDOWS_SAMPLES[-1]} samples at least, not {len(reference)}")
     pair = torch.from_numpy(np.stack([reference, estimate]).astype(np.float32))
-    distances = []
-    for window_samples in MEL_WINDOWS_SAMPLES:
-        wanted, found = mel_decibels(pair, window_samples, sample_rate)
-        distances.append((wanted - found).abs().mean())
-    return float(torch.stack(distances).mean())
+    spectra = [mel_decibels(pair, window_samples, sample_rate) for window_samples in MEL_WINDOWS_SAMPLES]
+    return float(torch.stack([(wanted - found).abs().mean() for wanted, found in spectra]).mean())
 
 
 def mel_decibels(sounds: Tensor, window_samples: int, sample_rate: int) -> Tensor:
@@ -102,9 +111,17 @@ def pesq_wb(reference: Audio, estimate: Audio, sample_rate: int = PESQ_RATE) -> 
         raise UsageError(f"PESQ cannot judge this sound ({error!r}): choose one with speech in it") from error
 
 
+METRICS: dict[str, Callable[[Audio, Audio, int], float]] = {
+    "mel_distance_db": mel_distance,
+    "stoi": stoi,
+    "pesq_wb": pesq_wb,
+}
+"""Measures of sounds of a few seconds, by the names that reports use: reference, estimate, sample rate → value."""
+
+
 def metrics_available() -> bool:
-    """Whether `stoi` and `pesq_wb` have their packages."""
-    return all(importlib.util.find_spec(name) for name in ("pystoi", "pesq"))
+    """Whether the packages of `stoi` and `pesq_wb` are installed."""
+    return all(importlib.util.find_spec(name) for name in PACKAGES)
 
 
 def metrics_package(name: str) -> ModuleType:

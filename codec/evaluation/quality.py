@@ -1,11 +1,12 @@
 """How much of a sound a codec kept, measured as the sound passes."""
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from math import isnan, nan
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+from math import nan
 
 import numpy as np
+import numpy.typing as npt
 
 from codec.errors import UsageError
 from codec.types import Audio, ChannelAudio
@@ -14,9 +15,8 @@ SEGMENT_SECONDS = 30
 """STOI, PESQ and mel distance are means over segments of this length: they take much memory on long sounds."""
 SHORTEST_SEGMENT_SECONDS = 1
 """A shorter rest is left out, unless it is all there is."""
-
 SHORTEST_JUDGED_SECONDS = 0.5
-"""On less, the measures say nothing."""
+"""Shorter sounds have no STOI, PESQ and mel distance."""
 
 _one_at_a_time = threading.Lock()
 """The measures silence warnings, which is a setting of the whole process."""
@@ -24,12 +24,37 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """Measures of decoded sound against the original (`codec.metrics`); nan where one is not defined for the sound."""
+    """Measures of decoded sound against the original (`codec.evaluation.metrics`); nan where one is not defined."""
 
-    si_sdr_db: float
-    mel_distance_db: float
-    stoi: float
-    pesq_wb: float
+    si_sdr_db: float = nan
+    mel_distance_db: float = nan
+    stoi: float = nan
+    pesq_wb: float = nan
+
+
+def judge(original: Audio, decoded: Audio, rate: int) -> Quality:
+    """Measure one decoded sound `[samples]` as a whole."""
+    from codec.evaluation import metrics  # noqa: PLC0415 - importing torch takes seconds
+
+    measures = {"si_sdr_db": metrics.si_sdr_db(original, decoded) if original.any() else nan}
+    if original.any() and len(original) >= SHORTEST_JUDGED_SECONDS * rate:
+        for name, measure in metrics.METRICS.items():
+            try:
+                with _one_at_a_time:
+                    measures[name] = measure(original, decoded, rate)
+            except UsageError:  # it is not defined for such a sound
+                continue
+    return Quality(**measures)
+
+
+def mean_quality(qualities: Sequence[Quality], weights: Sequence[float] | None = None) -> Quality:
+    """The mean of each measure over those sounds for which it is defined."""
+    values = np.array([astuple(quality) for quality in qualities]).reshape(-1, 4)
+    known = ~np.isnan(values)
+    shares = known * np.array(weights if weights is not None else np.ones(len(values)))[:, None]
+    sums = (np.where(known, values, 0) * shares).sum(axis=0)
+    means = [float(total / share) if share else nan for total, share in zip(sums, shares.sum(axis=0), strict=True)]
+    return Quality(si_sdr_db=means[0], mel_distance_db=means[1], stoi=means[2], pesq_wb=means[3])
 
 
 class QualityMeter:
@@ -40,122 +65,68 @@ class QualityMeter:
     """
 
     def __init__(self, channels: int, sample_rate: int) -> None:
-        self._channels = [_ChannelMeter(sample_rate) for _ in range(channels)]
-
-    def original(self, audio: ChannelAudio) -> None:
-        """Take more of the original."""
-        for meter, channel in zip(self._channels, audio, strict=True):
-            meter.original(channel)
-
-    def decoded(self, audio: ChannelAudio) -> None:
-        """Take more of the decoded sound."""
-        for meter, channel in zip(self._channels, audio, strict=True):
-            meter.decoded(channel)
-
-    def finish(self) -> Quality:
-        """Measure what is left and tell the result."""
-        measured = [meter.finish() for meter in self._channels]
-        return mean_quality(measured)
-
-
-def mean_quality(qualities: list[Quality]) -> Quality:
-    """The mean of each measure over those sounds for which it is defined."""
-    return Quality(
-        si_sdr_db=_mean([quality.si_sdr_db for quality in qualities]),
-        mel_distance_db=_mean([quality.mel_distance_db for quality in qualities]),
-        stoi=_mean([quality.stoi for quality in qualities]),
-        pesq_wb=_mean([quality.pesq_wb for quality in qualities]),
-    )
-
-
-class _ChannelMeter:
-    def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
-        self._originals = _Blocks()
-        self._decodeds = _Blocks()
-        self._products = np.zeros(3)
-        self._segments: list[tuple[float, ...]] = []
+        self._originals, self._decodeds = _Blocks(channels), _Blocks(channels)
+        self._products = np.zeros((channels, 3))
+        self._segments: list[list[Quality]] = []
         self._lengths: list[int] = []
 
-    def original(self, audio: Audio) -> None:
+    def original(self, audio: ChannelAudio) -> None:
+        """Add the next block of the original."""
         self._originals.push(audio)
         self._measure_full_segments()
 
-    def decoded(self, audio: Audio) -> None:
+    def decoded(self, audio: ChannelAudio) -> None:
+        """Add the next block of the decoded sound."""
         self._decodeds.push(audio)
         self._measure_full_segments()
 
     def finish(self) -> Quality:
-        if self._originals.samples != self._decodeds.samples:
-            raise UsageError("the decoded sound has another length than the original: they cannot be compared")
+        """Measure what is left and return the result."""
+        from codec.evaluation.metrics import si_sdr_of_products  # noqa: PLC0415 - importing torch takes seconds
+
         rest = self._originals.samples
+        if rest != self._decodeds.samples:
+            raise UsageError("the decoded sound has another length than the original: they cannot be compared")
         if rest:
-            self._measure(rest, judge=not self._segments or rest >= SHORTEST_SEGMENT_SECONDS * self._rate)
-        mel, intelligibility, listening = (
-            _mean(list(values), self._lengths)
-            for values in (zip(*self._segments, strict=True) if self._segments else [()] * 3)
-        )
-        return Quality(si_sdr_db=self._si_sdr_db(), mel_distance_db=mel, stoi=intelligibility, pesq_wb=listening)
+            self._measure(rest, judged=not self._segments or rest >= SHORTEST_SEGMENT_SECONDS * self._rate)
+        channels = [
+            replace(mean_quality([segment[channel] for segment in self._segments], self._lengths), si_sdr_db=si_sdr_db)
+            for channel, si_sdr_db in enumerate(map(si_sdr_of_products, *self._products.T))
+        ]
+        return mean_quality(channels)
 
     def _measure_full_segments(self) -> None:
         segment = SEGMENT_SECONDS * self._rate
         while min(self._originals.samples, self._decodeds.samples) >= segment:
             self._measure(segment)
 
-    def _measure(self, samples: int, *, judge: bool = True) -> None:
-        original, decoded = self._originals.pop(samples), self._decodeds.pop(samples)
-        wanted, found = original.astype(np.float64), decoded.astype(np.float64)
-        self._products += (wanted @ wanted, wanted @ found, found @ found)
-        if judge:
-            from codec.evaluation.metrics import mel_distance, pesq_wb, stoi  # noqa: PLC0415 - importing torch takes seconds
-
-            with _one_at_a_time:
-                values = tuple(
-                    _judged(measure, original, decoded, self._rate) for measure in (mel_distance, stoi, pesq_wb)
-                )
-            self._segments.append(values)
+    def _measure(self, samples: int, *, judged: bool = True) -> None:
+        pairs = list(zip(self._originals.pop(samples), self._decodeds.pop(samples), strict=True))
+        self._products += [_products(*pair) for pair in pairs]
+        if judged:
+            self._segments.append([judge(*pair, self._rate) for pair in pairs])
             self._lengths.append(samples)
-
-    def _si_sdr_db(self) -> float:
-        """SI-SDR from the sums over the whole sound: the target is the decoded sound's part along the original."""
-        wanted, both, found = self._products
-        if not wanted:
-            return nan
-        target = both * both / wanted
-        tiny = float(np.finfo(np.float64).tiny)
-        return 10 * float(np.log10(max(target, tiny) / max(found - target, tiny)))
 
 
 class _Blocks:
     """Sound that waits for its counterpart."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         self.samples = 0
-        self._blocks: list[Audio] = []
+        self._blocks: list[ChannelAudio] = [np.zeros((channels, 0), np.float32)]
 
-    def push(self, audio: Audio) -> None:
+    def push(self, audio: ChannelAudio) -> None:
         self._blocks.append(audio)
-        self.samples += len(audio)
+        self.samples += audio.shape[1]
 
-    def pop(self, samples: int) -> Audio:
-        joined = np.concatenate(self._blocks)
-        self._blocks = [joined[samples:]]
+    def pop(self, samples: int) -> ChannelAudio:
+        joined = np.concatenate(self._blocks, axis=1)
+        self._blocks = [joined[:, samples:]]
         self.samples -= samples
-        return joined[:samples]
+        return joined[:, :samples]
 
 
-def _judged(measure: Callable[[Audio, Audio, int], float], original: Audio, decoded: Audio, rate: int) -> float:
-    if len(original) < SHORTEST_JUDGED_SECONDS * rate or not original.any():
-        return nan
-    try:
-        return measure(original, decoded, rate)
-    except UsageError:  # this measure says nothing about such a sound
-        return nan
-
-
-def _mean(values: list[float], weights: list[int] | None = None) -> float:
-    """The mean of those values that are numbers; nan where none is."""
-    known = [
-        (value, weight) for value, weight in zip(values, weights or [1] * len(values), strict=True) if not isnan(value)
-    ]
-    return sum(value * weight for value, weight in known) / sum(weight for _, weight in known) if known else nan
+def _products(original: Audio, decoded: Audio) -> npt.NDArray[np.float64]:
+    wanted, found = original.astype(np.float64), decoded.astype(np.float64)
+    return np.array([wanted @ wanted, wanted @ found, found @ found])

@@ -1,6 +1,6 @@
-"""The coders that people would use instead: Opus and Codec 2, run as their command-line tools.
+"""Other speech coders to compare with: Opus and Codec 2, run as their command-line tools.
 
-Each takes and gives float32 `[samples]` at 16000 Hz, aligned to the sample, and tells its bitrate without container.
+Each takes and gives float32 `[samples]` at 16000 Hz, aligned to the sample; container bytes do not count.
 """
 
 import shutil
@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from codec.errors import EscError, UsageError
-from codec.sound.reading import AudioReader
-from codec.sound.resampling import Resampler
+from codec.sound.reading import read_sound
+from codec.sound.resampling import resample
 from codec.sound.wav import WavWriter, to_pcm16
 from codec.types import Audio
 
@@ -38,14 +38,14 @@ class Rival:
 
     @property
     def missing_tools(self) -> list[str]:
-        """Those of its tools that are not installed."""
+        """Its tools that are not installed."""
         return [tool for tool in self.tools if shutil.which(tool) is None]
 
-    def run(self, sound: Audio) -> tuple[Audio, float]:
-        """Decoded sound, as long as the original and aligned with it, and the bitrate in kbps."""
+    def run(self, sound: Audio) -> tuple[Audio, int]:
+        """Decoded sound, as long as the original and aligned with it, and how many bytes it took."""
         with tempfile.TemporaryDirectory() as folder:
             decoded, size_bytes = self.code(sound, Path(folder))
-        return aligned(sound, decoded), size_bytes * 8 / 1000 / (len(sound) / RATE)
+        return aligned(sound, decoded), size_bytes
 
 
 def opus(kbps: int) -> Rival:
@@ -57,7 +57,7 @@ def opus(kbps: int) -> Rival:
             writer.write(sound)
         call("opusenc", "--quiet", "--speech", "--bitrate", str(kbps), str(source), str(coded))
         call("opusdec", "--quiet", "--rate", str(RATE), str(coded), str(decoded))
-        return read_sound(decoded), ogg_payload_bytes(coded.read_bytes())
+        return read_sound(decoded, RATE), ogg_payload_bytes(coded.read_bytes())
 
     return Rival(f"Opus {kbps} kbps", ("opusenc", "opusdec"), code)
 
@@ -67,18 +67,18 @@ def codec2() -> Rival:
 
     def code(sound: Audio, folder: Path) -> tuple[Audio, int]:
         source, coded, decoded = folder / "in.raw", folder / "coded.bit", folder / "out.raw"
-        source.write_bytes(to_pcm16(resampled(sound, RATE, TELEPHONE_RATE)).tobytes())
+        source.write_bytes(to_pcm16(resample(sound, RATE, TELEPHONE_RATE)).tobytes())
         call("c2enc", "3200", str(source), str(coded))
         call("c2dec", "3200", str(coded), str(decoded))
         pcm = np.frombuffer(decoded.read_bytes(), np.int16)
         narrow = pcm.astype(np.float32) / np.float32(32768)
-        return resampled(narrow, TELEPHONE_RATE, RATE), coded.stat().st_size
+        return resample(narrow, TELEPHONE_RATE, RATE), coded.stat().st_size
 
     return Rival("Codec 2 3.2 kbps", ("c2enc", "c2dec"), code)
 
 
 def all_rivals() -> list[Rival]:
-    """Those that every report shows."""
+    """All rivals of the report."""
     return [opus(6), opus(9), codec2()]
 
 
@@ -93,18 +93,6 @@ def call(tool: str, *arguments: str) -> None:
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         said = (error.stderr or b"").decode(errors="replace").strip()
         raise UsageError(f"{tool} failed ({said or error}): leave the comparison out") from error
-
-
-def read_sound(path: Path) -> Audio:
-    """All of a sound file at 16000 Hz."""
-    with AudioReader(path, RATE) as reader:
-        return np.concatenate(list(reader.blocks()))
-
-
-def resampled(sound: Audio, rate: int, new_rate: int) -> Audio:
-    """A whole sound at another rate."""
-    resampler = Resampler(rate, new_rate)
-    return np.concatenate([resampler.push(sound), resampler.finish()])
 
 
 def aligned(reference: Audio, decoded: Audio) -> Audio:

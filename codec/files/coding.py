@@ -1,27 +1,15 @@
-"""Sound file → `.esc` file and reconstruction, and back, block by block: hours of sound pass in bounded memory."""
+"""Sound file → `.esc` file and reconstruction, and back, block by block: hours of sound in bounded memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
-from codec.chunks.packed import PackedChunk
 from codec.chunks.plan import ChunkPlan
-from codec.container import (
-    EscHeader,
-    EscPacker,
-    EscReader,
-    EscWriter,
-    Stitching,
-    thin_header,
-    thinned_chunks,
-)
+from codec.container import EscHeader, EscPacker, EscReader, EscWriter, Stitching, thin_header, thinned_chunks
 from codec.errors import DamagedChunk
-from codec.files.esc_chunks import SPAN_SAMPLES, SoundDecoder, header_for
-from codec.files.in_memory import decoded_blocks, encoded_chunks
+from codec.files.esc_chunks import SPAN_SAMPLES, SoundDecoder, decoded_blocks, encoded_chunks, header_for
 from codec.sound.formats import SoundFormat
 from codec.sound.reading import AudioReader
 from codec.sound.writing import SoundWriter
@@ -32,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Watch(Protocol):
-    """Is told of the sound as it passes; whatever it raises ends the work, and no half file stays."""
+    """Is called with the sound as it passes; whatever it raises ends the work, and no half file stays."""
 
     def original(self, audio: ChannelAudio) -> None:
         """Sound that was read, at the model's rate."""
@@ -49,7 +37,7 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coding:
-    """How sound is coded: as `codec.stored.header_for` takes it."""
+    """How sound is coded: the arguments of `header_for`."""
 
     num_streams: int | None = None
     plan: ChunkPlan | None = None
@@ -58,7 +46,7 @@ class Coding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
-    """Which files are written; None leaves one out. Raised where one is there already and `overwrite` is False."""
+    """Which files are written; None leaves one out. One that exists is an error unless `overwrite`."""
 
     codes: Path | None = None
     audio: Path | None = None
@@ -94,15 +82,30 @@ def compress_file(
         channels=reader.given_channels,
         source_rate=reader.file_rate,
     )
-    with _Outputs(codec, header, targets, watch, listen=listen, streaming=coding.plan is not None) as outputs:
-        for chunks in _by_index(encoded_chunks(_watched(reader, watch), codec, header), header.channels):
-            outputs.take(chunks)
-        outputs.finish()
+    samples = payload_bytes = 0
+    with ExitStack() as stack:
+        hear = _open_sound(stack, header, targets, watch)
+        codes = _open_codes(stack, header, targets)
+        decoder = None
+        if targets.audio or listen:
+            decoder = SoundDecoder(codec, header, at_once_samples=SPAN_SAMPLES if coding.plan is None else 1)
+        for chunks in encoded_chunks(_watched(reader, watch), codec, header):
+            for chunk in chunks:
+                codes.add(chunk)
+                payload_bytes += len(chunk.payload)
+                watch.stored(len(chunk.payload))
+            index, length = chunks[0].index, chunks[0].samples
+            samples = header.plan.start(index) + length
+            if decoder:
+                hear(decoder.push(chunks, index, length))
+        if decoder:
+            hear(decoder.finish())
+        codes.finish()
     return Coded(
         header=header,
-        samples=outputs.samples,
-        payload_bytes=outputs.payload_bytes,
-        file_bytes=outputs.codes.bytes_written,
+        samples=samples,
+        payload_bytes=payload_bytes,
+        file_bytes=codes.file_bytes,
         non_finite_samples=reader.non_finite_samples,
     )
 
@@ -123,11 +126,9 @@ def decompress_file(
     damaged: list[DamagedChunk] = []
     blocks = decoded_blocks(reader, codec, num_streams, damaged.append if ignore_errors else None)
     with ExitStack() as stack:
-        sound = _open_sound(stack, reader.header, targets)
+        hear = _open_sound(stack, reader.header, targets, watch)
         for audio in blocks:
-            watch.decoded(audio)
-            if sound:
-                sound.write(audio)
+            hear(audio)
     return Coded(
         header=reader.header,
         samples=reader.total_samples,
@@ -154,91 +155,36 @@ def thin_file(reader: EscReader, path: Path, num_streams: int, *, overwrite: boo
         header=header,
         samples=reader.total_samples,
         payload_bytes=payload_bytes,
-        file_bytes=writer.bytes_written,
+        file_bytes=writer.file_bytes,
         warnings=reader.warnings,
     )
 
 
-class _Outputs:
-    """The files that a sound is coded into."""
-
-    def __init__(
-        self, codec: "Codec", header: EscHeader, targets: Targets, watch: Watch, *, listen: bool, streaming: bool
-    ) -> None:
-        self.samples = self.payload_bytes = 0
-        self._header, self._watch = header, watch
-        self._stack = ExitStack()
-        with self._stack as opening:
-            self._sound = _open_sound(opening, header, targets)
-            self.codes: EscWriter | _CodesCounter = _CodesCounter(header)
-            if targets.codes:
-                self.codes = opening.enter_context(EscWriter(targets.codes, header, overwrite=targets.overwrite))
-            self._stack = opening.pop_all()
-        self._decoder: SoundDecoder | None = None
-        if self._sound or listen:
-            self._decoder = SoundDecoder(codec, header, at_once_samples=1 if streaming else SPAN_SAMPLES)
-
-    def take(self, chunks: list[PackedChunk]) -> None:
-        """Write the next chunk of all channels."""
-        index, length = chunks[0].index, chunks[0].samples
-        self.samples = self._header.plan.start(index) + length
-        for chunk in chunks:
-            self.codes.add(chunk)
-            self.payload_bytes += len(chunk.payload)
-            self._watch.stored(len(chunk.payload))
-        if self._decoder:
-            self._write(self._decoder.push(chunks, index, length))
-
-    def finish(self) -> None:
-        """Write what is left to write; leaving the `with` block gives the files their names."""
-        if self._decoder:
-            self._write(self._decoder.finish())
-        self.codes.finish()
-
-    def _write(self, audio: ChannelAudio) -> None:
-        self._watch.decoded(audio)
-        if self._sound:
-            self._sound.write(audio)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
+def _open_codes(stack: ExitStack, header: EscHeader, targets: Targets) -> EscWriter | EscPacker:
+    """Open the file of the codes, or, where none is wanted, count how long it would be."""
+    if targets.codes is None:
+        return EscPacker(header)
+    return stack.enter_context(EscWriter(targets.codes, header, overwrite=targets.overwrite))
 
 
-class _CodesCounter:
-    """Tells how long the `.esc` file would be that nobody wants."""
+def _open_sound(stack: ExitStack, header: EscHeader, targets: Targets, watch: Watch) -> Callable[[ChannelAudio], None]:
+    """Open the file of the decoded sound, if one is wanted; return what hands sound to it and to the watch."""
+    writer: SoundWriter | None = None
+    if targets.audio:
+        rate, channels = header.sample_rate, header.channels
+        writer = stack.enter_context(
+            SoundWriter(targets.audio, rate, channels, targets.audio_format, overwrite=targets.overwrite)
+        )
 
-    def __init__(self, header: EscHeader) -> None:
-        self._packer = EscPacker(header)
-        self.bytes_written = len(self._packer.start())
+    def hear(audio: ChannelAudio) -> None:
+        watch.decoded(audio)
+        if writer:
+            writer.write(audio)
 
-    def add(self, chunk: PackedChunk) -> None:
-        self.bytes_written += len(self._packer.add(chunk))
-
-    def finish(self) -> None:
-        self.bytes_written += len(self._packer.finish())
-
-
-def _open_sound(stack: ExitStack, header: EscHeader, targets: Targets) -> SoundWriter | None:
-    if targets.audio is None:
-        return None
-    writer = SoundWriter(
-        targets.audio, header.sample_rate, header.channels, targets.audio_format, overwrite=targets.overwrite
-    )
-    return stack.enter_context(writer)
+    return hear
 
 
 def _watched(reader: AudioReader, watch: Watch) -> Iterator[ChannelAudio]:
     for block in reader.channel_blocks():
         watch.original(block)
         yield block
-
-
-def _by_index(chunks: Iterator[PackedChunk], channels: int) -> Iterator[list[PackedChunk]]:
-    """Group chunks that come channel after channel."""
-    while group := list(islice(chunks, channels)):
-        yield group

@@ -1,18 +1,20 @@
-"""Sound ↔ the chunks of an `.esc` file, through the very chunk code that sender and receiver use."""
+"""Sound ↔ the chunks of an `.esc` file: one encoder and one decoder, made of the chunk code that links use.
 
-from collections.abc import Sequence
+`encoded_chunks` and `decoded_blocks` work block by block in bounded memory, for files and in memory alike.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from codec.chunks.bits import pack_codes, unpack_codes
-from codec.chunks.packed import PackedChunk
+from codec.chunks.packed import CodedChunk, PackedChunk, code_frames, pack_chunk, unpack_chunk
 from codec.chunks.plan import PAD_SAMPLES, ChunkPlan, SoundChunk, Stitching
-from codec.chunks.streaming import ChunkDecoder, CodedChunk, check_streamable, chunker_for, decoder_for, encode_chunk
-from codec.container import EscHeader
+from codec.chunks.streaming import ChunkDecoder, check_streamable, chunker_for, decoder_for, encode_chunk
+from codec.container import EscHeader, EscReader
 from codec.container.layout import shortened_name
-from codec.errors import ModelError, UsageError
+from codec.errors import ContainerError, DamagedChunk, ModelError, UsageError
 from codec.types import Audio, ChannelAudio
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ WHOLE = ChunkPlan(16000, 0, Stitching.SEAMLESS)
 
 SPAN_SAMPLES = 160_000
 """About how much of a seamless sound is coded at once: more shares more of its context, and takes more memory."""
+
+OnDamage = Callable[[DamagedChunk], None]
+"""Is called with each damaged chunk that silence stands for."""
 
 
 def header_for(
@@ -38,7 +43,7 @@ def header_for(
 
     Without a plan the sound is coded as a whole, which is seamless; with one, in chunks that are joined as it says,
     or as `stitching` says. Raises `ModelError` for a model that files do not take, `UsageError` for a number of
-    streams that the model has not, and for seamless chunks that overlap or are no whole number of code frames.
+    streams out of range, and for seamless chunks that overlap or are no whole number of code frames.
     """
     check_streamable(codec)
     streams = codec.max_streams if num_streams is None else num_streams
@@ -67,69 +72,51 @@ def header_for(
     )
 
 
-def check_model(header: EscHeader, codec: "Codec") -> None:
-    """Raise `ModelError` where `codec` is not the model whose codes the file holds."""
-    if header.fingerprint != codec.fingerprint:
-        raise ModelError(
-            f"the file was made by the model {header.model!r} ({header.fingerprint}), and {codec.name!r} "
-            f"({codec.fingerprint}) cannot decode it: give its folder by --model-path"
-        )
+def encoded_chunks(
+    blocks: Iterable[ChannelAudio], codec: "Codec", header: EscHeader
+) -> Iterator[tuple[PackedChunk, ...]]:
+    """Code sound `[channel, samples]` in blocks of any length; yield, index by index, the chunks of all channels."""
+    encoders = [_ChannelEncoder(codec, header, channel) for channel in range(header.channels)]
+    for block in blocks:
+        pushed = [encoder.push(audio) for encoder, audio in zip(encoders, block, strict=True)]
+        yield from zip(*pushed, strict=True)
+    yield from zip(*[encoder.finish() for encoder in encoders], strict=True)
 
 
-class SoundEncoder:
-    """FairSemaphore sound `[channel, samples]`, block by block, into the chunks of a file with `header`."""
+def decoded_blocks(
+    reader: EscReader, codec: "Codec", num_streams: int | None = None, on_damage: OnDamage | None = None
+) -> Iterator[ChannelAudio]:
+    """The sound `[channel, samples]` of an open file, chunk after chunk and its end.
 
-    def __init__(self, codec: "Codec", header: EscHeader) -> None:
-        self._header = header
-        self._encoders = [_ChunkEncoder(codec, header) for _ in range(header.channels)]
-
-    def push(self, block: ChannelAudio) -> list[PackedChunk]:
-        """Take more sound; return the chunks that are complete, in file order."""
-        return self._interleaved(
-            [encoder.push(channel) for encoder, channel in zip(self._encoders, block, strict=True)]
-        )
-
-    def finish(self) -> list[PackedChunk]:
-        """Return the chunks that are left."""
-        return self._interleaved([encoder.finish() for encoder in self._encoders])
-
-    def _interleaved(self, per_channel: list[list[CodedChunk]]) -> list[PackedChunk]:
-        return [
-            self._stored(coded, channel)
-            for same_index in zip(*per_channel, strict=True)
-            for channel, coded in enumerate(same_index)
-        ]
-
-    def _stored(self, coded: CodedChunk, channel: int) -> PackedChunk:
-        return PackedChunk(
-            index=coded.index,
-            samples=coded.samples,
-            num_streams=coded.num_streams,
-            payload=pack_codes(coded.codes, self._header.bits_per_code),
-            channel=channel,
-            tail=coded.tail,
-        )
+    Without `on_damage` a damaged chunk raises `DamagedChunk`; with it, silence stands for the chunk.
+    """
+    header = reader.header
+    decoder = SoundDecoder(codec, header, num_streams)
+    for index in range(reader.chunk_count):
+        chunks = [_read(reader, index, channel, on_damage) for channel in range(header.channels)]
+        yield decoder.push(chunks, index, header.samples_of(index, reader.total_samples))
+    yield decoder.finish()
 
 
 class SoundDecoder:
-    """FairSemaphore the chunks of a file with `header` into its sound, with at most `num_streams` of them.
+    """Decodes the chunks of a file with `header`, with at most `num_streams` of them.
 
     Of seamless chunks `at_once_samples` are decoded at a time; 1 gives bit for bit what a receiver makes of them.
-    Raises `ModelError` where the file is another model's, `UsageError` where it has fewer streams.
+    Raises `ModelError` where another model made the file, `UsageError` where it has fewer streams, `ContainerError`
+    where its header contradicts the model.
     """
 
     def __init__(
         self, codec: "Codec", header: EscHeader, num_streams: int | None = None, at_once_samples: int = SPAN_SAMPLES
     ) -> None:
-        check_model(header, codec)
+        _check_model(header, codec)
         if num_streams is not None and not 1 <= num_streams <= header.num_streams:
             raise UsageError(f"the file has {header.num_streams} streams: choose 1 to that many, not {num_streams}")
-        self._header = header
-        self._num_streams = num_streams or header.num_streams
+        self._header, self._num_streams = header, num_streams
         self._decoders = [decoder_for(codec, header.plan, None, at_once_samples) for _ in range(header.channels)]
 
     def push(self, chunks: Sequence[PackedChunk | None], index: int, samples: int) -> ChannelAudio:
-        """Take chunk `index` of all channels, None where it is missing; return the sound that is final with it."""
+        """Decode chunk `index` of all channels, None where it is missing; return the sound that is final with it."""
         decoded = zip(self._decoders, chunks, strict=True)
         return np.stack([self._push(decoder, chunk, index, samples) for decoder, chunk in decoded])
 
@@ -142,46 +129,60 @@ class SoundDecoder:
             return decoder.push_silence(index, samples).audio
         if chunk.silence_dbfs is not None:
             return decoder.push_silence(index, samples, chunk.silence_dbfs).audio
-        frames = self._header.frames(chunk.samples, tail=chunk.tail)
-        shape = (chunk.num_streams, self._header.groups, frames)
-        codes = unpack_codes(chunk.payload, *shape, self._header.bits_per_code)
-        return decoder.push(CodedChunk(index, chunk.samples, codes[: self._num_streams], chunk.tail)).audio
+        return decoder.push(
+            unpack_chunk(chunk, self._header.groups, self._header.bits_per_code, self._num_streams)
+        ).audio
 
 
-class _ChunkEncoder:
+class _ChannelEncoder:
     """Codes the chunks of one channel; seamless ones several at once, since their codes do not depend on it."""
 
-    def __init__(self, codec: "Codec", header: EscHeader) -> None:
-        self._codec, self._num_streams, self._plan = codec, header.num_streams, header.plan
+    def __init__(self, codec: "Codec", header: EscHeader, channel: int) -> None:
+        self._codec, self._header, self._channel = codec, header, channel
+        self._chunk_samples = header.chunk_samples
         self._at_once = 1
-        if self._plan.stitching is Stitching.SEAMLESS:
-            self._at_once = max(1, SPAN_SAMPLES // self._plan.chunk_samples)
-        span = replace(self._plan, chunk_samples=self._at_once * self._plan.chunk_samples)
-        self._chunker = chunker_for(codec, span)
+        if header.stitching is Stitching.SEAMLESS:
+            self._at_once = max(1, SPAN_SAMPLES // self._chunk_samples)
+        self._chunker = chunker_for(codec, replace(header.plan, chunk_samples=self._at_once * self._chunk_samples))
 
-    def push(self, block: Audio) -> list[CodedChunk]:
+    def push(self, block: Audio) -> list[PackedChunk]:
         return self._encode(self._chunker.push(block))
 
-    def finish(self) -> list[CodedChunk]:
+    def finish(self) -> list[PackedChunk]:
         return self._encode(self._chunker.finish())
 
-    def _encode(self, spans: list[SoundChunk]) -> list[CodedChunk]:
-        coded = (encode_chunk(self._codec, span, self._num_streams) for span in spans)
-        return [part for span in coded for part in self._parts(span)]
+    def _encode(self, spans: list[SoundChunk]) -> list[PackedChunk]:
+        coded = (encode_chunk(self._codec, span, self._header.num_streams) for span in spans)
+        parts = (part for span in coded for part in self._parts(span))
+        return [pack_chunk(part, self._header.bits_per_code, channel=self._channel) for part in parts]
 
-    def _parts(self, span: CodedChunk) -> list[CodedChunk]:
-        if self._at_once == 1:
-            return [span]
-        length = self._plan.chunk_samples
-        starts = range(0, span.samples, length)
-        return [
-            CodedChunk(
-                span.index * self._at_once + start // length,
-                min(length, span.samples - start),
-                span.codes[
-                    :, :, start // PAD_SAMPLES : None if start == starts[-1] else (start + length) // PAD_SAMPLES
-                ],
-                span.tail and start == starts[-1],
-            )
-            for start in starts
-        ]
+    def _parts(self, span: CodedChunk) -> Iterator[CodedChunk]:
+        for start in range(0, span.samples, self._chunk_samples):
+            samples = min(self._chunk_samples, span.samples - start)
+            tail = span.tail and start + samples == span.samples
+            first = start // PAD_SAMPLES
+            codes = span.codes[:, :, first : first + code_frames(samples, tail)]
+            yield CodedChunk(span.index * self._at_once + start // self._chunk_samples, samples, codes, tail)
+
+
+def _read(reader: EscReader, index: int, channel: int, on_damage: OnDamage | None) -> PackedChunk | None:
+    try:
+        return reader.read(index, channel)
+    except DamagedChunk as error:
+        if on_damage is None:
+            raise
+        on_damage(error)
+        return None
+
+
+def _check_model(header: EscHeader, codec: "Codec") -> None:
+    if header.fingerprint != codec.fingerprint:
+        raise ModelError(
+            f"the file was made by the model {header.model!r} ({header.fingerprint}), and {codec.name!r} "
+            f"({codec.fingerprint}) cannot decode it: give its folder by --model-path"
+        )
+    check_streamable(codec)
+    for name in ("sample_rate", "groups", "bits_per_code", "frame_samples"):
+        stated, known = getattr(header, name), getattr(codec, name)
+        if stated != known:
+            raise ContainerError(f"the header cannot be right: its {name} is {stated}, the model's is {known}")

@@ -1,27 +1,22 @@
-"""`compress` and `decompress`: sound ↔ `.esc`, in memory or file by file, hours of it in bounded memory."""
+"""`compress` and `decompress`: sound ↔ `.esc` in memory."""
 
 import io
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codec.chunks.packed import PackedChunk
 from codec.chunks.plan import ChunkPlan
-from codec.container import EscHeader, EscPacker, EscReader
+from codec.container import EscPacker, EscReader
 from codec.container.layout import MAX_CHANNELS
-from codec.errors import DamagedChunk, UsageError
-from codec.files.esc_chunks import SoundDecoder, SoundEncoder, header_for
-from codec.sound.resampling import Resampler
+from codec.errors import UsageError
+from codec.files.esc_chunks import decoded_blocks, encoded_chunks, header_for
+from codec.sound.resampling import resample
 from codec.types import Audio, ChannelAudio
 
 if TYPE_CHECKING:
     from codec.codec import Codec
-
-Damage = Callable[[DamagedChunk], None]
-"""Is told of each damaged chunk that silence stands for."""
 
 
 def compress(
@@ -35,19 +30,16 @@ def compress(
     """The `.esc` file of a sound `[samples]` or `[channel, samples]`, float, numpy or torch.
 
     `sample_rate` is the sound's, by default the model's; `num_streams` is by default the most. The sound is coded as
-    a whole, with a `plan` in cross-faded chunks. Samples that are no numbers become silence. Raises `UsageError` for
-    a sound of another shape.
+    a whole, with a `plan` in cross-faded chunks. NaN and infinite samples become silence. Raises `UsageError` for a
+    sound of another shape.
     """
     sound = _as_channels(audio)
     rate = sample_rate or codec.sample_rate
     header = header_for(codec, num_streams, plan, channels=len(sound), source_rate=rate)
-    resamplers = [Resampler(rate, codec.sample_rate) for _ in sound]
-    pushed = np.stack([resampler.push(channel) for resampler, channel in zip(resamplers, sound, strict=True)])
-    end = np.stack([resampler.finish() for resampler in resamplers])
-    encoder = SoundEncoder(codec, header)
-    chunks = [*encoder.push(pushed), *encoder.push(end), *encoder.finish()]
-    packer = EscPacker(replace(header, total_samples=pushed.shape[1] + end.shape[1]))
-    return packer.start() + b"".join(packer.add(chunk) for chunk in chunks) + packer.finish()
+    resampled = resample(sound, rate, codec.sample_rate)
+    packer = EscPacker(replace(header, total_samples=resampled.shape[1]))
+    records = [packer.add(chunk) for chunks in encoded_chunks([resampled], codec, header) for chunk in chunks]
+    return b"".join([packer.start(), *records, packer.finish()])
 
 
 def decompress(
@@ -60,42 +52,8 @@ def decompress(
     """
     with EscReader(io.BytesIO(data) if isinstance(data, bytes) else data) as reader:
         on_damage = (lambda _error: None) if ignore_errors else None
-        blocks = list(decoded_blocks(reader, codec, num_streams, on_damage))
-    sound = np.concatenate(blocks, axis=1)
+        sound = np.concatenate(list(decoded_blocks(reader, codec, num_streams, on_damage)), axis=1)
     return sound if len(sound) > 1 else sound[0]
-
-
-def decoded_blocks(
-    reader: EscReader, codec: "Codec", num_streams: int | None = None, on_damage: Damage | None = None
-) -> Iterator[ChannelAudio]:
-    """The sound of an open file, `[channel, samples]`, chunk after chunk and its end.
-
-    Without `on_damage` a damaged chunk raises `DamagedChunk`; with it, silence stands for the chunk.
-    """
-    header = reader.header
-    decoder = SoundDecoder(codec, header, num_streams)
-    for index in range(reader.chunk_count):
-        chunks = [_read(reader, index, channel, on_damage) for channel in range(header.channels)]
-        yield decoder.push(chunks, index, header.samples_of(index, reader.total_samples))
-    yield decoder.finish()
-
-
-def encoded_chunks(blocks: Iterator[ChannelAudio], codec: "Codec", header: EscHeader) -> Iterator[PackedChunk]:
-    """The chunks of the sound that `blocks` bring, in file order."""
-    encoder = SoundEncoder(codec, header)
-    for block in blocks:
-        yield from encoder.push(block)
-    yield from encoder.finish()
-
-
-def _read(reader: EscReader, index: int, channel: int, on_damage: Damage | None) -> PackedChunk | None:
-    try:
-        return reader.read(index, channel)
-    except DamagedChunk as error:
-        if on_damage is None:
-            raise
-        on_damage(error)
-        return None
 
 
 def _as_channels(audio: Any) -> ChannelAudio:

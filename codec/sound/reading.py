@@ -1,6 +1,7 @@
 """Reading sound files, block by block, so that hours of sound pass in constant memory."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from os import SEEK_END
 from pathlib import Path
 from typing import BinaryIO
@@ -8,7 +9,6 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from codec.closing import Closing
 from codec.errors import AudioFileError
 from codec.sound.resampling import Resampler, resampled_length
 from codec.types import Audio, ChannelAudio
@@ -16,10 +16,16 @@ from codec.types import Audio, ChannelAudio
 BLOCK_SECONDS = 1
 
 
-class AudioReader(Closing):
+def read_sound(path: Path, rate: int = 16000) -> Audio:
+    """All of a sound file at `rate`, channels averaged. Raises `AudioFileError`."""
+    with AudioReader(path, rate) as reader:
+        return np.concatenate(list(reader.blocks()))
+
+
+class AudioReader(AbstractContextManager["AudioReader"]):
     """A sound file as float32 blocks at `rate`, whatever its own rate, channel count and format.
 
-    Channels are averaged unless `mix` is False, samples that are no numbers become silence. Raises `AudioFileError`,
+    Channels are averaged unless `mix` is False, NaN and infinite samples become silence. Raises `AudioFileError`,
     naming the file, where it cannot be opened or read on.
     """
 
@@ -39,7 +45,7 @@ class AudioReader(Closing):
 
     @property
     def total_samples(self) -> int:
-        """Length at `rate`, as the file's header tells it."""
+        """Length at `rate`, by the file's header."""
         return resampled_length(self._file.frames, self.file_rate, self.rate)
 
     @property
@@ -53,21 +59,22 @@ class AudioReader(Closing):
 
     def channel_blocks(self) -> Iterator[ChannelAudio]:
         """All sound from here to the end, `[channel, samples]`, in blocks of about a second."""
-        resamplers = [Resampler(self.file_rate, self.rate) for _ in range(self.given_channels)]
+        resampler = Resampler(self.file_rate, self.rate, self.given_channels)
         for block in self._file_blocks():
-            resampled = np.stack(
-                [resampler.push(channel) for resampler, channel in zip(resamplers, block, strict=True)]
-            )
+            resampled = resampler.push(block)
             if resampled.shape[1]:
                 yield resampled
-        yield np.stack([resampler.finish() for resampler in resamplers])
+        yield resampler.finish()
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
     def _check(self, file: Path | BinaryIO) -> None:
-        """Say what a path stands for that cannot be sound; opening a pipe would wait for whoever writes to it."""
+        """Refuse what cannot be sound, and pipes: opening one would wait for its writer."""
         if isinstance(file, Path):
             if not file.exists():
                 raise AudioFileError(f"there is no file {self._shown!r}: check the path")

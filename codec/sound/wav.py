@@ -1,22 +1,31 @@
-"""A WAV file that is valid at every moment and survives what happens to disks."""
+"""16-bit WAV files: RIFF up to 4 GiB, RF64 beyond (EBU Tech 3306), and a writer whose file is valid at every moment."""
 
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from codec.closing import Closing
+from codec.atomic_file import copy_bytes, write_all
 from codec.errors import AudioFileError
 from codec.types import Audio
 
 Pcm16 = npt.NDArray[np.int16]
 
-HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
-MAX_DATA_BYTES = 2**32 - 1 - HEADER.size
-"""A WAV file's sizes have 32 bits: 37 hours at 16 kHz."""
-COPY_BYTES = 1 << 20
+_RIFF = struct.Struct("<4sI4s")
+_DS64 = struct.Struct("<4sIQQQI")
+_FORMAT_AND_DATA = struct.Struct("<4sIHHIIHH4sI")
+
+HEADER_BYTES = _RIFF.size + _DS64.size + _FORMAT_AND_DATA.size
+OLD_HEADER_BYTES = _RIFF.size + _FORMAT_AND_DATA.size
+"""Files that older versions began have no place for the sizes of RF64: they cannot grow beyond `MAX_RIFF_BYTES`."""
+MAX_RIFF_BYTES = 2**32 - 1
+"""What the 32 bits of a RIFF file's sizes count: 37 hours of mono at 16 kHz."""
+SIZE_IN_DS64 = 2**32 - 1
 
 
 def to_pcm16(audio: Audio) -> Pcm16:
@@ -25,95 +34,119 @@ def to_pcm16(audio: Audio) -> Pcm16:
     return pcm
 
 
-class WavWriter(Closing):
-    """A 16-bit PCM WAV file, mono unless told otherwise.
+def wav_header(rate: int, channels: int, samples: int, header_bytes: int = HEADER_BYTES) -> bytes:
+    """The header, `header_bytes` long, of a WAV file of so many samples a channel.
 
-    Data goes before the header that counts it, so a process that is killed leaves a file that tells no more than it
-    holds. A write that fails changes nothing that counts: the same write can be tried again. A file that was deleted
+    Up to 4 GiB the file is plain RIFF, with a chunk `JUNK` where RF64 has its sizes: readers skip it.
+    """
+    frame_bytes = 2 * channels
+    data_bytes = samples * frame_bytes
+    riff_bytes = data_bytes + header_bytes - 8
+    fits = riff_bytes <= MAX_RIFF_BYTES
+    start = _RIFF.pack(b"RIFF" if fits else b"RF64", riff_bytes if fits else SIZE_IN_DS64, b"WAVE")
+    sizes = (0, 0, 0) if fits else (riff_bytes, data_bytes, samples)
+    ds64 = _DS64.pack(b"JUNK" if fits else b"ds64", _DS64.size - 8, *sizes, 0)
+    pcm_format = (1, channels, rate, rate * frame_bytes, frame_bytes, 16)
+    rest = _FORMAT_AND_DATA.pack(b"fmt ", 16, *pcm_format, b"data", data_bytes if fits else SIZE_IN_DS64)
+    return start + (ds64 if header_bytes == HEADER_BYTES else b"") + rest
+
+
+def held_samples(path: Path) -> int:
+    """How many samples lie in a mono file of `WavWriter`, whatever its header counts. Raises `OSError`."""
+    with path.open("rb", buffering=0) as file:
+        return (os.fstat(file.fileno()).st_size - _header_bytes(file)) // 2
+
+
+class WavWriter(AbstractContextManager["WavWriter"]):
+    """A 16-bit PCM WAV file, mono by default.
+
+    Data is written before the header that counts it, so a killed process leaves a file that counts no more than it
+    holds. A failed write changes nothing that counts: the same write can be tried again. A file that was deleted
     meanwhile is written anew, whole. Raises `AudioFileError`, naming the file, where it cannot be written.
     """
 
     def __init__(self, path: Path, rate: int = 16000, channels: int = 1, *, keep_samples: int = 0) -> None:
-        """Create the file, or with `keep_samples` go on after so many samples of the one that is there."""
+        """Create the file, or with `keep_samples` continue the existing one after so many samples."""
         self.path = path
         self.samples = keep_samples
-        self._rate, self._channels = rate, channels
-        self._closed = False
-        try:
-            self._file = self._create() if not keep_samples else os.open(path, os.O_RDWR)
-        except OSError as error:
-            raise self._error(error) from error
-        try:
-            os.ftruncate(self._file, self._end)
-            self._write_header()
-        except OSError as error:
-            self.close()
-            raise self._error(error) from error
+        self._rate, self._channels, self._header_bytes = rate, channels, HEADER_BYTES
+        with self._naming_the_file():
+            if keep_samples:
+                self._file = path.open("r+b", buffering=0)
+            else:
+                self._file = self._create()
+            with _closing_on_error(self._file):
+                if keep_samples:
+                    self._header_bytes = _header_bytes(self._file)
+                self._file.truncate(self._end)
+                self._write(self._header(self.samples), 0)
 
     def write(self, audio: Audio) -> None:
         """Append float sound `[samples]` or `[samples, channels]`, then bring the header up to date."""
         data = to_pcm16(audio).astype("<i2").tobytes()
-        if self._end + len(data) > MAX_DATA_BYTES:
-            raise AudioFileError(f"{str(self.path)!r} is full: a WAV file holds no more than 4 GiB")
-        try:
-            if os.fstat(self._file).st_nlink == 0:
-                self._write_anew()
-            self._write_at(data, self._end)
-            self.samples += len(audio)
-            self._write_header()
-        except OSError as error:
-            raise self._error(error) from error
+        if self._header_bytes == OLD_HEADER_BYTES and self._end + len(data) > MAX_RIFF_BYTES:
+            raise AudioFileError(
+                f"{str(self.path)!r} is full: an older version began it, whose files hold no more than 4 GiB"
+            )
+        with self._naming_the_file():
+            if os.fstat(self._file.fileno()).st_nlink == 0:
+                self._copy_under_the_name()
+            self._write(data, self._end)
+            samples = self.samples + len(audio)
+            self._write(self._header(samples), 0)
+        self.samples = samples
 
     def close(self) -> None:
         """Close the file; calling it twice does nothing."""
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            os.close(self._file)
-        except OSError as error:
-            raise self._error(error) from error
+        with self._naming_the_file():
+            self._file.close()
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     @property
     def _end(self) -> int:
-        return HEADER.size + self.samples * 2 * self._channels
+        return self._header_bytes + self.samples * 2 * self._channels
 
-    def _create(self) -> int:
+    def _header(self, samples: int) -> bytes:
+        return wav_header(self._rate, self._channels, samples, self._header_bytes)
+
+    def _create(self) -> FileIO:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+        return self.path.open("w+b", buffering=0)
 
-    def _write_anew(self) -> None:
-        """Copy what was written, which lives on while it is open, to a new file under the old name."""
+    def _copy_under_the_name(self) -> None:
+        """Copy the deleted file, which lives on while it is open, to a new one under its name."""
         fresh = self._create()
+        with _closing_on_error(fresh):
+            write_all(fresh, self._header(0))
+            self._file.seek(self._header_bytes)
+            copy_bytes(self._file, fresh, self._end - self._header_bytes)
+        self._file, deleted = fresh, self._file
+        deleted.close()
+
+    def _write(self, data: bytes, offset: int) -> None:
+        self._file.seek(offset)
+        write_all(self._file, data)
+
+    @contextmanager
+    def _naming_the_file(self) -> Iterator[None]:
         try:
-            for offset in range(0, self._end, COPY_BYTES):
-                size = min(COPY_BYTES, self._end - offset)
-                _pwrite_all(fresh, os.pread(self._file, size, offset), offset)
-        except OSError:
-            os.close(fresh)
-            raise
-        os.close(self._file)
-        self._file = fresh
-
-    def _write_header(self) -> None:
-        frame_bytes = 2 * self._channels
-        data_bytes = self.samples * frame_bytes
-        header = HEADER.pack(
-            *(b"RIFF", data_bytes + HEADER.size - 8, b"WAVE", b"fmt ", 16),
-            *(1, self._channels, self._rate, self._rate * frame_bytes, frame_bytes, 16),
-            *(b"data", data_bytes),
-        )
-        self._write_at(header, 0)
-
-    def _write_at(self, data: bytes, offset: int) -> None:
-        _pwrite_all(self._file, data, offset)
-
-    def _error(self, error: OSError) -> AudioFileError:
-        return AudioFileError(f"cannot write {str(self.path)!r}: {error.strerror or error}")
+            yield
+        except OSError as error:
+            raise AudioFileError(f"cannot write {str(self.path)!r}: {error.strerror or error}") from error
 
 
-def _pwrite_all(file: int, data: bytes, offset: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(file, view, offset)
-        view, offset = view[written:], offset + written
+def _header_bytes(file: FileIO) -> int:
+    """How long the header is: older versions put the format first."""
+    file.seek(0)
+    return OLD_HEADER_BYTES if file.read(16).endswith(b"fmt ") else HEADER_BYTES
+
+
+@contextmanager
+def _closing_on_error(file: FileIO) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        file.close()
+        raise

@@ -55,12 +55,10 @@ def shared_cores_codec(model_path: Path | None, device: str, workers: int) -> "C
     """Load a model for so many workers, among which the cores are shared out."""
     if model_path is not None:
         read_config(model_path)  # a wrong folder is told at once
-    import torch  # noqa: PLC0415 - importing torch takes seconds
+    from codec import Codec  # noqa: PLC0415 - importing torch takes seconds
 
-    from net.runtime.models import shared_codec  # noqa: PLC0415 - likewise
-
-    torch.set_num_threads(max(1, _cores() // workers))
-    return shared_codec(model_path, device)
+    callers = workers if device == "cpu" else None
+    return Codec.load(model_path, device, threads=max(1, _cores() // workers), max_callers=callers)
 
 
 def run_jobs(jobs: "Sequence[Job]", workers: int, *, json: bool, console_title: str = "") -> ExitCode:

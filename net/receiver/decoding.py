@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codec.chunks.bits import unpack_codes
-from codec.chunks.packed import PackedChunk
+from codec.chunks.packed import CodedChunk, PackedChunk, code_frames
 from codec.chunks.plan import ChunkPlan, Stitching
-from codec.chunks.streaming import CodedChunk, Contribution, code_frames, decoder_for, history_chunks
+from codec.chunks.streaming import Contribution, decoder_for, history_chunks
 from net.errors import RemoteProtocolError
 from net.live import decoding_lookahead_samples
 from net.protocol.messages import End, Hello

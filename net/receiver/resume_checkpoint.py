@@ -12,7 +12,7 @@ import msgspec
 
 from codec.atomic_file import write_atomically
 from codec.errors import AudioFileError
-from codec.sound.wav import HEADER
+from codec.sound.wav import held_samples
 from net.protocol.messages import End, Hello
 
 
@@ -55,7 +55,7 @@ class ResumeCheckpoint:
         try:
             position = msgspec.json.decode(self.path.read_bytes(), type=Position)
             wav = self.path.parent / position.wav
-            whole = wav.stat().st_size >= HEADER.size + 2 * position.samples and wav.parent == self.path.parent
+            whole = held_samples(wav) >= position.samples and wav.parent == self.path.parent
         except (OSError, msgspec.MsgspecError):
             return None
         return position if whole and position.chunks else None

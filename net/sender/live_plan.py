@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from codec.chunks.packed import CodedChunk, code_frames
 from codec.chunks.plan import ChunkPlan, SoundChunk, Stitching
-from codec.chunks.streaming import CodedChunk, chunker_for, code_frames, decoder_for, encode_chunk
+from codec.chunks.streaming import chunker_for, decoder_for, encode_chunk
 from net.audio.devices import INPUT_LATENCY_S, OUTPUT_LATENCY_S
 from net.live import DECODING_LOOKAHEAD_MS, LIVE_JITTER_MS
 from net.protocol.frames import CHUNK_HEADER, HEADER_BYTES

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from codec.errors import AudioFileError
-from codec.sound.resampling import Resampler
+from codec.sound.resampling import LiveResampler
 from codec.sound.wav import WavWriter
 from codec.types import Audio
 from net.audio.devices import STALLED_S, AudioDevice, AudioSystem, DeviceStream, Frames
@@ -121,7 +121,7 @@ class MicrophoneSource:
         device = self._device
         assert device is not None
         rate = device.default_rate
-        resampler = Resampler(rate, self._model_rate)
+        resampler = LiveResampler(rate, self._model_rate)
         clock = CaptureClock(rate)
         position = given = 0
         self._ring.read()  # what came before somebody listened is of the past

@@ -1,5 +1,7 @@
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +50,7 @@ def test_numpy_in_numpy_out(tiny: Codec) -> None:
 
 
 def test_facts(tiny: Codec) -> None:
-    """A codec tells what a link must know about it."""
+    """A codec has the facts that a link needs."""
     assert (tiny.sample_rate, tiny.max_streams, tiny.groups, tiny.frame_samples) == (16000, 6, 3, 320)
     assert (tiny.bits_per_code, tiny.kbps(6), tiny.name, tiny.device) == (8, 7.2, "tiny", "cpu")
     assert len(tiny.fingerprint) == 16
@@ -87,6 +89,13 @@ def test_devices_that_are_not_there_are_refused(device: str) -> None:
         Codec.load(TINY, device=device)
 
 
+@pytest.mark.parametrize("options", [{"threads": 0}, {"max_callers": 0}, {"precision": "float8"}])
+def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
+    """The error names the value."""
+    with pytest.raises(UsageError, match=r"not 0|float8"):
+        Codec.load(TINY, **options)
+
+
 def test_threads_share_one_codec(tiny: Codec) -> None:
     """Concurrent calls give each caller its own result."""
     found: dict[int, bool] = {}
@@ -101,6 +110,33 @@ def test_threads_share_one_codec(tiny: Codec) -> None:
     for thread in threads:
         thread.join(30)
     assert found == {7999: True, 16000: True}
+
+
+@pytest.mark.parametrize("max_callers", [1, 3])
+def test_so_many_calls_compute_at_once(max_callers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many calls as were asked for are in the network together, whatever the number of cores and threads."""
+    codec = Codec.load(TINY, threads=1, max_callers=max_callers)
+    inside, most, lock, full = 0, 0, threading.Lock(), threading.Event()
+
+    def encode(sound: torch.Tensor, streams: int) -> torch.Tensor:
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+            if inside == 3:
+                full.set()
+        full.wait(5 if max_callers == 3 else 0.05)
+        with lock:
+            inside -= 1
+        return torch.zeros(len(sound), streams, 3, 51)
+
+    monkeypatch.setattr(codec, "_network", SimpleNamespace(encode=encode))
+    threads = [threading.Thread(target=codec.encode, args=(np.zeros(16000, np.float32),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert most == max_callers
 
 
 def test_bundled_model_codes_speech_rate_sound() -> None:

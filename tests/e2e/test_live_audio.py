@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from codec.sound.resampling import Resampler
+from codec.sound.resampling import resample
 from esc_tui.commands.demo import SPEECH_SAMPLE
 from net.runtime.clock import SYSTEM_CLOCK
 from tests.e2e.pulse import RATE, PulseServer, PulseUnavailable, Tap
@@ -92,8 +92,7 @@ class Command:
 def at_speaker_rate(path: Path) -> np.ndarray:
     """What the codec has given, as the receiver saved it (which other tests hold against coding without a link)."""
     sound, rate = soundfile.read(path, dtype="float32")
-    up = Resampler(rate, RATE)
-    return np.concatenate([up.push(sound), up.finish()])
+    return resample(sound, rate, RATE)
 
 
 def lag_of(sound: np.ndarray, reference: np.ndarray) -> int:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from codec.chunks.bits import keep_streams, pack_codes, packed_bytes, unpack_codes
+from codec.chunks.packed import CodedChunk, code_frames, pack_chunk, unpack_chunk
 
 
 @st.composite
@@ -102,3 +103,18 @@ def test_streams_that_are_not_there_cannot_be_kept():
     """Keeping more bits than there are is refused."""
     with pytest.raises(ValueError, match="3×3×5"):
         keep_streams(pack_codes(np.zeros((2, 3, 5), np.uint16), 10), 3, 3, 5, 10)
+
+
+@given(st.integers(1, 2000), st.booleans(), st.integers(1, 6), st.integers(1, 6))
+def test_a_packed_chunk_comes_back(samples, tail, streams, kept):
+    """Unpacking gives the chunk that was packed, with at most so many streams; payloads of other lengths fail."""
+    random = np.random.default_rng(samples)
+    codes = random.integers(0, 1024, (streams, 3, code_frames(samples, tail))).astype(np.uint16)
+    packed = pack_chunk(CodedChunk(7, samples, codes, tail), 10, channel=2, capture_s=1.5)
+    assert (packed.index, packed.samples, packed.num_streams, packed.tail) == (7, samples, streams, tail)
+    assert (packed.channel, packed.capture_s, packed.silence_dbfs) == (2, 1.5, None)
+    found = unpack_chunk(packed, 3, 10, kept)
+    assert (found.index, found.samples, found.tail, found.num_streams) == (7, samples, tail, min(streams, kept))
+    np.testing.assert_array_equal(found.codes, codes[:kept])
+    with pytest.raises(ValueError, match="bytes"):
+        unpack_chunk(packed, 4, 10)

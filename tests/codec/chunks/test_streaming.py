@@ -6,9 +6,10 @@ import soundfile
 import torch
 
 from codec import Codec
+from codec.chunks.packed import CodedChunk
 from codec.chunks.plan import ChunkPlan, Stitching
 from codec.chunks.receptive_field import decoding_field, encoding_field
-from codec.chunks.streaming import CodedChunk, Contribution, chunker_for, decoder_for, encode_chunk, history_chunks
+from codec.chunks.streaming import Contribution, chunker_for, decoder_for, encode_chunk, history_chunks
 from codec.config import ModelConfig
 from codec.evaluation.metrics import si_sdr_db
 from codec.network.esc import ESC

@@ -30,9 +30,10 @@ def voice() -> Audio:
 def test_delays_are_taken_out(voice: Audio, shift: int) -> None:
     """A coder's delay, or its lead, does not count against it, and the length is the original's."""
     moved = np.concatenate([np.zeros(shift, np.float32), voice]) if shift > 0 else voice[-shift:]
-    assert aligned(voice, moved).shape == voice.shape
-    assert si_sdr_db(voice[:-700], aligned(voice, moved)[:-700]) > 60 or shift < 0
-    assert si_sdr_db(voice[700:], aligned(voice, moved)[700:]) > 60
+    found, lost = aligned(voice, moved), max(0, -shift)
+    assert found.shape == voice.shape
+    assert not found[:lost].any()
+    assert si_sdr_db(voice[lost:], found[lost:]) > 60
 
 
 def page(*segments: int) -> bytes:
@@ -52,9 +53,9 @@ def test_rivals_give_sound_and_their_bitrate(rival: Rival, voice: Audio) -> None
     """Where its tools are installed, a coder gives as much sound as it got, near its nominal bitrate."""
     if rival.missing_tools:
         pytest.skip(f"not installed: {', '.join(rival.missing_tools)}")
-    decoded, kbps = rival.run(voice)
+    decoded, size_bytes = rival.run(voice)
     assert decoded.shape == voice.shape
-    assert 2.5 < kbps < 14
+    assert 2.5 < size_bytes * 8 / 1000 / (len(voice) / RATE) < 14
 
 
 def test_every_stream_count_and_codebook_is_measured(tiny_codec: Codec, voice: Audio) -> None:

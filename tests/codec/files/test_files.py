@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from codec import Codec, compress, decompress
 from codec.checkpoint import Checkpoint
 from codec.chunks.bits import unpack_codes
 from codec.chunks.plan import ChunkPlan
+from codec.container import EscPacker
 from codec.errors import ContainerError, DamagedChunk, ModelError, UsageError
 from tests.codec.container.esc_files import opened
 from tests.codec.models import TINY, random_network, small_config
@@ -153,6 +156,16 @@ def test_another_models_file_is_refused(tiny):
         decompress(compress(staircase(1000), STAIRS), tiny)
     with pytest.raises(ContainerError):
         decompress(b"RIFF", tiny)
+
+
+def test_a_header_that_contradicts_the_model_is_refused(tiny):
+    """A forged file with the model's fingerprint but other code frames, groups or bits is an error, not noise."""
+    data = compress(noise(5000), tiny)
+    header = opened(data).header
+    for forged in ({"frame_samples": 160}, {"groups": 2}, {"bits_per_code": 9}, {"sample_rate": 8000}):
+        packer = EscPacker(replace(header, **forged, total_samples=None))
+        with pytest.raises(ContainerError, match=f"its {next(iter(forged))} is"):
+            decompress(packer.start() + packer.finish(), tiny)
 
 
 def test_files_can_be_read_from_disk(tiny, tmp_path):

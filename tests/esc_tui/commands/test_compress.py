@@ -96,6 +96,12 @@ def test_one_broken_file_stops_no_other(tmp_path: Path, capsys: pytest.CaptureFi
         assert np.isfinite(soundfile.read(path)[0]).all()
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_every_worker_computes(workers: int) -> None:
+    """The model serves as many callers at once as there are jobs."""
+    assert batch_options.shared_cores_codec(DATA / "golden" / "tiny", "cpu", workers).max_callers == workers
+
+
 def test_failures_are_named_at_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For people, the table shows what was done, and standard error what was not."""
     good = write_speech(tmp_path / "good.wav", 8000)
