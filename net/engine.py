@@ -1,4 +1,4 @@
-"""What the console and the headless runner know of an engine: its snapshots, events, and the intents it takes."""
+"""The interface of an engine to the console and the headless runner: snapshots and events out, intents in."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ class Engine(Protocol):
 
     @property
     def title(self) -> str:
-        """What the engine does, for people: "→ localhost:8888" or "listening on localhost:8888"."""
+        """One line for the console: "→ localhost:8888" or "listening on localhost:8888"."""
         ...
 
     def start(self) -> None:
@@ -26,7 +26,7 @@ class Engine(Protocol):
         ...
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the engine has ended by itself; tell whether it has."""
+        """Wait until the engine has ended by itself; return whether it has."""
         ...
 
     @property
@@ -51,9 +51,9 @@ class Engine(Protocol):
         ...
 
     def set_volume(self, volume: float) -> None:
-        """Set the playback volume, 0 to 2; a sender takes no notice."""
+        """Set the playback volume, 0 to 2; a sender ignores it."""
         ...
 
     def set_num_streams(self, num_streams: int) -> None:
-        """Use so many streams from the next chunk on, within what HELLO promised; a receiver takes no notice."""
+        """Use so many streams from the next chunk on, within what HELLO promised; a receiver ignores it."""
         ...

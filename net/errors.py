@@ -11,7 +11,8 @@ codec.errors.EscError
     │       └── limits.LimitExceeded
     ├── HandshakeFailed         TLS could not be begun with the peer
     │   └── HandshakeLate       it was not done in time
-    ├── IdentityError           the own key, or the list of known peers, cannot be used
+    ├── IdentityError           the own key cannot be used
+    │   └── KnownPeersError     the list of known peers cannot be used
     ├── PeerNotTrusted          the peer's fingerprint is unknown, changed or not allowed
     ├── StageFailed             a pipeline's stage raised; the cause is attached
     └── AudioDeviceError        an audio device is absent, busy or gone
@@ -61,7 +62,11 @@ class HandshakeLate(HandshakeFailed):
 
 
 class IdentityError(LinkError):
-    """This side's key, or its list of known peers, is missing, broken or open to others."""
+    """This side's key is missing, broken or open to others."""
+
+
+class KnownPeersError(IdentityError):
+    """This side's list of known peers is broken, or cannot be read or written: no peer can be checked."""
 
 
 class PeerNotTrusted(LinkError):
@@ -69,7 +74,7 @@ class PeerNotTrusted(LinkError):
 
 
 class StageFailed(LinkError):
-    """A stage of a pipeline raised an error; `__cause__` holds it."""
+    """A stage of a pipeline raised an error, or its thread could not be started; `__cause__` is the error."""
 
 
 class AudioDeviceError(LinkError):

@@ -12,48 +12,13 @@ from typing import Final
 import msgspec
 
 from codec.chunks.bits import packed_bytes
+from codec.chunks.comfort_noise import DIGITAL_SILENCE_DBFS
 from codec.chunks.packed import PackedChunk
 from codec.chunks.plan import PAD_SAMPLES
 from net.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from net.protocol.limits import LimitExceeded, Limits
-from net.protocol.messages import (
-    MAX_U32,
-    Accept,
-    Control,
-    End,
-    Feedback,
-    FrameType,
-    Hello,
-    Ping,
-    Pong,
-    Refuse,
-    RefuseCode,
-    Stitching,
-)
+from net.protocol.messages import MAX_U32, Accept, Control, End, Feedback, FrameType, Hello, Ping, Pong, Refuse
 from net.text import is_printable, printable
-
-__all__ = [
-    "Accept",
-    "Control",
-    "End",
-    "Feedback",
-    "FrameBuffer",
-    "FrameType",
-    "Hello",
-    "Limits",
-    "PackedChunk",
-    "Ping",
-    "Pong",
-    "Refuse",
-    "RefuseCode",
-    "Stitching",
-    "decode_chunk",
-    "decode_control",
-    "encode_chunk",
-    "encode_control",
-    "max_body_bytes",
-    "payload_bytes",
-]
 
 MAGIC: Final = b"ESCL"
 VERSION: Final = 1
@@ -62,14 +27,12 @@ TLS_HANDSHAKE: Final = b"\x16"
 """The first byte that a TLS client sends."""
 HEADER_BYTES: Final = 4
 CHUNK_HEADER: Final = struct.Struct(">IB3sI")
+"""Index, flags, samples, capture time."""
 CAPTURE_UNITS_PER_S: Final = 10_000
-FRAME_SAMPLES: Final = PAD_SAMPLES
-"""Samples that one code frame stands for."""
 
 STREAMS_MASK: Final = 0b0000_0111
 TAIL_FLAG: Final = 0b0000_1000
 SILENCE_FLAG: Final = 0b0001_0000
-DIGITAL_SILENCE_DBFS: Final = -127
 
 _TYPE_OF: Final[dict[type[Control], FrameType]] = {
     Hello: FrameType.HELLO,
@@ -86,6 +49,11 @@ _DECODERS: Final[dict[FrameType, msgspec.msgpack.Decoder[Control]]] = {
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
+def frame_type_of(message: Control) -> FrameType:
+    """The type of the frame that carries `message`."""
+    return _TYPE_OF[type(message)]
+
+
 def max_body_bytes(frame_type: FrameType, limits: Limits) -> int:
     """The longest body that `limits` allow for a frame of this type."""
     return int(getattr(limits, f"{frame_type.name.lower()}_bytes"))
@@ -93,7 +61,7 @@ def max_body_bytes(frame_type: FrameType, limits: Limits) -> int:
 
 def code_frames(samples: int, tail: bool) -> int:
     """Code frames of a chunk of `samples`: one for each 320 begun, and one more with the tail."""
-    return -(-samples // FRAME_SAMPLES) + tail
+    return -(-samples // PAD_SAMPLES) + tail
 
 
 def payload_bytes(hello: Hello, num_streams: int, samples: int, tail: bool) -> int:
@@ -101,30 +69,34 @@ def payload_bytes(hello: Hello, num_streams: int, samples: int, tail: bool) -> i
     return packed_bytes(num_streams, hello.groups, code_frames(samples, tail), hello.bits_per_code)
 
 
+def largest_chunk_body_bytes(hello: Hello) -> int:
+    """Bytes of the longest CHUNK body that `hello` promises."""
+    return CHUNK_HEADER.size + payload_bytes(hello, hello.num_streams, hello.chunk_samples, tail=True)
+
+
 def encode_control(message: Control, limits: Limits) -> bytes:
     """Return the frame of a control message, its texts made printable and cut to their limits.
 
     Raises `LocalProtocolError` for a message that a peer with these limits would not take.
     """
-    frame_type = _TYPE_OF[type(message)]
+    frame_type = frame_type_of(message)
     body = _ENCODER.encode(_with_printable_texts(message, limits))
     try:
         decode_control(frame_type, body, limits)
-    except RemoteProtocolError as fault:
-        raise LocalProtocolError(f"this message must not be sent: {fault}") from fault
+    except RemoteProtocolError as error:
+        raise LocalProtocolError(f"this message must not be sent: {error}") from error
     return _frame(frame_type, body)
 
 
 def decode_control(frame_type: FrameType, body: bytes, limits: Limits) -> Control:
     """Return the message in a control frame's body; raises `RemoteProtocolError` for anything but a valid one."""
-    if len(body) > max_body_bytes(frame_type, limits):
-        raise LimitExceeded(_too_long(frame_type, len(body), max_body_bytes(frame_type, limits)))
+    _check_length(frame_type, len(body), max_body_bytes(frame_type, limits))
     try:
         message = _DECODERS[frame_type].decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-        raise RemoteProtocolError(f"the peer sent a broken {frame_type.name}: {_one_line(fault)}") from fault
-    for field, value in zip(message.__struct_fields__, msgspec.structs.astuple(message), strict=True):
-        _check_value(frame_type, field, value, limits)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise RemoteProtocolError(f"the peer sent a broken {frame_type.name}: {printable(str(error), 200)}") from error
+    for field, value in msgspec.structs.asdict(message).items():
+        _check_value(f"{frame_type.name} whose {field}", value, _max_chars(field, limits))
     if isinstance(message, Hello):
         _check_hello(message, limits)
     if isinstance(message, Accept):
@@ -174,14 +146,14 @@ def decode_chunk(body: bytes, hello: Hello) -> PackedChunk:
 class FrameBuffer:
     """Cuts received bytes into frames, holding at most one incomplete frame.
 
-    `admit` tells the longest body of a frame of some type, or raises `RemoteProtocolError` where none may come now;
+    `admit` returns the longest body of a frame of some type, or raises `RemoteProtocolError` where none may come now;
     it is asked as soon as a frame's header is there.
     """
 
     def __init__(self, admit: Callable[[FrameType], int]) -> None:
         self._admit = admit
         self._buffer = bytearray()
-        self._greeted = False
+        self._preamble_seen = False
 
     @property
     def held_bytes(self) -> int:
@@ -189,7 +161,7 @@ class FrameBuffer:
         return len(self._buffer)
 
     def feed(self, data: bytes) -> None:
-        """Take more bytes."""
+        """Append received bytes."""
         self._buffer += data
 
     def clear(self) -> None:
@@ -201,65 +173,65 @@ class FrameBuffer:
 
         Raises `RemoteProtocolError` for a wrong preamble, an unknown type or a body that is too long.
         """
-        if not self._greeted and not self._take_preamble():
+        if not self._preamble_seen and not self._take_preamble():
             return None
         if len(self._buffer) < HEADER_BYTES:
             return None
         frame_type, length = self._header()
         if len(self._buffer) < HEADER_BYTES + length:
             return None
-        body = bytes(self._buffer[HEADER_BYTES : HEADER_BYTES + length])
-        del self._buffer[: HEADER_BYTES + length]
-        return frame_type, body
+        return frame_type, self._take(HEADER_BYTES + length)[HEADER_BYTES:]
 
     def _header(self) -> tuple[FrameType, int]:
         try:
             frame_type = FrameType(self._buffer[0])
-        except ValueError as unknown:
-            raise RemoteProtocolError(f"the peer sent a frame of unknown type {self._buffer[0]}") from unknown
+        except ValueError as error:
+            raise RemoteProtocolError(f"the peer sent a frame of unknown type {self._buffer[0]}") from error
         length = int.from_bytes(self._buffer[1:HEADER_BYTES], "big")
-        longest = self._admit(frame_type)
-        if length > longest:
-            raise LimitExceeded(_too_long(frame_type, length, longest))
+        _check_length(frame_type, length, self._admit(frame_type))
         return frame_type, length
 
     def _take_preamble(self) -> bool:
         seen = bytes(self._buffer[: len(PREAMBLE)])
-        if seen[:1] == TLS_HANDSHAKE:
-            raise RemoteProtocolError("the peer speaks TLS: start this side with --tls, too")
-        if not MAGIC.startswith(seen[: len(MAGIC)]):
-            raise RemoteProtocolError("the peer does not speak esc-tui's protocol: is this the right port?")
-        if len(seen) > len(MAGIC) and seen[len(MAGIC)] != VERSION:
-            raise RemoteProtocolError(
-                f"the peer speaks version {seen[len(MAGIC)]} of the protocol, this side {VERSION}: "
-                "install the same esc-tui on both"
-            )
-        if not PREAMBLE.startswith(seen):
-            raise RemoteProtocolError("the peer's preamble does not end in zero bytes")
-        self._greeted = len(seen) == len(PREAMBLE)
-        if self._greeted:
-            del self._buffer[: len(PREAMBLE)]
-        return self._greeted
+        _check_preamble(seen)
+        self._preamble_seen = len(seen) == len(PREAMBLE)
+        if self._preamble_seen:
+            self._take(len(PREAMBLE))
+        return self._preamble_seen
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
+
+def _check_preamble(seen: bytes) -> None:
+    """Raise `RemoteProtocolError` where these first bytes of a connection cannot be those of the preamble."""
+    if seen[:1] == TLS_HANDSHAKE:
+        raise RemoteProtocolError("the peer speaks TLS: start this side with --tls, too")
+    if not MAGIC.startswith(seen[: len(MAGIC)]):
+        raise RemoteProtocolError("the peer does not speak esc-tui's protocol: is this the right port?")
+    if len(seen) > len(MAGIC) and seen[len(MAGIC)] != VERSION:
+        raise RemoteProtocolError(
+            f"the peer speaks version {seen[len(MAGIC)]} of the protocol, this side {VERSION}: "
+            "install the same esc-tui on both"
+        )
+    if not PREAMBLE.startswith(seen):
+        raise RemoteProtocolError("the peer's preamble does not end in zero bytes")
 
 
 def _frame(frame_type: FrameType, body: bytes) -> bytes:
     return bytes([frame_type]) + len(body).to_bytes(3, "big") + body
 
 
-def _too_long(frame_type: FrameType, length: int, longest: int) -> str:
-    return f"the peer sent {frame_type.name} of {length} bytes; the longest is {longest}"
-
-
-def _one_line(fault: Exception) -> str:
-    return printable(str(fault), 200)
+def _check_length(frame_type: FrameType, length: int, longest: int) -> None:
+    if length > longest:
+        raise LimitExceeded(f"the peer sent {frame_type.name} of {length} bytes; the longest is {longest}")
 
 
 def _with_printable_texts(message: Control, limits: Limits) -> Control:
-    texts = {
-        field: printable(value, _max_chars(field, limits))
-        for field in message.__struct_fields__
-        if isinstance(value := getattr(message, field), str)
-    }
+    fields = msgspec.structs.asdict(message).items()
+    texts = {field: printable(value, _max_chars(field, limits)) for field, value in fields if isinstance(value, str)}
     return msgspec.structs.replace(message, **texts)
 
 
@@ -267,17 +239,13 @@ def _max_chars(field: str, limits: Limits) -> int:
     return limits.reason_chars if field == "reason" else limits.name_chars
 
 
-def _check_value(frame_type: FrameType, field: str, value: object, limits: Limits) -> None:
+def _check_value(what: str, value: object, max_chars: int) -> None:
     if isinstance(value, float) and not math.isfinite(value):
-        raise RemoteProtocolError(f"the peer sent {frame_type.name} whose {field} is {value}")
-    if isinstance(value, str):
-        if len(value) > _max_chars(field, limits):
-            raise LimitExceeded(
-                f"the peer sent {frame_type.name} whose {field} has {len(value)} characters; "
-                f"the most are {_max_chars(field, limits)}"
-            )
-        if not is_printable(value):
-            raise RemoteProtocolError(f"the peer sent {frame_type.name} whose {field} has unprintable characters")
+        raise RemoteProtocolError(f"the peer sent {what} is {value}")
+    if isinstance(value, str) and len(value) > max_chars:
+        raise LimitExceeded(f"the peer sent {what} has {len(value)} characters; the most are {max_chars}")
+    if isinstance(value, str) and not is_printable(value):
+        raise RemoteProtocolError(f"the peer sent {what} has unprintable characters")
 
 
 def _check_hello(hello: Hello, limits: Limits) -> None:
@@ -295,18 +263,12 @@ def _check_hello(hello: Hello, limits: Limits) -> None:
         value = getattr(hello, field)
         if value is not None:
             _check_range("HELLO", field, value, least, most)
-    if hello.stitching == "seamless" and hello.chunk_samples % FRAME_SAMPLES:
+    if hello.stitching == "seamless" and hello.chunk_samples % PAD_SAMPLES:
         raise RemoteProtocolError(
             f"the peer sent HELLO whose seamless chunks of {hello.chunk_samples} samples "
-            f"are no multiple of {FRAME_SAMPLES}"
+            f"are no multiple of {PAD_SAMPLES}"
         )
-    largest = largest_chunk_body_bytes(hello)
-    _check_range("HELLO", "longest CHUNK body", largest, 0, limits.chunk_bytes)
-
-
-def largest_chunk_body_bytes(hello: Hello) -> int:
-    """Bytes of the longest CHUNK body that `hello` promises."""
-    return CHUNK_HEADER.size + payload_bytes(hello, hello.num_streams, hello.chunk_samples, tail=True)
+    _check_range("HELLO", "longest CHUNK body", largest_chunk_body_bytes(hello), 0, limits.chunk_bytes)
 
 
 def _check_range(frame: str, field: str, value: float, least: float, most: float) -> None:
@@ -323,9 +285,16 @@ def _check_chunk(chunk: PackedChunk, hello: Hello, error: type[ProtocolError]) -
         raise error(f"{name} has {chunk.samples} samples, not 1 to {hello.chunk_samples}")
     if not (math.isfinite(chunk.capture_s) and chunk.capture_s >= 0):
         raise error(f"{name} has the capture time {chunk.capture_s} s; it must not be negative")
-    if chunk.silence_dbfs is not None:
-        _check_silence(chunk, chunk.silence_dbfs, error)
-        return
+    if chunk.silence_dbfs is None:
+        _check_codes(chunk, hello, error)
+    elif chunk.num_streams or chunk.tail or chunk.payload:
+        raise error(f"{name} is silent and so must have no streams, no tail and no payload")
+    elif not DIGITAL_SILENCE_DBFS <= chunk.silence_dbfs <= 0:
+        raise error(f"silent {name} is at {chunk.silence_dbfs} dBFS, not {DIGITAL_SILENCE_DBFS} to 0")
+
+
+def _check_codes(chunk: PackedChunk, hello: Hello, error: type[ProtocolError]) -> None:
+    name = f"chunk {chunk.index}"
     if not 1 <= chunk.num_streams <= hello.num_streams:
         raise error(f"{name} has {chunk.num_streams} streams, not 1 to {hello.num_streams}")
     if hello.stitching == "crossfade" and not chunk.tail:
@@ -333,18 +302,7 @@ def _check_chunk(chunk: PackedChunk, hello: Hello, error: type[ProtocolError]) -
     expected = payload_bytes(hello, chunk.num_streams, chunk.samples, chunk.tail)
     if len(chunk.payload) != expected:
         raise error(f"{name} has {len(chunk.payload)} bytes of codes instead of {expected}")
-    if _filling_bits(chunk, hello):
-        raise error(f"{name} has bits after its last code that are not zero")
-
-
-def _filling_bits(chunk: PackedChunk, hello: Hello) -> int:
-    """The bits of the payload's last byte that belong to no code."""
     codes = chunk.num_streams * hello.groups * code_frames(chunk.samples, chunk.tail)
-    return chunk.payload[-1] & ((1 << (-codes * hello.bits_per_code % 8)) - 1)
-
-
-def _check_silence(chunk: PackedChunk, level_dbfs: int, error: type[ProtocolError]) -> None:
-    if chunk.num_streams or chunk.tail or chunk.payload:
-        raise error(f"chunk {chunk.index} is silent and so must have no streams, no tail and no payload")
-    if not DIGITAL_SILENCE_DBFS <= level_dbfs <= 0:
-        raise error(f"silent chunk {chunk.index} is at {level_dbfs} dBFS, not {DIGITAL_SILENCE_DBFS} to 0")
+    unused_bits = 8 * expected - codes * hello.bits_per_code
+    if chunk.payload[-1] & ((1 << unused_bits) - 1):
+        raise error(f"{name} has bits after its last code that are not zero")

@@ -1,4 +1,4 @@
-"""What the two sides of a link say to each other, as typed records; `PROTOCOL.md` tells what each means."""
+"""The messages of the protocol as typed records; `PROTOCOL.md` describes each."""
 
 import enum
 from typing import Annotated, Final, Literal

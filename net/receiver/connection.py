@@ -29,7 +29,7 @@ from net.runtime.queues import PipelineStopped
 from net.telemetry.meters import RateMeter
 from net.telemetry.stats import Severity
 from net.transport.connection import Connection
-from net.transport.security.peer_verifier import PeerVerifier, known_as
+from net.transport.security.peer_verifier import PeerVerifier, peer_label
 from net.transport.socket_transport import SocketTransport, shown_address
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class ReceiverConnection:
         self._deadline_s = self._clock.monotonic_s() + handshake_s
         self._protocol = ReceiverProtocol()
         self._received = RateMeter("wire", self._clock)
-        self._tcp = SocketTransport(connection)
+        self._tcp = SocketTransport(connection, self._clock, RateMeter("sent", self._clock), self._received)
         self._link: Connection[Received] | None = None
         self.peer = shown_address(self._tcp)
         """The other end, for people."""
@@ -103,7 +103,7 @@ class ReceiverConnection:
             return
         with contextlib.suppress(ConnectionLost, ProtocolError):  # the peer is gone, or was refused already
             link.send(lambda: self._protocol.refuse(Refuse(code, reason)), timeout_s)
-        link.finish_writing()
+        link.send_eof()
 
     def stop(self, reason: str) -> None:
         """Have the sender stop, unless its stream is at its end anyway; returns at once."""
@@ -166,7 +166,7 @@ class ReceiverConnection:
 
     def _hang_up(self) -> None:
         if self._link is not None:
-            self._link.hang_up()
+            self._link.lingering_close()
         else:
             self._tcp.close()
 
@@ -208,20 +208,14 @@ class ReceiverConnection:
     def _begin_link(self) -> Connection[Received]:
         """Shake hands where TLS is asked for, and judge the peer."""
         tls = self._verifier.accept(self._tcp, self._handshake_s) if self._verifier else None
-        link: Connection[Received] = Connection(
-            tls or self._tcp,
-            self._protocol,
-            clock=self._clock,
-            sent=RateMeter("sent", self._clock),
-            received=self._received,
-        )
+        link: Connection[Received] = Connection(tls or self._tcp, self._protocol, self._clock)
         self._link = link
         if self._ended.is_set():  # `close` came when there was no link yet
             raise ConnectionLost("the receiver was stopped")
         if self._verifier and tls:
-            self.peer, self.fingerprint = known_as(tls, self.peer), tls.peer_fingerprint
+            self.peer, self.fingerprint = peer_label(tls, self.peer), tls.peer_fingerprint
             asked_s = self._clock.monotonic_s()
-            self._verifier.judge_sender(tls)
+            self._verifier.verify_sender(tls)
             self._deadline_s += self._clock.monotonic_s() - asked_s  # a person's time is not the peer's
         return link
 

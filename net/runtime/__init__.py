@@ -1,4 +1,4 @@
-"""What every thread of the link stands on: the clock, queues, pipelines, the loaded models.
+"""What every thread of the link uses: the clock, queues, pipelines, the loaded models.
 
 Imports no other room of `net`.
 """

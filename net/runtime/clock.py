@@ -1,4 +1,4 @@
-"""The only clock: everything that reads time or waits for it takes a `Clock`, so that tests can own time."""
+"""The clock: whatever reads the time or waits takes a `Clock`, so that tests can replace it."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ class Clock(Protocol):
         ...
 
     def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        """Wait for `event`, at most `timeout_s`; tell whether it is set."""
+        """Wait for `event`, at most `timeout_s`; return whether it is set."""
         ...
 
 
@@ -36,7 +36,7 @@ class SystemClock:
         return self._epoch_at_zero_s + time.monotonic()
 
     def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        """Wait for `event`, at most `timeout_s`; tell whether it is set."""
+        """Wait for `event`, at most `timeout_s`; return whether it is set."""
         return event.wait(max(0.0, timeout_s))
 
 

@@ -4,7 +4,6 @@ A pipeline ends in one of three ways: each stage runs out of work (`finish` trav
 (`abort` wakes every wait), or a stage raises (the first error wins and aborts the others).
 """
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -17,6 +16,8 @@ from net.runtime.queues import PipelineStopped, StageQueue
 
 logger = logging.getLogger(__name__)
 
+FAILED_START_JOIN_S = 5.0
+
 T = TypeVar("T")
 
 
@@ -26,19 +27,21 @@ class Pipeline:
     def __init__(self, name: str, clock: Clock) -> None:
         self._name, self._clock = name, clock
         self._threads: list[threading.Thread] = []
-        self._waits: list[Callable[[], None]] = []
-        self._at_end = contextlib.ExitStack()
+        self._wakes: list[Callable[[], None]] = []
+        self._closes: list[Callable[[], None]] = []
         self._lock = threading.Lock()
+        self._started = self._closing = False
         self._running = 0
         self.stopping = threading.Event()
         """Set when the pipeline was stopped or failed: waits end, stages return."""
         self.ended = threading.Event()
-        """Set when the last stage has ended."""
+        """Set when the last stage has ended and every `on_end` callback has run."""
         self.error: BaseException | None = None
+        """The first error, of a stage or else of an `on_end` callback."""
 
-    def add_stage(self, name: str, work: Callable[[], None], then: Callable[[], None] | None = None) -> None:
-        """Add a stage: a thread that runs `work` to its end, and `then` when `error` tells how. Call before `start`."""
-        self._threads.append(threading.Thread(target=self._run, args=(name, work, then), name=f"{self._name}-{name}"))
+    def add_stage(self, name: str, work: Callable[[], None]) -> None:
+        """Add a thread that runs `work`; call it before `start`."""
+        self._threads.append(threading.Thread(target=self._run, args=(name, work), name=f"{self._name}-{name}"))
 
     def add_queue(self, name: str, capacity: int, *, drop_oldest: bool = False) -> "StageQueue[T]":
         """Make a queue that `abort` wakes."""
@@ -49,31 +52,51 @@ class Pipeline:
     def on_abort(self, wake: Callable[[], None]) -> None:
         """Have `abort` call `wake`, which must end a wait of some stage and must not block."""
         with self._lock:
-            self._waits.append(wake)
+            self._wakes.append(wake)
         if self.stopping.is_set():
             wake()
 
     def on_end(self, close: Callable[[], None]) -> None:
-        """Have the last stage's thread call `close` once, before `ended` is set, whatever happened; last added first.
+        """Run `close`, which can read `error`, once when the last stage has ended, however it did.
 
-        Call before `start`.
+        Callbacks run in reverse order, as in an `ExitStack`, before `ended` is set: in the last stage's thread, or in
+        the thread of `start` where no stage could be started, or of `close` where `start` was never called. Each one
+        runs whatever the others raise; an error is logged, and becomes `error` where there is none yet. One that is
+        registered after the end runs at once.
         """
-        self._at_end.callback(self._try, "close", close)
+        with self._lock:
+            if not self._closing:
+                self._closes.append(close)
+                return
+        self._try("close", close)
 
     def start(self) -> None:
-        """Start all stages."""
-        self._running = len(self._threads)
-        if not self._threads:
-            self._end()
-        for thread in self._threads:
-            thread.start()
+        """Start all stages; does nothing if they were started before, or after `close`.
+
+        Raises `StageFailed` where a thread cannot be started; those that were started are stopped and joined first.
+        """
+        with self._lock:
+            if self._started:
+                return
+            self._started = True
+            self._running = len(self._threads)
+        for index, thread in enumerate(self._threads):
+            try:
+                thread.start()
+            except RuntimeError as error:
+                failed = StageFailed(f"the thread {thread.name} cannot be started: {error}")
+                self.fail(failed)
+                self._count_ended(len(self._threads) - index)
+                self.join(FAILED_START_JOIN_S)
+                raise failed from error
+        self._count_ended(0)
 
     def abort(self) -> None:
         """Stop all stages as soon as they wake."""
         self.stopping.set()
         with self._lock:
-            waits = list(self._waits)
-        for wake in waits:
+            wakes = list(self._wakes)
+        for wake in wakes:
             wake()
 
     def fail(self, error: BaseException) -> None:
@@ -91,20 +114,29 @@ class Pipeline:
                 thread.join(max(0.0, deadline_s - self._clock.monotonic_s()))
         return tuple(thread.name for thread in self._threads if thread.is_alive())
 
-    def _run(self, name: str, work: Callable[[], None], then: Callable[[], None] | None) -> None:
+    def close(self) -> None:
+        """Abort; a pipeline that was never started ends here, and never starts."""
+        self.abort()
+        with self._lock:
+            never_started, self._started = not self._started, True
+        if never_started:
+            self._count_ended(0)
+
+    def _run(self, name: str, work: Callable[[], None]) -> None:
         try:
             self._try(name, work)
-            if then is not None:
-                self._try(name, then)
         finally:
-            with self._lock:
-                self._running -= 1
-                last = not self._running
-            if last:
-                self._end()
+            self._count_ended(1)
 
-    def _end(self) -> None:
-        self._at_end.close()
+    def _count_ended(self, stages: int) -> None:
+        """Count stages that run no more; after the last, run the callbacks and end."""
+        with self._lock:
+            self._running -= stages
+            if self._running or self._closing:
+                return
+            self._closing = True
+        while self._closes:
+            self._try("close", self._closes.pop())
         self.ended.set()
 
     def _try(self, name: str, work: Callable[[], None]) -> None:
@@ -114,11 +146,11 @@ class Pipeline:
             pass
         except Exception as error:  # a stage's top level: whatever it was ends the pipeline and is shown
             logger.exception("stage %s of %s failed", name, self._name)
-            self.fail(_explained(name, error))
+            self.fail(_as_link_error(name, error))
 
 
-def _explained(stage: str, error: Exception) -> BaseException:
-    """Errors made for people pass as they are; others are told with the stage that they ended."""
+def _as_link_error(stage: str, error: Exception) -> BaseException:
+    """Return an `EscError` as it is, and any other error as a `StageFailed` that names its stage."""
     if isinstance(error, EscError):
         return error
     failed = StageFailed(f"the {stage} stage failed: {type(error).__name__}: {error}")

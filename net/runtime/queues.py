@@ -1,4 +1,4 @@
-"""Bounded queues between the threads of a pipeline, and what they tell of themselves."""
+"""Bounded queues between the threads of a pipeline, and their statistics."""
 
 import threading
 from collections import deque
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class QueueStats:
-    """A bounded queue: how full it is, was at most, and what it had to drop. `unit` is "chunks" or "ms"."""
+    """How full a bounded queue is and was at most, and what it dropped. `unit` is "chunks" or "ms"."""
 
     name: str
     depth: int
@@ -27,7 +27,7 @@ class QueueStats:
 
 
 class PipelineStopped(Exception):
-    """Raised out of every wait of a pipeline that was stopped; ends its stage quietly."""
+    """Raised out of every wait of a pipeline that was stopped; a stage that it ends has not failed."""
 
 
 class StageQueue(Generic[T]):
@@ -72,7 +72,7 @@ class StageQueue(Generic[T]):
             yield item
 
     def finish(self) -> None:
-        """Say that nothing more will be put; the reader ends when it has read what is left."""
+        """Put nothing more: the reader ends when it has read what is left."""
         with self._changed:
             self._finished = True
             self._changed.notify_all()
@@ -84,6 +84,6 @@ class StageQueue(Generic[T]):
             self._changed.notify_all()
 
     def stats(self) -> QueueStats:
-        """How full the queue is and was."""
+        """The statistics as of now."""
         with self._changed:
             return QueueStats(self.name, len(self._items), self.capacity, self._high_water, self._dropped)

@@ -15,14 +15,16 @@ from net.runtime.queues import PipelineStopped
 from net.telemetry.events import EventLog
 from net.telemetry.meters import RateMeter
 from net.transport.connection import IDLE_TIMEOUT_S, Connection
-from net.transport.listening import address_text, known_name
-from net.transport.security.peer_verifier import PeerVerifier, known_as
+from net.transport.listening import address_text, resolvable_host
+from net.transport.security.peer_verifier import PeerVerifier, peer_label
 from net.transport.socket_transport import SocketTransport, Transport
 
 FIRST_BACKOFF_S = 0.1
 LONGEST_BACKOFF_S = 3.0
 ATTEMPT_TIMEOUT_S = 3.0
 HANDSHAKE_TIMEOUT_S = 10.0
+HANDSHAKE_BPS = 3000
+"""A TLS handshake takes 2 kB, and a receiver waits 10 s for HELLO: a lower rate limit holds only from HELLO on."""
 ANSWER_TIMEOUT_S = 60.0
 """Of a receiver over TLS, which may have to ask a person first."""
 
@@ -147,14 +149,8 @@ class Connector:
             self.check_stopped()
             if self.guard:
                 wire = self._secured(self.guard, tcp)
-            link: Connection[Received] = Connection(
-                wire,
-                protocol,
-                clock=self._clock,
-                sent=self._sent,
-                received=self._received,
-                rate_limit_bps=self._settings.rate_limit_bps,
-            )
+            tcp.limit_rate(self._settings.rate_limit_bps)
+            link: Connection[Received] = Connection(wire, protocol, self._clock)
             self._open_wires = (link, tcp)
             self.check_stopped()
             asked_s = self._clock.monotonic_s()
@@ -167,17 +163,20 @@ class Connector:
             protocol=protocol,
             accept=accept,
             early=early,
-            peer=known_as(wire, link.peer),
+            peer=peer_label(wire, link.peer),
             connect_s=connect_s,
             answer_s=self._clock.monotonic_s() - asked_s,
         )
 
     def _dial(self) -> SocketTransport:
         settings = self._settings
-        connection = socket.create_connection((known_name(settings.host), settings.port), timeout=ATTEMPT_TIMEOUT_S)
+        connection = socket.create_connection(
+            (resolvable_host(settings.host), settings.port), timeout=ATTEMPT_TIMEOUT_S
+        )
         if settings.send_buffer_bytes is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, settings.send_buffer_bytes)
-        tcp = SocketTransport(connection)
+        limit_bps = settings.rate_limit_bps and max(settings.rate_limit_bps, HANDSHAKE_BPS)
+        tcp = SocketTransport(connection, self._clock, self._sent, self._received, limit_bps)
         self._open_wires = (tcp,)
         return tcp
 
@@ -185,7 +184,7 @@ class Connector:
         """Shake hands, and judge the receiver: the time that a person takes for that is not the receiver's."""
         secured = guard.connect(tcp, HANDSHAKE_TIMEOUT_S)
         asked_s = self._clock.monotonic_s()
-        guard.judge_receiver(secured, self._settings.address)
+        guard.verify_receiver(secured, self._settings.address)
         self._person_s += self._clock.monotonic_s() - asked_s
         return secured
 

@@ -11,9 +11,9 @@ from codec.container import EscHeader, EscReader, thin_chunk
 from codec.errors import DamagedChunk, UsageError
 from net.protocol.limits import DEFAULT_LIMITS
 from net.runtime.clock import Clock
+from net.sender.realtime_pacing import RealTimePacer
 from net.telemetry.events import EventLog
 from net.text import printable
-from net.transport.pacing import RealTimePacer
 
 
 class EscSource:

@@ -10,8 +10,8 @@ from codec.sound.reading import AudioReader
 from codec.types import Audio
 from net.protocol.limits import DEFAULT_LIMITS
 from net.runtime.clock import Clock
+from net.sender.realtime_pacing import RealTimePacer
 from net.text import printable
-from net.transport.pacing import RealTimePacer
 
 BLOCKS_PER_SECOND = 10
 

@@ -25,7 +25,7 @@ class RateMeter:
         self._recent: deque[tuple[float, int]] = deque()
         self._seconds: deque[int] = deque(maxlen=HISTORY_SECONDS)
         self._second_bytes = self._closed_seconds = 0
-        self._total_bytes = 0
+        self._total_bytes = self._bytes_before_start = 0
         self._start_s: float | None = None
         self._stopped_s: float | None = None
 
@@ -34,6 +34,7 @@ class RateMeter:
         with self._lock:
             if self._start_s is None:
                 self._start_s = self._clock.monotonic_s()
+                self._bytes_before_start, self._second_bytes = self._total_bytes, 0
 
     def stop(self) -> None:
         """End the time that the average covers."""
@@ -65,7 +66,9 @@ class RateMeter:
             return RateStats(
                 self._name,
                 now_kbps=recent_bytes * 8 / 1000 / NOW_SECONDS,
-                average_kbps=self._total_bytes * 8 / 1000 / duration_s if duration_s > 0 else 0.0,
+                average_kbps=(self._total_bytes - self._bytes_before_start) * 8 / 1000 / duration_s
+                if duration_s > 0
+                else 0.0,
                 total_bytes=self._total_bytes,
                 history_kbps=tuple(size * 8 / 1000 for size in self._seconds),
             )

@@ -1,4 +1,4 @@
-"""How bytes travel: sockets, listening, pacing, TLS, and connections that a protocol runs over.
+"""How bytes travel: sockets, rate limit, TLS, listening, and the connections that run a protocol.
 
 May import `net.protocol`, `net.telemetry` and `net.runtime`; knows neither senders nor receivers.
 """

@@ -22,6 +22,8 @@ class Throttle:
         self.flowing = threading.Event()
         """Cleared: no byte passes."""
         self.flowing.set()
+        self.passed_bytes = 0
+        """What the clients have sent."""
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         self._listener.bind(("127.0.0.1", 0))
@@ -86,6 +88,7 @@ class Throttle:
                     free_s = max(free_s, time.monotonic()) + len(data) * 8 / rate_bps
                     self._closed.wait(free_s - time.monotonic())
                 self.flowing.wait()
+                self.passed_bytes += len(data) * slow
                 sink.sendall(data)
         for end in (sink, source):
             with contextlib.suppress(OSError):

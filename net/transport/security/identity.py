@@ -8,8 +8,8 @@ import contextlib
 import hashlib
 import os
 import re
+import secrets
 import stat
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from codec.atomic_file import write_atomically
 from codec.errors import UsageError
 from net.errors import IdentityError
 from net.text import printable
@@ -31,6 +32,7 @@ GROUP_DIGITS: Final = 4
 VALIDITY: Final = timedelta(days=100 * 365)
 """Nobody looks at it: what is trusted is the fingerprint."""
 MAX_COMMON_NAME_BYTES: Final = 64
+PRIVATE_MODE: Final = 0o600
 
 _NOT_HEX = re.compile(r"[\s:-]")
 
@@ -58,18 +60,13 @@ def config_folder() -> Path:
 def fingerprint_of(certificate: x509.Certificate) -> str:
     """Return the fingerprint of a certificate, as it is shown: `1a2b-3c4d-…`, eight groups."""
     digest = hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).hexdigest()
-    return grouped(digest[:FINGERPRINT_DIGITS])
-
-
-def grouped(digits: str) -> str:
-    """Return hex digits in groups of four."""
-    return "-".join(digits[at : at + GROUP_DIGITS] for at in range(0, len(digits), GROUP_DIGITS))
+    return _format_fingerprint(digest)
 
 
 def parse_fingerprint(text: str) -> str:
-    """Return a fingerprint as it is shown, from any way to write it; raises `UsageError` for anything else.
+    """Return a fingerprint as `fingerprint_of` writes it; raises `UsageError` for anything else.
 
-    Case, colons, dashes and spaces do not matter; a whole SHA-256 of 64 digits is taken too.
+    Case, colons, dashes and spaces do not matter; of a whole SHA-256, 64 digits, the first 32 count.
     """
     digits = _NOT_HEX.sub("", text).lower()
     if len(digits) not in (FINGERPRINT_DIGITS, 64) or not all(digit in "0123456789abcdef" for digit in digits):
@@ -77,7 +74,7 @@ def parse_fingerprint(text: str) -> str:
             f"{printable(text, 80)!r} is no fingerprint: it must have {FINGERPRINT_DIGITS} hex digits, "
             "as `esc-tui keygen` prints them"
         )
-    return grouped(digits[:FINGERPRINT_DIGITS])
+    return _format_fingerprint(digits)
 
 
 def make_identity(folder: Path, name: str, *, replace: bool = False) -> Identity:
@@ -140,6 +137,11 @@ def load_or_make_identity(folder: Path, name: str) -> Identity:
     return load_identity(folder)
 
 
+def _format_fingerprint(digest: str) -> str:
+    starts = range(0, FINGERPRINT_DIGITS, GROUP_DIGITS)
+    return "-".join(digest[start : start + GROUP_DIGITS] for start in starts)
+
+
 def _broken(path: Path) -> IdentityError:
     return IdentityError(f"the identity {str(path)!r} is broken: make a new one with `esc-tui keygen --force`")
 
@@ -166,16 +168,12 @@ def _self_signed(private_key: ec.EllipticCurvePrivateKey, name: str) -> x509.Cer
 
 def _write_private(path: Path, data: bytes, *, replace: bool) -> None:
     """Write a file for its owner alone, whole or not at all; raises `FileExistsError` unless it may replace one."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    if replace:
+        write_atomically(path, data, PRIVATE_MODE, sync=True)
+        return
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            os.replace(temporary, path)
-        else:
-            os.link(temporary, path)
+        write_atomically(fresh, data, PRIVATE_MODE, sync=True)
+        os.link(fresh, path)  # unlike a rename, it fails where there is one: of two processes the first wins
     finally:
-        with contextlib.suppress(FileNotFoundError):  # it was renamed
-            os.unlink(temporary)
+        fresh.unlink(missing_ok=True)

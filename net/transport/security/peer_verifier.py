@@ -1,4 +1,4 @@
-"""TLS for the connections of one side, and the judgement of who is at their other end."""
+"""TLS for the connections of one side, and whether the peer at the other end may be talked to."""
 
 import socket
 
@@ -6,8 +6,8 @@ from net.runtime.clock import Clock
 from net.settings import TlsSettings
 from net.text import printable
 from net.transport.security.identity import Identity, load_or_make_identity
-from net.transport.security.tls import TlsSocket, accept_tls, connect_tls, tls_context
-from net.transport.security.trust import FILE_NAME, KnownPeers, judge_peer
+from net.transport.security.tls import TlsTransport, tls_context
+from net.transport.security.trust import FILE_NAME, KnownPeers, verify_peer
 from net.transport.security.trust_questions import TrustQuestions
 from net.transport.socket_transport import Transport
 
@@ -16,9 +16,9 @@ SHOWN_DIGITS = 9
 
 
 class PeerVerifier:
-    """Makes connections secure, and lets only trusted peers pass. Raises `IdentityError` for a key it cannot use.
+    """Encrypts connections and checks the peers' fingerprints, with the identity in the settings' folder.
 
-    Without an identity in the configuration folder it makes one.
+    Where there is no identity, it makes one. Raises `IdentityError` for one that it cannot use.
     """
 
     def __init__(self, settings: TlsSettings, questions: TrustQuestions, clock: Clock) -> None:
@@ -27,30 +27,26 @@ class PeerVerifier:
         self._context = tls_context(self.identity)
         self._known = KnownPeers(settings.folder / FILE_NAME)
 
-    def connect(self, wire: Transport, timeout_s: float) -> TlsSocket:
+    def connect(self, transport: Transport, timeout_s: float) -> TlsTransport:
         """Begin TLS with a receiver. Raises `HandshakeFailed` or `ConnectionLost`."""
-        return connect_tls(wire, self._context, timeout_s, self._clock)
+        return TlsTransport(transport, self._context, timeout_s, self._clock, server=False)
 
-    def accept(self, wire: Transport, timeout_s: float) -> TlsSocket:
+    def accept(self, transport: Transport, timeout_s: float) -> TlsTransport:
         """Begin TLS with a sender. Raises `HandshakeFailed` or `ConnectionLost`."""
-        return accept_tls(wire, self._context, timeout_s, self._clock)
+        return TlsTransport(transport, self._context, timeout_s, self._clock, server=True)
 
-    def judge_receiver(self, wire: TlsSocket, address: str) -> None:
-        """Return if the receiver at `address`, as it was typed, may be talked to. Raises `PeerNotTrusted`."""
-        self._judge(f"receiver {printable(address, 250)}", wire)
+    def verify_receiver(self, transport: TlsTransport, address: str) -> None:
+        """Check the receiver at `address`, as it was typed. Raises `PeerNotTrusted` or `KnownPeersError`."""
+        self._verify(f"receiver {printable(address, 250)}", transport)
 
-    def judge_sender(self, wire: TlsSocket) -> None:
-        """Return if the sender may be heard. Raises `PeerNotTrusted`."""
-        self._judge(f"sender {wire.peer_name or 'without a name'}", wire)
+    def verify_sender(self, transport: TlsTransport) -> None:
+        """Check a sender. Raises `PeerNotTrusted` or `KnownPeersError`."""
+        self._verify(f"sender {transport.peer_name or 'without a name'}", transport)
 
-    def stop(self) -> None:
-        """Ask nobody any more."""
-        self._questions.stop()
-
-    def _judge(self, peer: str, wire: TlsSocket) -> None:
-        judge_peer(
+    def _verify(self, peer: str, transport: TlsTransport) -> None:
+        verify_peer(
             peer,
-            wire.peer_fingerprint,
+            transport.peer_fingerprint,
             self._known,
             trusted=self._settings.trusted,
             allowed=self._settings.allowed,
@@ -58,8 +54,8 @@ class PeerVerifier:
         )
 
 
-def known_as(wire: Transport, address: str) -> str:
+def peer_label(transport: Transport, address: str) -> str:
     """How a peer is shown: its address, and over TLS its name and the start of its fingerprint."""
-    if not isinstance(wire, TlsSocket):
+    if not isinstance(transport, TlsTransport):
         return address
-    return f"{wire.peer_name} {wire.peer_fingerprint[:SHOWN_DIGITS]}… at {address}".lstrip()
+    return f"{transport.peer_name} {transport.peer_fingerprint[:SHOWN_DIGITS]}… at {address}".lstrip()

@@ -1,7 +1,9 @@
 """Asking a person whether a peer is who it should be, from a thread that waits for the answer."""
 
+import contextlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError, wait
 from typing import Final
 
 ANSWER_S: Final = 50.0
@@ -13,45 +15,48 @@ class TrustQuestion:
 
     def __init__(self, peer: str, fingerprint: str) -> None:
         self.peer, self.fingerprint = peer, fingerprint
-        self._settled = threading.Event()
-        self._trusted = False
-        self._lock = threading.Lock()
+        self._answer: Future[bool] = Future()
 
     @property
     def open(self) -> bool:
         """Whether an answer still counts."""
-        return not self._settled.is_set()
+        return not self._answer.done()
 
     def answer(self, trusted: bool) -> None:
         """Answer; may be called from any thread."""
-        with self._lock:
-            if self.open:
-                self._trusted = trusted
-                self._settled.set()
+        with contextlib.suppress(InvalidStateError):  # it was answered before
+            self._answer.set_result(trusted)
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for the answer; none within `timeout_s` is a no."""
-        self._settled.wait(timeout_s)
+        wait([self._answer], timeout_s)
         self.answer(False)
-        return self._trusted
+        return self._answer.result()
+
+
+Listener = Callable[[TrustQuestion], object]
+"""Gets each question, and again when it is answered; must not block."""
 
 
 class TrustQuestions:
-    """Puts questions to the person at the console, one at a time: whoever comes meanwhile gets a no."""
+    """Asks the person at the console one question at a time; a second one meanwhile is answered with no."""
 
-    def __init__(self, listener: Callable[[TrustQuestion], object] | None = None, answer_s: float = ANSWER_S) -> None:
-        self.listener = listener
-        """Is told each question, and again when it is settled; must not block. None: nobody is there to ask."""
-        self._answer_s = answer_s
+    def __init__(self, listener: Listener | None = None, answer_s: float = ANSWER_S) -> None:
+        self._listener, self._answer_s = listener, answer_s
         self._lock = threading.Lock()
         self._question: TrustQuestion | None = None
         self._stopped = False
 
+    def set_listener(self, listener: Listener) -> None:
+        """Put the questions to `listener` from now on; before, every answer is no."""
+        with self._lock:
+            self._listener = listener
+
     def ask(self, peer: str, fingerprint: str) -> bool:
-        """Ask, and wait for the answer (an `Ask` of `trust`); no where nobody is there or somebody else waits."""
+        """Ask, and wait for the answer (an `Ask` of `trust`); no where there is no listener or a question is open."""
         question = TrustQuestion(peer, fingerprint)
         with self._lock:
-            listener = self.listener
+            listener = self._listener
             if listener is None or self._stopped or self._question is not None:
                 return False
             self._question = question
@@ -64,7 +69,7 @@ class TrustQuestions:
             listener(question)
 
     def stop(self) -> None:
-        """Wake whoever waits: the answer is no, now and from now on."""
+        """Answer the open question and all later ones with no."""
         with self._lock:
             self._stopped = True
             question = self._question

@@ -15,8 +15,10 @@ from net.protocol.frames import PREAMBLE, decode_chunk, decode_control, encode_c
 from net.protocol.limits import DEFAULT_LIMITS
 from net.protocol.messages import Accept, Control, End, Feedback, FrameType, Ping, Pong, Refuse
 from net.protocol.state_machine import ReceiverProtocol, SenderProtocol, State
+from net.protocol.transitions import RECEIVER, SENDER, Event, Signal
 from tests.net.protocol.exchange import ACCEPT, HELLO, chunk, connected, end_of, feedback, silence
 
+ROLES = {"sender": SENDER, "receiver": RECEIVER}
 DOCUMENT = (Path(net.__file__).parent / "protocol" / "PROTOCOL.md").read_text(encoding="utf-8")
 CODES = np.array([[[1, 2], [3, 4], [1022, 1023]]])
 HELLO_33000 = msgspec.structs.replace(HELLO, total_samples=33000)
@@ -196,6 +198,41 @@ def test_the_tables_are_whole() -> None:
         ("receiver", s, c) for s in receivers for c in columns
     }
     assert len(DEPARTURES) == 7 * 4 + 8 * 6
+
+
+EVENTS: dict[str, Event] = {
+    **FrameType.__members__,
+    "FEEDBACK✓": Signal.FEEDBACK_FINISHED,
+    "closed": Signal.EOF,
+}
+
+
+@pytest.mark.parametrize("direction", ["received", "sent"])
+def test_the_tables_are_the_codes(direction: str) -> None:
+    """Each cell tells what the role's table of transitions says; the table has no other entry."""
+    absent, same, dropped = (
+        ("error", "taken", "ignored") if direction == "received" else ("forbidden", "sent", "dropped")
+    )
+    written: dict[str, dict[State, set[Event]]] = {side: {state: set() for state in State} for side in ROLES}
+    for side, state, column, cell in ARRIVALS if direction == "received" else DEPARTURES:
+        row, event = getattr(ROLES[side], direction).rows[State(state)], EVENTS[column]
+        if event not in row:
+            assert cell == absent
+            continue
+        written[side][State(state)].add(event)
+        after = row[event]
+        unchanged = "fine" if column == "closed" else dropped
+        assert cell == (unchanged if after is None else same if after == state else f"→ {after}")
+    for side, states in written.items():
+        for state, row in getattr(ROLES[side], direction).rows.items():
+            assert set(row) - {Signal.FAULT} == states[state]
+
+
+@pytest.mark.parametrize("side", ["sender", "receiver"])
+def test_a_fault_of_the_peer_ends_every_state_that_listens(side: str) -> None:
+    """Where what comes is not thrown away unread, a broken protocol leads to the state failed."""
+    for state, row in ROLES[side].received.rows.items():
+        assert row[Signal.FAULT] == (None if state in (State.REFUSED, State.LOST) else State.FAILED)
 
 
 @pytest.mark.parametrize(("side", "state", "column", "cell"), ARRIVALS)

@@ -34,11 +34,11 @@ from net.settings import QuotaLimits, TlsSettings
 from net.telemetry.stats import LinkState
 from net.text import printable
 from net.transport.security.identity import make_identity
-from net.transport.security.tls import connect_tls, tls_context
-from net.transport.socket_transport import SocketTransport
+from net.transport.security.tls import TlsTransport, tls_context
 from tests.conftest import WaitUntil
 from tests.net.links import DEADLINE_S, make_receiver, make_sender, read_pcm16, running, write_speech
 from tests.net.protocol.exchange import HELLO
+from tests.net.transport.sockets import MeteredTransport
 
 HOSTILE = [
     "[red]not red[/red]",
@@ -192,7 +192,7 @@ def test_silence_at_the_end_is_not_free(tmp_path: Path, tiny_codec: Codec) -> No
 def test_a_record_that_trickles_ends_in_time(tmp_path: Path) -> None:
     """Over TLS, too, a byte now and then buys no time."""
     left, right = socket.socketpair()
-    ours, theirs = SocketTransport(left), SocketTransport(right)
+    ours, theirs = MeteredTransport(left), MeteredTransport(right)
     try:
         left.settimeout(DEADLINE_S)
         stop = threading.Event()
@@ -201,7 +201,7 @@ def test_a_record_that_trickles_ends_in_time(tmp_path: Path) -> None:
         sent.start()
         began_s = time.monotonic()
         with pytest.raises(EscError, match=r"in time|TLS"):
-            connect_tls(ours, tls_context(identity), 0.3)
+            TlsTransport(ours, tls_context(identity), 0.3, server=False)
         assert time.monotonic() - began_s < DEADLINE_S
     finally:
         stop.set()

@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -138,16 +139,119 @@ def test_iterating_an_aborted_queue_raises() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_what_follows_a_stage_knows_how_it_ended(fails: bool) -> None:
-    """`then` runs in the stage's thread, before the pipeline has ended, and sees the stage's error."""
+def test_an_end_callback_knows_how_the_stages_ended(fails: bool) -> None:
+    """It sees their error, before the pipeline has ended."""
     line, known = pipeline(), []
 
     def work() -> None:
         if fails:
             raise ValueError("seven")
 
-    line.add_stage("work", work, then=lambda: known.append((line.error is not None, line.ended.is_set())))
+    line.add_stage("work", work)
+    line.on_end(lambda: known.append((line.error is not None, line.ended.is_set())))
     line.start()
     assert line.ended.wait(10)
     assert known == [(fails, False)]
     assert line.join(5) == ()
+
+
+def raising(error: Exception) -> Callable[[], None]:
+    def work() -> None:
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize("way", ["finished", "failed", "aborted"])
+def test_end_callbacks_run_once_in_reverse_order_before_the_end(way: str) -> None:
+    """Whatever ended the pipeline: after the last stage, in its thread, and once."""
+    line, calls = pipeline(), []
+    empty: StageQueue[int] = line.add_queue("empty", 1)
+    line.on_end(lambda: calls.append(("first", line.ended.is_set(), threading.current_thread().name)))
+    line.on_end(lambda: calls.append(("second", line.ended.is_set(), threading.current_thread().name)))
+    line.add_stage("wait", lambda: [None for _ in empty] and None)
+    line.start()
+    assert not calls
+    {"finished": empty.finish, "failed": lambda: line.fail(ConnectionLost("gone")), "aborted": line.abort}[way]()
+    assert line.ended.wait(5)
+    line.close()
+    line.close()
+    assert calls == [("second", False, "test-wait"), ("first", False, "test-wait")]
+    assert line.join(5) == ()
+
+
+def test_an_end_callback_that_fails_keeps_no_other_from_running() -> None:
+    """Its error is the pipeline's where the stages had none."""
+    line, closed = pipeline(), []
+    line.on_end(lambda: closed.append("first"))
+    line.on_end(raising(OSError("no space")))
+    line.on_end(lambda: closed.append("last"))
+    line.add_stage("work", lambda: None)
+    line.start()
+    assert line.ended.wait(5)
+    assert closed == ["last", "first"]
+    assert isinstance(line.error, StageFailed)
+    assert "no space" in str(line.error)
+    assert line.join(5) == ()
+
+
+def test_an_end_callback_that_fails_does_not_hide_the_first_error(caplog: pytest.LogCaptureFixture) -> None:
+    """The stage's error stays, the callback's is in the log."""
+    line = pipeline()
+    line.on_end(raising(OSError("no space")))
+    line.add_stage("send", raising(ConnectionLost("the peer went away")))
+    line.start()
+    assert line.ended.wait(5)
+    assert str(line.error) == "the peer went away"
+    assert "no space" in caplog.text
+    assert line.join(5) == ()
+
+
+def test_closing_a_pipeline_that_was_never_started_ends_it() -> None:
+    """What was opened for it is closed, and it cannot be started any more."""
+    line, calls = pipeline(), []
+    line.on_end(lambda: calls.append("closed"))
+    line.add_stage("work", lambda: calls.append("worked"))
+    line.close()
+    assert line.ended.is_set()
+    line.start()
+    line.close()
+    assert calls == ["closed"]
+    assert line.join(5) == ()
+
+
+def test_a_pipeline_without_stages_ends_at_once() -> None:
+    """Its callbacks run, too; one that is registered later runs at once."""
+    line, closed = pipeline(), []
+    line.on_end(lambda: closed.append("first"))
+    line.start()
+    assert line.ended.is_set()
+    line.on_end(lambda: closed.append("late"))
+    assert closed == ["first", "late"]
+
+
+@pytest.mark.parametrize("startable", [0, 1])
+def test_a_thread_that_cannot_be_started_leaves_none_behind(startable: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stages that run are stopped and joined, the callbacks run, and the error says which thread it was."""
+    line, closed = pipeline(), []
+    empty: StageQueue[int] = line.add_queue("empty", 1)
+    for name in ("one", "two", "three"):
+        line.add_stage(name, lambda: [None for _ in empty] and None)
+    line.on_end(lambda: closed.append(line.ended.is_set()))
+    start, started = threading.Thread.start, []
+
+    def start_a_few(thread: threading.Thread) -> None:
+        if len(started) == startable:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_a_few)
+    with pytest.raises(
+        StageFailed, match=f"test-{('one', 'two')[startable]} cannot be started: can't start new thread"
+    ):
+        line.start()
+    assert closed == [False]
+    assert line.ended.is_set()
+    assert isinstance(line.error, StageFailed)
+    assert not any(thread.is_alive() for thread in started)

@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,11 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from codec.codec import Codec
 from esc_tui.errors import ExitCode, exit_code
-from net.errors import ConnectError, HandshakeFailed, PeerNotTrusted, StreamRefused
+from net.errors import ConnectError, HandshakeFailed, KnownPeersError, PeerNotTrusted, StreamRefused
 from net.receiver.engine import Receiver
 from net.sender.engine import Sender
 from net.settings import ReceiverSettings, SenderSettings, TlsSettings
-from net.telemetry.stats import LinkState
+from net.telemetry.stats import LinkState, Severity
 from net.transport.security.identity import fingerprint_of, make_identity
 from net.transport.security.trust_questions import TrustQuestion, TrustQuestions
 from tests.net.links import (
@@ -29,6 +30,7 @@ from tests.net.links import (
     running,
     write_speech,
 )
+from tests.net.throttle import Throttle
 
 
 class Sides:
@@ -99,6 +101,26 @@ def test_first_contact_needs_trust(sides: Sides, tiny_codec: Codec) -> None:
     assert receiver.snapshots() == ()
 
 
+@pytest.mark.parametrize("side", ["receiver", "sender"])
+def test_a_broken_list_of_known_peers_is_told_to_both_sides(sides: Sides, tiny_codec: Codec, side: str) -> None:
+    """Where it lies, its path and what to do; the sender of a receiver that has one is refused, not left waiting."""
+    path = sides.folder / ("bob" if side == "receiver" else "alice") / "known_peers"
+    path.write_text("nonsense\n")
+    receiver = make_receiver(sides.folder / "out", tiny_codec, tls=sides.receiving(sides.sender))
+    sender = make_sender(sides.speech, receiver.port, tiny_codec, tls=sides.sending(sides.receiver))
+    stream(receiver, sender)
+    if side == "sender":
+        assert isinstance(sender.error, KnownPeersError)
+        assert f"{str(path)!r} is broken: line 1" in str(sender.error)
+        return
+    assert isinstance(sender.error, StreamRefused)
+    assert sender.error.code == "internal"
+    assert str(path) not in str(sender.error)
+    (told,) = [event for event in receiver.events_since(0) if event.severity is Severity.ERROR]
+    assert f"{str(path)!r} is broken: line 1" in told.text
+    assert "mend or delete it" in told.text
+
+
 def test_a_changed_fingerprint_is_refused_with_a_warning(sides: Sides, tiny_codec: Codec) -> None:
     """Whoever comes to stand at a known address with another key is not spoken to."""
     first = make_receiver(sides.folder / "out", tiny_codec, once=True, tls=sides.receiving(sides.sender))
@@ -115,18 +137,6 @@ def test_a_changed_fingerprint_is_refused_with_a_warning(sides: Sides, tiny_code
     assert "WARNING" in str(sender.error)
     assert sides.receiver in str(sender.error)
     assert other in str(sender.error)
-
-
-def test_a_list_of_known_peers_that_is_broken_is_told_at_both_ends(sides: Sides, tiny_codec: Codec) -> None:
-    """The receiver's log names its file, and the sender is told that the receiver failed."""
-    (sides.folder / "bob" / "known_peers").write_bytes(b"\xff\xfe")
-    receiver = make_receiver(sides.folder / "out", tiny_codec, tls=sides.receiving(sides.sender))
-    sender = make_sender(sides.speech, receiver.port, tiny_codec, tls=sides.sending(sides.receiver))
-    with running(receiver, sender):
-        assert sender.wait(DEADLINE_S)
-    assert isinstance(sender.error, StreamRefused)
-    assert sender.error.code == "internal"
-    assert any("known_peers" in event.text for event in receiver.events_since(0))
 
 
 @pytest.mark.parametrize("listed", [True, False])
@@ -230,6 +240,26 @@ def test_nothing_but_tls_reaches_the_wire(sides: Sides, tiny_codec: Codec) -> No
                 data = near.recv(65536)
     assert data[:1] == b"\x16"
     assert b"in.wav" not in data
+
+
+def test_the_rate_limit_and_the_wire_meter_count_what_the_wire_carries(sides: Sides, tiny_codec: Codec) -> None:
+    """Handshake and records included, at both ends; and records cost the stream little."""
+    receiver = make_receiver(sides.folder / "out", tiny_codec, once=True, tls=sides.receiving(sides.sender))
+    with Throttle(receiver.port, None) as wire:
+        began_s = time.monotonic()
+        sender = make_sender(
+            sides.speech, wire.port, tiny_codec, tls=sides.sending(sides.receiver), rate_limit_bps=20_000
+        )
+        stream(receiver, sender)
+        duration_s = time.monotonic() - began_s
+    (sent,), (received,) = sender.snapshots(), receiver.snapshots()
+    assert sender.error is None
+    goodbye_bytes = 24
+    assert 0 <= wire.passed_bytes - sent.wire.total_bytes <= goodbye_bytes
+    assert 0 <= sent.wire.total_bytes - received.wire.total_bytes <= 200
+    assert wire.passed_bytes * 8 <= 20_000 * (duration_s + 0.1)
+    handshake_and_hello_bytes = 2500
+    assert wire.passed_bytes < 1.4 * sent.payload.total_bytes + handshake_and_hello_bytes
 
 
 def test_openssl_sees_nothing_older_than_tls_1_3(sides: Sides, tiny_codec: Codec) -> None:

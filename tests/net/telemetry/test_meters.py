@@ -28,6 +28,20 @@ def test_the_average_covers_the_whole_stream_and_stops_with_it(clock: FakeClock)
     assert meter.stats().total_bytes == 2500
 
 
+def test_what_passes_before_the_start_counts_in_the_total_alone(clock: FakeClock) -> None:
+    """A handshake is on the wire, but it is no part of the stream's rate."""
+    meter = RateMeter("wire", clock, starts_itself=False)
+    meter.add(2000)
+    clock.advance(5.0)
+    meter.start()
+    meter.add(125)
+    clock.advance(1.0)
+    stats = meter.stats()
+    assert stats.total_bytes == 2125
+    assert stats.average_kbps == pytest.approx(1.0)
+    assert stats.history_kbps == (1.0,)
+
+
 def test_the_history_has_one_value_a_second(clock: FakeClock) -> None:
     """Seconds with no traffic are zeros; the running second is not in yet."""
     meter = RateMeter("wire", clock)

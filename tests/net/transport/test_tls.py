@@ -13,17 +13,18 @@ from net.errors import ConnectionLost, HandshakeFailed, LinkError, RemoteProtoco
 from net.protocol.frames import PREAMBLE
 from net.protocol.state_machine import ReceiverProtocol
 from net.runtime.clock import SYSTEM_CLOCK
+from net.transport.pacing import SLICE_S
 from net.transport.security.identity import Identity, make_identity
-from net.transport.security.tls import TlsSocket, accept_tls, connect_tls, tls_context
-from net.transport.socket_transport import SocketTransport
+from net.transport.security.tls import TlsTransport, tls_context
 from tests.clock import FakeClock
+from tests.net.transport.sockets import MeteredTransport
 
 TIMEOUT_S = 10.0
 T = TypeVar("T")
 U = TypeVar("U")
-Pair = tuple[TlsSocket, TlsSocket]
+Pair = tuple[TlsTransport, TlsTransport]
 Wires = tuple[socket.socket, socket.socket]
-Ends = tuple[SocketTransport, SocketTransport]
+Ends = tuple[MeteredTransport, MeteredTransport]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def wires() -> Iterator[Wires]:
 @pytest.fixture
 def ends(wires: Wires) -> Iterator[Ends]:
     """The same ends, as TLS takes them."""
-    left, right = (SocketTransport(wire) for wire in wires)
+    left, right = (MeteredTransport(wire) for wire in wires)
     yield left, right
     left.close()
     right.close()
@@ -65,12 +66,12 @@ def at_once(first: Callable[[], T], second: Callable[[], U]) -> tuple[T, U]:
 def secured(ends: Ends, alice: Identity, bob: Identity) -> Pair:
     """Alice, who connected, and Bob, who listened."""
     return at_once(
-        lambda: connect_tls(ends[0], tls_context(alice), TIMEOUT_S),
-        lambda: accept_tls(ends[1], tls_context(bob), TIMEOUT_S),
+        lambda: TlsTransport(ends[0], tls_context(alice), TIMEOUT_S, server=False),
+        lambda: TlsTransport(ends[1], tls_context(bob), TIMEOUT_S, server=True),
     )
 
 
-def received(side: TlsSocket, size: int) -> bytes:
+def received(side: TlsTransport, size: int) -> bytes:
     data = b""
     while len(data) < size:
         part = side.recv(65536, TIMEOUT_S)
@@ -92,7 +93,7 @@ def test_bytes_pass_both_ways_and_end(secured: Pair) -> None:
     secured[1].sendall(b"from bob", TIMEOUT_S)
     assert received(secured[1], 10) == b"from alice"
     assert received(secured[0], 8) == b"from bob"
-    secured[0].finish_writing()
+    secured[0].send_eof()
     assert secured[1].recv(10, TIMEOUT_S) == b""
     secured[0].close()
     secured[0].close()
@@ -112,10 +113,39 @@ def test_two_threads_send_and_receive_at_once(secured: Pair) -> None:
     assert received(bob, 3) == b"ore"
 
 
+@pytest.mark.parametrize("rate_bps", [3000, 9600])
+def test_the_rate_limit_and_the_meters_count_what_the_wire_carries(
+    wires: Wires, alice: Identity, bob: Identity, clock: FakeClock, rate_bps: int
+) -> None:
+    """Handshake and records included: over any second no more than the limit, over long times all of it.
+
+    A message becomes one record, so that TLS costs 22 bytes a message.
+    """
+    limited, free = MeteredTransport(wires[0], clock, rate_bps), MeteredTransport(wires[1])
+    with contextlib.closing(limited), contextlib.closing(free):
+        secured = at_once(
+            lambda: TlsTransport(limited, tls_context(alice), TIMEOUT_S, server=False),
+            lambda: TlsTransport(free, tls_context(bob), TIMEOUT_S, server=True),
+        )
+        handshake_bytes = limited.sent.total_bytes
+
+        def send() -> None:
+            for _ in range(10):
+                secured[0].sendall(bytes(400), TIMEOUT_S)
+
+        assert at_once(send, lambda: received(secured[1], 4000)) == (None, bytes(4000))
+    counted = limited.sent.counted
+    assert limited.sent.total_bytes == free.received.total_bytes == handshake_bytes + 10 * (400 + 22)
+    assert limited.sent.total_bytes * 8 / (counted[-1][0] - counted[0][0]) == pytest.approx(rate_bps, rel=0.02)
+    for start_s, _ in counted[::20]:
+        second_bytes = sum(size for time_s, size in counted if start_s <= time_s < start_s + 1)
+        assert second_bytes * 8 <= rate_bps * (1 + 3 * SLICE_S)
+
+
 def test_nothing_is_sent_in_the_clear(wires: Wires, ends: Ends, alice: Identity) -> None:
     """The first bytes are a TLS 1.3 handshake, whatever follows."""
     with contextlib.suppress(LinkError):
-        connect_tls(ends[0], tls_context(alice), 0.0)
+        TlsTransport(ends[0], tls_context(alice), 0.0, server=False)
     hello = wires[1].recv(4096)
     assert hello[:1] == b"\x16"
 
@@ -133,21 +163,21 @@ def test_others_are_told_what_is_missing(wires: Wires, ends: Ends, bob: Identity
             secured.recv(10)
 
     with pytest.raises(HandshakeFailed, match=r"unsupported protocol|certificate"):
-        at_once(stranger, lambda: accept_tls(ends[1], tls_context(bob), TIMEOUT_S))
+        at_once(stranger, lambda: TlsTransport(ends[1], tls_context(bob), TIMEOUT_S, server=True))
 
 
 def test_a_clear_sender_is_told_apart(wires: Wires, ends: Ends, bob: Identity) -> None:
     """A sender without --tls is named as such."""
     wires[0].sendall(PREAMBLE)
     with pytest.raises(HandshakeFailed, match="start both sides with --tls"):
-        accept_tls(ends[1], tls_context(bob), TIMEOUT_S)
+        TlsTransport(ends[1], tls_context(bob), TIMEOUT_S, server=True)
 
 
 def test_a_clear_receiver_is_told_apart(wires: Wires, ends: Ends, alice: Identity) -> None:
     """A receiver without --tls is named as such, by both sides."""
     wires[1].sendall(PREAMBLE)
     with pytest.raises(HandshakeFailed, match="start both sides with --tls"):
-        connect_tls(ends[0], tls_context(alice), TIMEOUT_S)
+        TlsTransport(ends[0], tls_context(alice), TIMEOUT_S, server=False)
     with pytest.raises(RemoteProtocolError, match="--tls"):
         ReceiverProtocol().receive_data(wires[1].recv(4096))
 
@@ -172,7 +202,7 @@ def test_a_slow_handshake_ends_in_time(wires: Wires, ends: Ends, bob: Identity) 
     feeder.start()
     try:
         with pytest.raises(HandshakeFailed, match="in time"):
-            accept_tls(ends[1], tls_context(bob), 5.0, Ticking())
+            TlsTransport(ends[1], tls_context(bob), 5.0, Ticking(), server=True)
     finally:
         feeding.set()
         feeder.join()
@@ -181,14 +211,14 @@ def test_a_slow_handshake_ends_in_time(wires: Wires, ends: Ends, bob: Identity) 
 def test_a_silent_peer_ends_in_time(ends: Ends, bob: Identity) -> None:
     """A connection that says nothing ends after the handshake's time."""
     with pytest.raises(HandshakeFailed, match="in time"):
-        accept_tls(ends[1], tls_context(bob), 0.01, SYSTEM_CLOCK)
+        TlsTransport(ends[1], tls_context(bob), 0.01, SYSTEM_CLOCK, server=True)
 
 
 def test_a_peer_that_leaves_is_lost(ends: Ends, bob: Identity) -> None:
     """A connection that closes during the handshake is a lost one."""
     ends[0].close()
     with pytest.raises(ConnectionLost):
-        accept_tls(ends[1], tls_context(bob), TIMEOUT_S)
+        TlsTransport(ends[1], tls_context(bob), TIMEOUT_S, server=True)
 
 
 def test_flipped_bytes_break_the_connection(secured: Pair, wires: Wires) -> None:
