@@ -184,11 +184,11 @@ class Receiver:
             while not self._is_over():
                 acceptor.poll(TICK_S)
                 self._registry.poll()
-                throttle.tend()
+                throttle.poll()
             self._wind_up(acceptor)
         finally:
             acceptor.close()
-            throttle.tend(at_once=True)
+            throttle.poll(at_once=True)
 
     def _is_over(self) -> bool:
         if self._pipeline.stopping.is_set() or self._stop_requested.is_set():
@@ -206,4 +206,4 @@ class Receiver:
             while not stream.wait(TICK_S):
                 if self._pipeline.stopping.is_set() or self._clock.monotonic_s() >= deadline_s:
                     stream.abort()
-            stream.close_player()
+        self._playback.close()

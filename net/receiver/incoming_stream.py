@@ -223,11 +223,6 @@ class IncomingStream:
             alive += self.player.join(max(0.0, deadline_s - self.context.clock.monotonic_s()))
         return alive
 
-    def close_player(self) -> None:
-        """Stop playing and give the device back."""
-        if self.player is not None:
-            self.player.close()
-
     def set_paused(self, paused: bool) -> None:
         """Show that playing is paused or resumed, where the stream is played."""
         if self.player is not None:

@@ -1,3 +1,4 @@
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from codec.errors import AudioFileError
 from net.audio.devices import AudioSystem
 from net.errors import AudioDeviceError
 from net.sender.microphone import CaptureClock, MicrophoneSource
@@ -155,6 +157,46 @@ def test_a_device_that_comes_back_at_another_rate_goes_on(tmp_path: Path) -> Non
     studio.source.close()
     assert soundfile.info(tmp_path / "take.wav").samplerate == 48000
     assert soundfile.info(tmp_path / "take_2.wav").samplerate == 44100
+
+
+def test_a_recording_that_cannot_be_written_gives_the_device_back(tmp_path: Path) -> None:
+    """The error names the file, and no stream of the device stays open."""
+    (tmp_path / "file").write_text("")
+    studio = Studio(save_path=tmp_path / "file" / "take.wav")
+    with pytest.raises(AudioFileError, match=r"take\.wav"):
+        studio.source.open()
+    assert [stream.closed for stream in studio.module.streams] == [True]
+
+
+def test_a_second_file_that_cannot_be_opened_ends_the_recording_alone(tmp_path: Path) -> None:
+    """Sound goes on; it is reported once, tried once, and leaves no file open."""
+    folder = tmp_path / "takes"
+    studio = Studio(save_path=folder / "take.wav")
+    studio.source.open()
+    studio.listen(0.5)
+    shutil.rmtree(folder)
+    folder.write_text("")
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    for rate in (44100.0, 16000.0, 48000.0):
+        studio.module.table[0]["rate"] = rate
+        studio.module.streams[-1].unplug()
+        assert joined(studio.listen(2.0))[-RATE // 2 :].std() > 0.3
+    assert studio.texts().count("the recording ends here") == 1
+    assert len(list(Path("/proc/self/fd").iterdir())) < descriptors
+    studio.source.close()
+
+
+def test_losses_on_a_busy_machine_are_reported_seldom_and_add_up() -> None:
+    """Whatever is dropped at each read, there is a line in five seconds at most, with all that was lost till then."""
+    studio = Studio()
+    studio.source.open()
+    studio.listen(0.5)
+    for _ in range(100):
+        studio.module.streams[0].deliver(np.zeros((2 * 48000 + 480, 2)))
+        studio.listen(0.05)
+    lines = [line for line in studio.texts().splitlines() if "were dropped" in line]
+    assert len(lines) == 2
+    assert sum(float(line.split()[0]) for line in lines) > 2000
 
 
 def test_an_absent_device_is_an_error_at_the_start() -> None:
