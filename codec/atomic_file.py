@@ -11,6 +11,8 @@ from typing import Self
 
 from codec.errors import EscError
 
+COPY_BYTES = 1 << 20
+
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o666, *, sync: bool = False) -> None:
     """Create the file `path`, or replace the one that is there, at once: readers see the old content or the new.
@@ -39,30 +41,38 @@ def write_all(file: FileIO, data: bytes) -> None:
         view = view[file.write(view) :]
 
 
+def copy_bytes(source: FileIO, target: FileIO, count: int) -> None:
+    """Copy so many bytes from where one file stands to where the other does. Raises `OSError`."""
+    while count:
+        block = source.read(min(COPY_BYTES, count))
+        if not block:
+            raise OSError("what was written before cannot be read")
+        write_all(target, block)
+        count -= len(block)
+
+
 class PartFile:
     """A binary file that grows beside its final name as `NAME.esc-tui.part`, until `finish` gives it that name.
 
     `abort` removes it instead, and so does an error within its `with` block. A file that a killed process left under
     that name is overwritten; while another process writes there, the name is `NAME.<random>.part`. Errors are raised
-    as the kind `error`, naming the path: that it cannot be written, which also aborts, or that a file exists there
-    and `overwrite` is False.
+    as the kind `error`, naming the path: that a file exists there and `overwrite` is False, or that it cannot be
+    written, which also aborts. With `keep_on_error` a failed write changes nothing instead, and can be tried again; a
+    file that was deleted meanwhile is written anew.
     """
 
-    def __init__(self, path: Path, error: type[EscError], *, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: Path, error: type[EscError], *, overwrite: bool = False, keep_on_error: bool = False
+    ) -> None:
         self.path = path
-        self._error = error
-        self._overwrite = overwrite
+        self.size = 0
+        """Bytes that were appended."""
+        self._error, self._overwrite, self._keep_on_error = error, overwrite, keep_on_error
         self._refuse_to_overwrite()
-        self.part = path.with_name(f"{path.name}.esc-tui.part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = _open_locked(self.part)
-            if file is None:
-                self.part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-                file = self.part.open("x+b", buffering=0)
+            self.part, self.file = _open_part(path)
         except OSError as cause:
             raise self.cannot_write(cause) from cause
-        self.file = file
 
     @property
     def open(self) -> bool:
@@ -71,17 +81,19 @@ class PartFile:
 
     def append(self, data: bytes) -> None:
         """Write bytes at the end; they can be read from the file when this returns."""
-        self._write(data, os.SEEK_END)
+        self._write(data, self.size)
+        self.size += len(data)
 
     def replace_start(self, data: bytes) -> None:
         """Write bytes over the first ones."""
-        self._write(data, os.SEEK_SET)
+        self._write(data, 0)
 
     def finish(self) -> None:
         """Close the file and give it its name; raises where the disk has not taken all of it."""
         try:
             self._refuse_to_overwrite()
-            os.fsync(self.file.fileno())  # a delayed write that failed is an error here at the latest
+            if not self._keep_on_error:
+                os.fsync(self.file.fileno())  # a delayed write that failed is an error here at the latest
             self.part.replace(self.path)  # before its lock goes with `close`
             self.file.close()
         except EscError:
@@ -115,17 +127,45 @@ class PartFile:
         else:
             self.abort()
 
-    def _write(self, data: bytes, whence: int) -> None:
+    def _write(self, data: bytes, offset: int) -> None:
         try:
-            self.file.seek(0, whence)
+            if self._keep_on_error and os.fstat(self.file.fileno()).st_nlink == 0:
+                self._write_anew()
+            self.file.seek(offset)
             write_all(self.file, data)
         except OSError as cause:
-            self.abort()
+            if self._keep_on_error:
+                with contextlib.suppress(OSError):
+                    self.file.truncate(self.size)
+            else:
+                self.abort()
             raise self.cannot_write(cause) from cause
+
+    def _write_anew(self) -> None:
+        """Copy the deleted file, which lives on while it is open, to a new one."""
+        part, fresh = _open_part(self.path)
+        try:
+            self.file.seek(0)
+            copy_bytes(self.file, fresh, self.size)
+        except BaseException:
+            fresh.close()
+            raise
+        deleted, self.part, self.file = self.file, part, fresh
+        deleted.close()
 
     def _refuse_to_overwrite(self) -> None:
         if not self._overwrite and self.path.exists():
             raise self._error(f"{str(self.path)!r} is there already: use --overwrite, or another --save-path")
+
+
+def _open_part(path: Path) -> tuple[Path, FileIO]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.esc-tui.part")
+    file = _open_locked(part)
+    if file is None:
+        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+        file = part.open("x+b", buffering=0)
+    return part, file
 
 
 def _open_locked(part: Path) -> FileIO | None:

@@ -1,4 +1,4 @@
-"""Finding and loading a model folder, strictly and safely.
+"""Finding and loading a model folder, with every tensor checked.
 
 A folder holds `config.yaml` and `model.safetensors`, or `model.pth` in the published form
 `{"model_state_dict": {name: tensor}}`. Nothing in it is run: `torch.load` only unpickles tensors.
@@ -30,7 +30,7 @@ STATE_KEY = "model_state_dict"
 BUNDLED_MODEL = "esc-mini"
 
 WINDOW_TENSORS = frozenset({"ft.window", "ift.window"})
-"""Buffers in the published files that the configuration determines; the one thing beyond the network's own tensors."""
+"""Buffers in published files that the configuration determines; nothing else may stand beside the network's tensors."""
 POSITION_INDEX = "relative_position_index"
 
 NAMES_SHOWN = 3
@@ -59,7 +59,7 @@ class Checkpoint:
     """A model folder, loaded and checked."""
 
     name: str
-    """The folder's name, for people."""
+    """The folder's name."""
     config: ModelConfig
     network: ESC
     """On the CPU, float32, ready to train or to evaluate."""

@@ -23,7 +23,7 @@ MAX_FILE_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
-    """What the section `model` of `config.yaml` says, with the published defaults.
+    """The section `model` of `config.yaml`, with the published defaults.
 
     Raises `ModelError` for values that no ESC network can have.
     """
@@ -200,7 +200,7 @@ def read_config(folder: Path) -> ModelConfig:
 
 
 def parse_config(document: Any) -> ModelConfig:
-    """Check a parsed `config.yaml`; sections other than `model_name` and `model` are about training and not read."""
+    """Check a parsed `config.yaml`; sections other than `model_name` and `model` concern training and are not read."""
     if not isinstance(document, dict):
         raise ModelError("the configuration must be a mapping with model_name and model")
     name = document.get("model_name")

@@ -1,4 +1,4 @@
-"""The errors that esc-tui raises for people, in one tree.
+"""The errors that esc-tui shows to its user, in one tree.
 
 Each message reads as advice: what is wrong, with which value, and what to do.
 
@@ -13,7 +13,7 @@ Each message reads as advice: what is wrong, with which value, and what to do.
 
 
 class EscError(Exception):
-    """Root of all errors that are meant for people."""
+    """Root of all errors that are shown to the user."""
 
 
 class UsageError(EscError):

@@ -1,4 +1,4 @@
-"""Names for the arrays that pass between rooms. Nothing here but NumPy."""
+"""Names for the arrays that pass between packages. Needs nothing but NumPy."""
 
 import numpy as np
 import numpy.typing as npt

@@ -74,7 +74,7 @@ class PeerNotTrusted(LinkError):
 
 
 class StageFailed(LinkError):
-    """A stage of a pipeline raised an error; `__cause__` holds it."""
+    """A stage of a pipeline raised an error, or its thread could not be started; `__cause__` is the error."""
 
 
 class AudioDeviceError(LinkError):

@@ -1,4 +1,4 @@
-"""How sound is cut into chunks, coded chunk by chunk, and joined again.
+"""Chunks: how sound is cut, coded chunk by chunk, packed, and joined again.
 
 The plan, the receptive field, the bits and the stitching are arithmetic on sample positions and need no torch;
 `streaming` brings them together with a `Codec`. May import `codec.types`, `codec.config` and `codec.errors`.

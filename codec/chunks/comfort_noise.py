@@ -1,4 +1,4 @@
-"""Comfort noise: what is heard in place of chunks that are announced as silent."""
+"""Comfort noise, which takes the place of chunks that are announced as silent."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ DIGITAL_SILENCE_DBFS = -127
 
 
 def comfort_noise(level_dbfs: int, samples: int, seed: int) -> Audio:
-    """Soft noise of that level, darker than white as rooms are; the same for the same seed, so results repeat."""
+    """Noise of that level, low-pass filtered to sound like a quiet room; equal for equal seeds."""
     if level_dbfs <= DIGITAL_SILENCE_DBFS:
         return np.zeros(samples, np.float32)
     white = np.random.default_rng(seed).standard_normal(samples + 3)

@@ -2,7 +2,7 @@
 
 With hop = chunk − overlap, chunk i covers the samples [i·hop, i·hop + chunk). The plan ends with the chunk that
 reaches the end of the sound, so no chunk holds overlap alone. Neighbours are cross-faded over the overlap with
-weights that add to 1, so a sound that the codec left unchanged would come out unchanged.
+weights that add to 1, so a sound that coding left unchanged would come out unchanged.
 
 Seamless chunks do not overlap: each is coded inside the sound around it, as far as the network looks, and its codes
 are those of the whole sound.
@@ -18,7 +18,7 @@ from codec.errors import UsageError
 from codec.types import Audio
 
 PAD_SAMPLES = 320
-"""What is coded is padded to a multiple of this: shorter sounds would come back shorter than they went in."""
+"""Sound is padded to a multiple of this before coding, or it might come back shorter than it went in."""
 
 MIN_CHUNK_SAMPLES = 320
 MAX_CHUNK_SAMPLES = 30 * 16000
@@ -77,14 +77,14 @@ class ChunkPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SoundChunk:
-    """A stretch of sound: chunk `index` of its plan, and the sound around it that its coding takes into account."""
+    """Chunk `index` of a plan: its sound, and the sound around it that its codes depend on."""
 
     index: int
     audio: Audio
     before: Audio = field(default_factory=lambda: np.zeros(0, np.float32))
     after: Audio = field(default_factory=lambda: np.zeros(0, np.float32))
     tail: bool = True
-    """Whether the code frame after its last sample belongs to it: not where a seamless chunk follows."""
+    """Whether it includes the code frame after its last sample: not where a seamless chunk follows."""
     captured_s: float = 0.0
     """When its last sample was captured, in seconds."""
     has_voice: bool = True
@@ -98,9 +98,9 @@ class SoundChunk:
 class Chunker:
     """Cuts sound that arrives in blocks of any length into the chunks of a plan, each with the context of `reach`.
 
-    Holds no more sound than one chunk and its context. A seamless chunk is handed out when as much of what follows is
-    there as `reach` looks ahead, and at least one sample of it. With `first_index` that chunk is the first, and the
-    sound begins at `start`.
+    Holds no more sound than one chunk and its context. A seamless chunk is returned once the sound after it is known as
+    far as `reach` looks ahead, and at least one sample. Chunk `first_index` is the first, and the sound pushed begins
+    at `start`.
     """
 
     def __init__(self, plan: ChunkPlan, reach: ReceptiveField = NO_FIELD, first_index: int = 0) -> None:
@@ -114,7 +114,7 @@ class Chunker:
         self._held_from = self.start
 
     def push(self, block: Audio) -> list[SoundChunk]:
-        """Take more sound and return the chunks that it completes."""
+        """Add a block of sound; return the chunks that it completes."""
         self._held = np.concatenate([self._held, block])
         chunks = []
         while self._left >= self._plan.chunk_samples + self._beyond:
@@ -122,7 +122,7 @@ class Chunker:
         return chunks
 
     def finish(self) -> list[SoundChunk]:
-        """Return the chunks that are left, the last one shorter, if anything but overlap is left; then be empty."""
+        """Return the remaining chunks, the last one shorter; none where only overlap is left. Empties the chunker."""
         chunks = []
         while self._left > (self._plan.overlap_samples if self._next_index else 0):
             chunks.append(self._emit(tail=self._left <= self._plan.chunk_samples))

@@ -1,8 +1,8 @@
-"""How far the network looks around what it codes: computed from the configuration, in samples.
+"""The receptive fields of encoder and decoder, in samples, computed from the configuration.
 
-Spans of patches are followed backwards through the network. Window attention widens a span to whole windows, shifted
-ones in every second block; quantizers widen it to whole code frames; convolutions and the transform to their taps.
-All of that repeats every `alignment_samples`: sound cut there falls into the same windows as the whole.
+A span of patches is followed backwards through the network. Window attention widens it to whole windows, shifted ones
+in every second block; quantizers to whole code frames; convolutions and the transform by their taps. The pattern
+repeats every `alignment_samples`: sound cut there falls into the same windows as the whole.
 """
 
 import math
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from codec.config import ModelConfig
 
 LOOKBACK_SAMPLES = 2560
-"""160 ms: with ahead cut short, half of that gave the same PESQ and SI-SDR of the bundled model as its full reach."""
+"""160 ms: with a short look-ahead, half of that gave the bundled model the PESQ and SI-SDR of the full field."""
 
 CONVOLUTION_PATCHES = 2
-"""Patches to each side that the 5×5 convolution takes in; the 3×3 convolution after it takes in one hop."""
+"""Patches to each side that the 5×5 convolution reads; the 3×3 convolution after it reads one hop."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceptiveField:
-    """What must be known around a stretch for it to come out as inside the whole. Lengths are samples.
+    """How much context a stretch needs on both sides to be coded as within the whole. Lengths are samples.
 
-    Stretches begin at multiples of `alignment_samples`, and so does the context before them.
+    Stretches and the context before them begin at multiples of `alignment_samples`.
     """
 
     back_samples: int
@@ -31,9 +31,9 @@ class ReceptiveField:
     alignment_samples: int
 
     def cut(self, lookahead_samples: int | None) -> "ReceptiveField":
-        """The same with at most so much ahead, in whole units of alignment: nearer in time, and less exact.
+        """The field with at most so much look-ahead, in whole units of alignment: less delay, and less exact.
 
-        Where that is less than all, looking far back gains nothing either that is heard, and takes work.
+        Where that shortens it, the look-back is shortened too: more would cost work and improve nothing audible.
         """
         if lookahead_samples is None or lookahead_samples >= self.ahead_samples:
             return self
@@ -41,7 +41,7 @@ class ReceptiveField:
         return ReceptiveField(min(self.back_samples, self.aligned(LOOKBACK_SAMPLES)), ahead, self.alignment_samples)
 
     def start_of_context(self, start: int) -> int:
-        """Where the context begins of a stretch that begins at `start`."""
+        """The start of the context of a stretch that begins at `start`."""
         return max(0, self.aligned(start) - self.back_samples)
 
     def aligned(self, position: int) -> int:
@@ -50,7 +50,7 @@ class ReceptiveField:
 
 
 NO_FIELD = ReceptiveField(0, 0, 1)
-"""Of what is coded on its own."""
+"""The field of chunks that are coded on their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,12 @@ class _Span:
 
 
 def alignment_samples(config: "ModelConfig") -> int:
-    """Where sound may be cut so that windows, code frames and padding fall as in the whole."""
+    """Sound cut at multiples of this has windows, code frames and padding where the whole has them."""
     return math.lcm(config.window_size * config.patch_size[1], config.padding_hops) * config.hop_samples
 
 
 def encoding_field(config: "ModelConfig") -> ReceptiveField:
-    """What must be heard around a stretch so that its codes are those of the whole sound."""
+    """The sound around a stretch that its codes depend on."""
     length = alignment_samples(config)
     patches = _Span(0, length // config.hop_samples // config.patch_size[1])
     decoder_layers, encoder_layers = config.max_streams - 2, config.max_streams
@@ -91,19 +91,19 @@ def encoding_field(config: "ModelConfig") -> ReceptiveField:
     half_window = -(-config.window_samples // 2)
     first = span.start * config.patch_size[1] * config.hop_samples - half_window
     last = (span.stop * config.patch_size[1] - 1) * config.hop_samples + half_window
-    return _reach(-first, last - length, length)
+    return _aligned_field(-first, last - length, length)
 
 
 def decoding_field(config: "ModelConfig") -> ReceptiveField:
-    """What codes must be known around a stretch so that its sound is that of the whole."""
+    """The codes around a stretch that its sound depends on."""
     length = alignment_samples(config)
     overlapping = -(-config.window_samples // 2 // config.hop_samples)
     hops = _Span(-overlapping, length // config.hop_samples + overlapping).wider(1).whole(config.patch_size[1])
     patches = _Span(hops.start // config.patch_size[1], hops.stop // config.patch_size[1])
     span = patches.wider(CONVOLUTION_PATCHES).through_layers(config, config.max_streams)
     patch_samples = config.patch_size[1] * config.hop_samples
-    return _reach(-span.start * patch_samples, span.stop * patch_samples - length, length)
+    return _aligned_field(-span.start * patch_samples, span.stop * patch_samples - length, length)
 
 
-def _reach(back: int, ahead: int, alignment: int) -> ReceptiveField:
+def _aligned_field(back: int, ahead: int, alignment: int) -> ReceptiveField:
     return ReceptiveField(-(-back // alignment) * alignment, -(-ahead // alignment) * alignment, alignment)

@@ -20,7 +20,7 @@ class Stitcher:
         self._fade_out = (1.0 - rise).astype(np.float32)
 
     def push(self, audio: Audio) -> Audio:
-        """Take the next decoded chunk, cropped to its samples; return the stretch up to its own overlap's start."""
+        """Add the next decoded chunk, cropped to its samples; return the sound up to the start of its own overlap."""
         audio = audio.astype(np.float32, copy=True)
         faded = len(self._tail)
         if faded:

@@ -1,4 +1,4 @@
-"""Chunks through the codec: what sender, receiver and compress share, so that all of them give the same samples."""
+"""Encoding and decoding chunk by chunk, shared by links and files, so that both give the same samples."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 NO_SOUND = np.zeros(0, np.float32)
 
 FADE_SAMPLES = 80
-"""Where seamless chunks are missing, the sound fades out before the gap and in after it, over 5 ms."""
+"""Around missing seamless chunks the sound fades out and in over 5 ms."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contribution:
-    """What is final of the stitched sound with one chunk: all contributions, joined, are the whole sound."""
+    """The stretch of stitched sound that becomes final with one chunk: all of them, joined, are the whole sound."""
 
     index: int
     audio: Audio
 
 
 def check_streamable(codec: "Codec") -> None:
-    """Raise `ModelError` for a model whose code frames are not as long as chunks and files count them."""
+    """Raise `ModelError` for a model whose code frames are not of 320 samples, as chunks and files need them."""
     if codec.frame_samples != PAD_SAMPLES:
         raise ModelError(
             f"the model {codec.name!r} makes code frames of {codec.frame_samples} samples: links and .esc files take "
@@ -43,7 +43,7 @@ def check_streamable(codec: "Codec") -> None:
 def chunker_for(codec: "Codec", plan: ChunkPlan, lookahead_samples: int | None = None, first_index: int = 0) -> Chunker:
     """A chunker whose chunks carry the context that `codec` needs for `plan`.
 
-    `lookahead_samples` limits how much of what follows a seamless chunk is waited for: less delay, other codes.
+    `lookahead_samples` limits how much sound after a seamless chunk is waited for: less delay, other codes.
     """
     if plan.stitching is Stitching.CROSSFADE:
         return Chunker(plan, first_index=first_index)
@@ -51,7 +51,7 @@ def chunker_for(codec: "Codec", plan: ChunkPlan, lookahead_samples: int | None =
 
 
 def encode_chunk(codec: "Codec", chunk: SoundChunk, num_streams: int) -> CodedChunk:
-    """Encode a chunk inside its context, padded with silence to whole code frames; only its own codes are kept."""
+    """Encode a chunk inside its context, padded with silence to whole code frames; return its own codes only."""
     sound = np.concatenate([chunk.before, chunk.audio, chunk.after])
     codes = codec.encode(np.pad(sound, (0, -len(sound) % PAD_SAMPLES)), num_streams)
     first = len(chunk.before) // PAD_SAMPLES
@@ -63,11 +63,11 @@ class ChunkDecoder(Protocol):
     """Decodes chunks in order and joins them; chunks that are missing become silence of their length."""
 
     def push(self, chunk: CodedChunk) -> Contribution:
-        """Take the next chunk; return the stretch of sound that is final with it, which may be none."""
+        """Decode the next chunk; return the stretch of sound that is final with it, possibly empty."""
         ...
 
     def push_silence(self, index: int, samples: int, level_dbfs: int = DIGITAL_SILENCE_DBFS) -> Contribution:
-        """Put silence, or comfort noise of that level, in place of a chunk that was lost or announced as silent."""
+        """Put silence, or comfort noise of that level, in the place of a chunk that is lost or announced as silent."""
         ...
 
     def finish(self) -> Contribution:
@@ -78,10 +78,10 @@ class ChunkDecoder(Protocol):
 def decoder_for(
     codec: "Codec", plan: ChunkPlan, lookahead_samples: int | None = None, at_once_samples: int = 1
 ) -> ChunkDecoder:
-    """What decodes chunks of `plan`.
+    """A decoder for chunks of `plan`.
 
-    Of seamless chunks, `lookahead_samples` limits how much is held back until what follows is known, and at least
-    `at_once_samples` are decoded at a time: more take less work and come later.
+    For seamless chunks, `lookahead_samples` limits how much sound is held back until the codes after it are known, and
+    at least `at_once_samples` are decoded at a time: more cost less work and come later.
     """
     if plan.stitching is Stitching.CROSSFADE:
         return CrossfadeDecoder(codec, plan)
@@ -89,7 +89,7 @@ def decoder_for(
 
 
 class CrossfadeDecoder:
-    """A `ChunkDecoder` of chunks that were coded each on its own, and overlap."""
+    """A `ChunkDecoder` for overlapping chunks, each coded on its own."""
 
     def __init__(self, codec: "Codec", plan: ChunkPlan) -> None:
         self._codec = codec
@@ -101,7 +101,7 @@ class CrossfadeDecoder:
         return self._stitch(chunk.index, self._codec.decode(chunk.codes, samples=chunk.samples))
 
     def push_silence(self, index: int, samples: int, level_dbfs: int = DIGITAL_SILENCE_DBFS) -> Contribution:
-        """Put silence, or comfort noise of that level, in place of a chunk that was lost or announced as silent."""
+        """Put silence, or comfort noise of that level, in the place of a chunk that is lost or announced as silent."""
         return self._stitch(index, comfort_noise(level_dbfs, samples, seed=index))
 
     def finish(self) -> Contribution:
@@ -114,10 +114,10 @@ class CrossfadeDecoder:
 
 
 class SeamlessDecoder:
-    """A `ChunkDecoder` of chunks whose joined codes are those of the whole sound.
+    """A `ChunkDecoder` for chunks whose joined codes are those of the whole sound.
 
-    Sound is decoded inside the codes around it, and handed out as soon as the codes that it depends on are there.
-    Where codes are missing the sound before and after is decoded as if it ended and began there, and faded.
+    Sound is decoded with the codes around it as context, and returned as soon as the codes that it depends on are
+    known. Around missing codes it is decoded as if it ended and began there, and faded.
     """
 
     def __init__(
@@ -127,13 +127,13 @@ class SeamlessDecoder:
         self._at_once_samples = at_once_samples
         self._after_gap = False
         self._plan = plan
-        self._reach = decoding_field(codec.config).cut(lookahead_samples)
+        self._field = decoding_field(codec.config).cut(lookahead_samples)
         self._run: CodeRun | None = None
         self._decoded = 0
         self._last_index = -1
 
     def push(self, chunk: CodedChunk) -> Contribution:
-        """Take the next chunk; return the stretch of sound that is final with it, which may be none."""
+        """Decode the next chunk; return the stretch of sound that is final with it, possibly empty."""
         self._last_index = chunk.index
         if self._run is None:
             self._decoded = self._plan.start(chunk.index)
@@ -141,13 +141,13 @@ class SeamlessDecoder:
         self._run.add(chunk)
         if chunk.tail or chunk.samples % PAD_SAMPLES:
             return Contribution(chunk.index, self._end_run())
-        ready = self._run.stop - self._reach.ahead_samples
+        ready = self._run.stop - self._field.ahead_samples
         if ready - self._decoded < self._at_once_samples:
             return Contribution(chunk.index, NO_SOUND)
         return Contribution(chunk.index, self._decode_to(self._run, ready))
 
     def push_silence(self, index: int, samples: int, level_dbfs: int = DIGITAL_SILENCE_DBFS) -> Contribution:
-        """Put silence, or comfort noise of that level, in place of a chunk that was lost or announced as silent."""
+        """Put silence, or comfort noise of that level, in the place of a chunk that is lost or announced as silent."""
         self._last_index = index
         before = faded(self._end_run()[::-1])[::-1]
         self._after_gap = True
@@ -165,25 +165,25 @@ class SeamlessDecoder:
         start, self._decoded = self._decoded, max(self._decoded, stop)
         if stop <= start:
             return NO_SOUND
-        first = max(self._reach.aligned(run.start), self._reach.start_of_context(start))
-        codes, streams = run.slice(first, stop + self._reach.ahead_samples)
+        first = max(self._field.aligned(run.start), self._field.start_of_context(start))
+        codes, streams = run.slice(first, stop + self._field.ahead_samples)
         audio = self._codec.decode(codes, samples=stop - first, streams=streams)[start - first :]
-        run.forget(self._reach.start_of_context(stop))
+        run.forget(self._field.start_of_context(stop))
         audio, self._after_gap = faded(audio) if self._after_gap else audio, False
         return audio
 
 
 def history_chunks(codec: "Codec", plan: ChunkPlan, *, exact: bool = True) -> int:
-    """Chunks before the next one that a decoder without memory needs to go on at the sample where another stopped.
+    """Chunks before the next one that a new decoder needs to continue at the sample where another stopped.
 
-    Without `exact` the sound may differ from that of the whole for a moment, of at most the decoder's reach.
+    Without `exact` the sound may differ from that of the whole within the receptive field.
     """
     if plan.stitching is Stitching.CROSSFADE:
         return 1
-    reach = decoding_field(codec.config)
-    needed_samples = reach.ahead_samples
+    field = decoding_field(codec.config)
+    needed_samples = field.ahead_samples
     if exact:
-        needed_samples += reach.back_samples + reach.alignment_samples - PAD_SAMPLES
+        needed_samples += field.back_samples + field.alignment_samples - PAD_SAMPLES
     return -(-needed_samples // plan.chunk_samples)
 
 
@@ -196,7 +196,7 @@ def faded(audio: Audio) -> Audio:
 
 
 class CodeRun:
-    """The codes of neighbouring chunks, joined, as far as they are still needed; chunks may differ in streams."""
+    """The joined codes of consecutive chunks, as far back as they are needed; chunks may differ in streams."""
 
     def __init__(self, start: int, groups: int) -> None:
         self.start = start
@@ -221,8 +221,8 @@ class CodeRun:
     def slice(self, start: int, stop: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Codes `[stream, group, frame]` from sample `start` on that give sound up to `stop`, or to the run's end.
 
-        Also how many streams each frame has. Sound needs one frame more than it fills, and begins aligned: the first
-        and the last frame are repeated where none goes before or follows.
+        Also the number of streams of each frame. Decoding needs one frame more than the sound fills, and an aligned
+        start: the first and the last frame are repeated where none precedes or follows.
         """
         first, last = (start - self._held_from) // PAD_SAMPLES, -(-(stop - self._held_from) // PAD_SAMPLES)
         last = min(last, -(-(self.stop - self._held_from) // PAD_SAMPLES))
@@ -231,7 +231,7 @@ class CodeRun:
         return self._codes[: streams.max(), :, frames], streams
 
     def forget(self, before: int) -> None:
-        """Let go of the codes before this sample."""
+        """Drop the codes before this sample."""
         gone = max(0, before - self._held_from) // PAD_SAMPLES
         self._codes, self._streams = self._codes[:, :, gone:], self._streams[gone:]
         self._held_from += gone * PAD_SAMPLES

@@ -1,4 +1,4 @@
-"""The `.esc` file's parts ↔ bytes, as `codec/container/FORMAT.md` describes them. No I/O; every limit stands here.
+"""The parts of an `.esc` file ↔ bytes, as `codec/container/FORMAT.md` describes them, and all its limits. No I/O.
 
 A file is a header, records (one a chunk and channel), and a trailer with the index.
 """
@@ -25,7 +25,7 @@ MAX_GROUPS = 64
 MAX_CHUNKS = 1 << 24
 MAX_GAP_S = 3600
 MAX_FIRST_S = 96 * 3600
-"""Without an index: the longest stretch that may be missing between two chunks, and before the first one."""
+"""Without an index: the longest stretch that may be missing between two chunks, and before the first."""
 
 RECORD_MARK = b"\xecS"
 TRAILER_MARK = b"\xecX"
@@ -59,9 +59,9 @@ _NUMBERS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscHeader:
-    """What holds for a whole file. Raises `ContainerError`, naming the value, for what the format cannot say.
+    """The header of a file. Raises `ContainerError`, naming the value, for what the format cannot express.
 
-    `total_samples` is each channel's length, None where the header was written before it was known. `source_rate` is
+    `total_samples` is each channel's length, None until it is known. `source_rate` is
     the sound's rate before it was resampled to `sample_rate`, 0 where that is not known.
     """
 
@@ -136,7 +136,7 @@ class Trailer:
 
 
 def shortened_name(name: str) -> str:
-    """As much of a model's name as a header takes, without characters that would not be seen."""
+    """As much of a model's name as a header holds, with unprintable characters replaced."""
     name = "".join(character if character.isprintable() else "?" for character in name)
     return name.encode()[:MAX_MODEL_NAME_BYTES].decode(errors="ignore")
 
@@ -154,7 +154,7 @@ def pack_header(header: EscHeader) -> bytes:
 
 
 def header_bytes(start: bytes) -> int:
-    """Length of the header that begins with these 10 bytes; raises `ContainerError` where none can begin so."""
+    """Length of the header that begins with these 10 bytes. Raises `ContainerError` for anything else."""
     if not start.startswith(MAGIC):
         if start.startswith(MAGIC.replace(b"\r\n", b"\n")):
             raise ContainerError("the file was damaged by a transfer in text mode: copy it again in binary mode")
@@ -200,7 +200,7 @@ def pack_record(chunk: PackedChunk) -> bytes:
 
 
 def record_bytes(start: bytes, header: EscHeader) -> int | None:
-    """Length of the record that begins with these 12 bytes, None where none of this file can begin so."""
+    """Length of the record that begins with these 12 bytes, None where no record of this file does."""
     mark, flags, channel, index, samples = _RECORD.unpack(start)
     streams = flags & _STREAMS_BITS
     silent = bool(flags & _SILENCE_BIT)

@@ -25,14 +25,14 @@ from codec.container.scan import Contents, Place, Scan
 from codec.errors import ContainerError, DamagedChunk
 
 MAX_NAMED = 1000
-"""Damaged chunks that are told one by one."""
+"""Damaged chunks beyond this number are only counted."""
 
 
 class EscReader(AbstractContextManager["EscReader"]):
     """An `.esc` file, open for reading its chunks in any order.
 
-    What is wrong with the file but can be lived with is told by `warnings`, in words. Raises `ContainerError` where
-    the file cannot be opened or its header is damaged.
+    `warnings` describes damage that leaves the rest readable. Raises `ContainerError` where the file cannot be opened
+    or its header is damaged.
     """
 
     def __init__(self, file: Path | BinaryIO) -> None:
@@ -63,12 +63,12 @@ class EscReader(AbstractContextManager["EscReader"]):
 
     @property
     def complete(self) -> bool:
-        """Whether the file holds the whole sound: it was neither cut off nor was the sound stopped early."""
+        """Whether the file holds the whole sound: neither was the file cut off nor the sound stopped early."""
         return self._contents.complete
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was found wrong on opening, for people; empty for a sound file. `damage` looks at every chunk too."""
+        """Damage found on opening, in words; `damage` checks every chunk too."""
         return self._contents.warnings
 
     @property
@@ -84,7 +84,7 @@ class EscReader(AbstractContextManager["EscReader"]):
 
     @property
     def missing_chunks(self) -> int:
-        """How many chunks of all channels were never stored (or are gone, where the file had to be scanned)."""
+        """How many chunks of all channels were never stored, or were not found by a scan."""
         return self.chunk_count * self.header.channels - len(self._contents.places)
 
     def read(self, index: int, channel: int = 0) -> PackedChunk | None:
@@ -107,7 +107,7 @@ class EscReader(AbstractContextManager["EscReader"]):
             yield self.read(index, channel)
 
     def damage(self) -> tuple[str, ...]:
-        """Read everything and tell, in words, what is wrong: the warnings, and each damaged chunk."""
+        """Read everything; return the warnings and a description of each damaged chunk."""
         found = list(self.warnings)
         lost = chain.from_iterable(self._contents.damaged)
         named = set(islice(lost, MAX_NAMED))
@@ -127,7 +127,7 @@ class EscReader(AbstractContextManager["EscReader"]):
         self.close()
 
     def _is_damaged(self, slot: int) -> bool:
-        """Whether a record that is not there stood where there is damage; the ranges are in order, as the file is."""
+        """Whether a record that was not found stood in a damaged place; the ranges are sorted."""
         at = bisect_right(self._contents.damaged, slot, key=lambda slots: slots.start) - 1
         return at >= 0 and slot in self._contents.damaged[at]
 
@@ -148,7 +148,7 @@ class EscReader(AbstractContextManager["EscReader"]):
             raise ContainerError(f"cannot read {self.name!r}: {error.strerror or error}") from error
 
     def _by_index(self) -> Contents | None:
-        """Follow the trailer at the file's end; None where there is none that fits the file."""
+        """Read the trailer at the file's end; None where none fits the file."""
         end = self._size - END_BYTES
         length = trailer_bytes(self._read(end, END_BYTES)) if end >= self._header_bytes else None
         if length is None or not END_BYTES < length <= self._size - self._header_bytes:
@@ -168,7 +168,7 @@ class EscReader(AbstractContextManager["EscReader"]):
 
 
 def _open(path: Path) -> BinaryIO:
-    """Open a file; a pipe, which cannot be searched and would have to be waited for, raises `ContainerError`."""
+    """Open a regular file; a pipe, which would have to be waited for, raises `ContainerError`."""
     if path.exists() and not path.is_file():
         raise ContainerError(
             f"{str(path)!r} is {'a folder' if path.is_dir() else 'no regular file'}: name an .esc file"

@@ -1,4 +1,4 @@
-"""Finding what an `.esc` file holds without its index: record by record, across damaged and missing stretches."""
+"""Rebuilding the index of an `.esc` file: record by record, across damaged and missing stretches."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ from codec.container.layout import (
 _SEARCH_BYTES = 1 << 20
 _TRIES_PER_BYTE = 16
 _LEAST_TRIED_BYTES = 64 << 20
-"""A file may be made so that a record could begin everywhere: so much is read to find out, and then no more."""
+"""A hostile file may let a record begin everywhere: no more than this is read to find out."""
 
 Read = Callable[[int, int], bytes]
-"""Reads at most so many bytes (second) from a place in the file (first)."""
+"""Reads from an offset (first) at most so many bytes (second)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a record stands in the file."""
+    """The place of one record."""
 
     offset: int
     length: int
@@ -40,9 +40,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is where in a file. Slots count chunk after chunk, and channel after channel within each.
+    """Where the records of a file are. Slots count chunk after chunk, and channel after channel within each.
 
-    `damaged` are the slots whose records must have stood where there is damage.
+    `damaged` are the slots whose records must have stood in damaged places.
     """
 
     places: dict[int, Place]
@@ -68,7 +68,7 @@ class Scan:
         self._warnings: list[str] = []
 
     def run(self) -> Contents:
-        """Find everything that is whole."""
+        """Find every whole record."""
         while self._at < self._size:
             if self._take_record():
                 continue
@@ -107,7 +107,7 @@ class Scan:
         return chunk, length
 
     def _is_near(self, chunk: PackedChunk) -> bool:
-        """Whether the sound before the chunk may be missing: a few bytes must not stand for years of silence."""
+        """Whether the gap before the chunk is plausible: a few bytes must not stand for years of silence."""
         last = -1 if self._last is None else self._last.index
         longest_s = MAX_FIRST_S if self._last is None else MAX_GAP_S
         return (chunk.index - last - 1) * self._header.plan.hop_samples <= longest_s * self._header.sample_rate
@@ -150,7 +150,7 @@ class Scan:
         self._warnings.append(f"bytes {start} to {end - 1} are damaged{', ' if what else ''}{what}")
 
     def _ended(self, trailer: Trailer) -> Contents:
-        """The trailer was reached: it tells what should have been found on the way."""
+        """The contents where the trailer was reached: it lists the records that should have been found."""
         body = trailer_body_bytes(self._read(self._at, TRAILER_HEADER_BYTES)) or 0
         end = self._read(self._at + body, END_BYTES)
         if len(end) < END_BYTES or trailer_bytes(end) != body + END_BYTES:
@@ -166,7 +166,7 @@ class Scan:
         return Contents(places, trailer.total_samples, trailer.complete, tuple(lost), tuple(self._warnings))
 
     def _cut_off(self) -> Contents:
-        """The file ended without a trailer: what counts is what came before."""
+        """The contents where the file ends without a trailer."""
         channels = self._header.channels
         whole_slots = self._next_slot - self._next_slot % channels
         places = {slot: place for slot, place in self._places.items() if slot < whole_slots}

@@ -1,4 +1,4 @@
-"""Taking the finer streams out of an `.esc` file without decoding it."""
+"""Removing the finer streams of an `.esc` file without decoding it."""
 
 from collections.abc import Iterator
 from dataclasses import replace

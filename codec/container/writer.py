@@ -1,4 +1,4 @@
-"""Writing `.esc` files: chunk after chunk, whole or not at all."""
+"""Writing `.esc` files chunk by chunk."""
 
 from array import array
 from dataclasses import replace
@@ -38,6 +38,12 @@ class EscPacker:
 
     def add(self, chunk: PackedChunk) -> bytes:
         """The bytes of the next chunk."""
+        record = self.pack(chunk)
+        self.count(chunk, len(record))
+        return record
+
+    def pack(self, chunk: PackedChunk) -> bytes:
+        """The bytes of a chunk that may come next; `count` then makes it the last one."""
         slot = chunk.index * self.header.channels + chunk.channel
         if slot < len(self._lengths):
             raise ValueError(f"chunk {chunk.index} of channel {chunk.channel} comes too late or twice")
@@ -53,11 +59,15 @@ class EscPacker:
         record = pack_record(chunk)
         if record_bytes(record[:RECORD_HEADER_BYTES], self.header) != len(record):
             raise ValueError(f"chunk {chunk.index} of channel {chunk.channel} is not one of this file")
-        self._lengths.extend([0] * (slot - len(self._lengths)))
-        self._lengths.append(len(record))
-        self._last = chunk
-        self.file_bytes += len(record)
         return record
+
+    def count(self, chunk: PackedChunk, record_bytes: int) -> None:
+        """Count a chunk whose record of so many bytes was written."""
+        slot = chunk.index * self.header.channels + chunk.channel
+        self._lengths.extend([0] * (slot - len(self._lengths)))
+        self._lengths.append(record_bytes)
+        self._last = chunk
+        self.file_bytes += record_bytes
 
     def finish(self, total_samples: int | None = None, *, complete: bool = True) -> bytes:
         """The file's last bytes; from then on `start` has the length too, and may be written over the first bytes.
@@ -84,30 +94,40 @@ class EscWriter(PartFile):
     """An `.esc` file that appears under its name when it is finished.
 
     Until then `part` is readable up to its last chunk at every moment; `abort`, or an error within `with`, removes it.
-    Raises `ContainerError` where the file exists and `overwrite` is False, or where it cannot be written.
+    Raises `ContainerError` where the file exists and `overwrite` is False, or where it cannot be written, which
+    removes it. With `keep_on_error` it stays instead: the same `add` can be tried again, and `finish` gives the file
+    its name before it raises that the index could not be written.
     """
 
-    def __init__(self, path: Path, header: EscHeader, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Path, header: EscHeader, *, overwrite: bool = False, keep_on_error: bool = False) -> None:
         self._packer = EscPacker(header)
-        super().__init__(path, ContainerError, overwrite=overwrite)
+        super().__init__(path, ContainerError, overwrite=overwrite, keep_on_error=keep_on_error)
         self.append(self._packer.start())
 
     @property
     def file_bytes(self) -> int:
         """How long the file is so far."""
-        return self._packer.file_bytes
+        return self.size
 
     def add(self, chunk: PackedChunk) -> None:
         """Append a chunk, as `EscPacker.add` takes them."""
-        self.append(self._packer.add(chunk))
+        record = self._packer.pack(chunk)
+        self.append(record)
+        self._packer.count(chunk, len(record))
 
     def finish(self, total_samples: int | None = None, *, complete: bool = True) -> None:
         """Append the index and write the length into the header, as `EscPacker.finish`; then give the file its name.
 
         A second call does nothing.
         """
-        if self.open:
-            trailer = self._packer.finish(total_samples, complete=complete)
+        if not self.open:
+            return
+        trailer = self._packer.finish(total_samples, complete=complete)
+        try:
             self.replace_start(self._packer.start())
             self.append(trailer)
-            super().finish()
+        except ContainerError:
+            if self._keep_on_error:
+                super().finish()
+            raise
+        super().finish()

@@ -1,4 +1,4 @@
-"""The quality report: a table for people (Markdown) and a JSON file."""
+"""The quality report: a Markdown table and a JSON file."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""The coders that people would use instead: Opus and Codec 2, run as their command-line tools.
+"""Other speech coders to compare with: Opus and Codec 2, run as their command-line tools.
 
 Each takes and gives float32 `[samples]` at 16000 Hz, aligned to the sample; container bytes do not count.
 """
@@ -38,7 +38,7 @@ class Rival:
 
     @property
     def missing_tools(self) -> list[str]:
-        """Those of its tools that are not installed."""
+        """Its tools that are not installed."""
         return [tool for tool in self.tools if shutil.which(tool) is None]
 
     def run(self, sound: Audio) -> tuple[Audio, int]:
@@ -78,7 +78,7 @@ def codec2() -> Rival:
 
 
 def all_rivals() -> list[Rival]:
-    """Those that every report shows."""
+    """All rivals of the report."""
     return [opus(6), opus(9), codec2()]
 
 

@@ -183,6 +183,6 @@ def _check_model(header: EscHeader, codec: "Codec") -> None:
         )
     check_streamable(codec)
     for name in ("sample_rate", "groups", "bits_per_code", "frame_samples"):
-        told, known = getattr(header, name), getattr(codec, name)
-        if told != known:
-            raise ContainerError(f"the header cannot be right: its {name} is {told}, the model's is {known}")
+        stated, known = getattr(header, name), getattr(codec, name)
+        if stated != known:
+            raise ContainerError(f"the header cannot be right: its {name} is {stated}, the model's is {known}")

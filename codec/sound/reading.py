@@ -45,7 +45,7 @@ class AudioReader(AbstractContextManager["AudioReader"]):
 
     @property
     def total_samples(self) -> int:
-        """Length at `rate`, as the file's header tells it."""
+        """Length at `rate`, by the file's header."""
         return resampled_length(self._file.frames, self.file_rate, self.rate)
 
     @property

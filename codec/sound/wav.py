@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from codec.atomic_file import write_all
+from codec.atomic_file import copy_bytes, write_all
 from codec.errors import AudioFileError
 from codec.types import Audio
 
@@ -26,7 +26,6 @@ OLD_HEADER_BYTES = _RIFF.size + _FORMAT_AND_DATA.size
 MAX_RIFF_BYTES = 2**32 - 1
 """What the 32 bits of a RIFF file's sizes count: 37 hours of mono at 16 kHz."""
 SIZE_IN_DS64 = 2**32 - 1
-COPY_BYTES = 1 << 20
 
 
 def to_pcm16(audio: Audio) -> Pcm16:
@@ -59,7 +58,7 @@ def held_samples(path: Path) -> int:
 
 
 class WavWriter(AbstractContextManager["WavWriter"]):
-    """A 16-bit PCM WAV file, mono unless told otherwise.
+    """A 16-bit PCM WAV file, mono by default.
 
     Data is written before the header that counts it, so a killed process leaves a file that counts no more than it
     holds. A failed write changes nothing that counts: the same write can be tried again. A file that was deleted
@@ -122,10 +121,7 @@ class WavWriter(AbstractContextManager["WavWriter"]):
         with _closing_on_error(fresh):
             write_all(fresh, self._header(0))
             self._file.seek(self._header_bytes)
-            while block := self._file.read(min(COPY_BYTES, self._end - fresh.tell())):
-                write_all(fresh, block)
-            if fresh.tell() != self._end:
-                raise OSError("what was written before it was deleted cannot be read")
+            copy_bytes(self._file, fresh, self._end - self._header_bytes)
         self._file, deleted = fresh, self._file
         deleted.close()
 

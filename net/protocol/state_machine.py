@@ -26,16 +26,16 @@ from net.protocol.messages import Accept, Control, End, Feedback, FrameType, Hel
 from net.protocol.sequence import ChunkSequence
 from net.protocol.transitions import RECEIVER, SENDER, Event, Role, Signal, State, Transitions
 
-__all__ = ["FromReceiver", "FromSender", "ReceiverProtocol", "SenderProtocol", "State"]
+__all__ = ["FromReceiver", "FromSender", "ProtocolSide", "ReceiverProtocol", "SenderProtocol", "State"]
 
 Message = Control | PackedChunk
 FromSender = Hello | PackedChunk | End | Ping | Pong
 FromReceiver = Accept | Refuse | Feedback | Ping | Pong
-ReceivedT = TypeVar("ReceivedT", FromSender, FromReceiver)
+ReceivedT = TypeVar("ReceivedT")
 
 
-class _Side(Generic[ReceivedT]):
-    """One side of a connection: its buffers, its state, and the stream that both sides follow."""
+class ProtocolSide(Generic[ReceivedT]):
+    """One side of a connection, which receives messages of `ReceivedT`: its buffers, its state, and its stream."""
 
     def __init__(self, role: Role, limits: Limits, hello: Hello | None) -> None:
         self._role, self._limits = role, limits
@@ -53,9 +53,9 @@ class _Side(Generic[ReceivedT]):
         return self._state
 
     @property
-    def limits(self) -> Limits:
-        """What is taken from the peer."""
-        return self._limits
+    def hello(self) -> Hello | None:
+        """What the sender wants to stream; None at a receiver that has not heard it yet."""
+        return self._hello
 
     @property
     def held_bytes(self) -> int:
@@ -194,7 +194,7 @@ class _Side(Generic[ReceivedT]):
             raise RemoteProtocolError(f"the peer sent {self._pings_to_answer} PINGs without waiting for an answer")
 
 
-class SenderProtocol(_Side[FromReceiver]):
+class SenderProtocol(ProtocolSide[FromReceiver]):
     """The sender's side of one connection; the first `data_to_send` is the preamble and HELLO.
 
     Raises `LocalProtocolError` for a HELLO that a receiver with the same limits would not take.
@@ -203,11 +203,6 @@ class SenderProtocol(_Side[FromReceiver]):
     def __init__(self, hello: Hello, limits: Limits = DEFAULT_LIMITS) -> None:
         super().__init__(SENDER, limits, hello)
         self._outbox += encode_control(hello, limits)
-
-    @property
-    def hello(self) -> Hello:
-        """What this side wants to stream."""
-        return self._offered
 
     def send_chunk(self, chunk: PackedChunk) -> None:
         """Send a chunk; raises `LocalProtocolError` if it is not its turn, or `window_left` is 0."""
@@ -218,16 +213,11 @@ class SenderProtocol(_Side[FromReceiver]):
         self._send(end)
 
 
-class ReceiverProtocol(_Side[FromSender]):
+class ReceiverProtocol(ProtocolSide[FromSender]):
     """The receiver's side of one connection."""
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         super().__init__(RECEIVER, limits, None)
-
-    @property
-    def hello(self) -> Hello | None:
-        """What the sender wants to stream, once it has said so."""
-        return self._hello
 
     def accept(self, accept: Accept) -> None:
         """Accept the stream of HELLO, from chunk `accept.next_chunk` on."""

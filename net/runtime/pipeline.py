@@ -39,9 +39,9 @@ class Pipeline:
         self.error: BaseException | None = None
         """The first error, of a stage or else of an `on_end` callback."""
 
-    def add_stage(self, name: str, work: Callable[[], None], then: Callable[[], None] | None = None) -> None:
-        """Add a thread that runs `work`, and then `then`, which can read `error`. Call it before `start`."""
-        self._threads.append(threading.Thread(target=self._run, args=(name, work, then), name=f"{self._name}-{name}"))
+    def add_stage(self, name: str, work: Callable[[], None]) -> None:
+        """Add a thread that runs `work`; call it before `start`."""
+        self._threads.append(threading.Thread(target=self._run, args=(name, work), name=f"{self._name}-{name}"))
 
     def add_queue(self, name: str, capacity: int, *, drop_oldest: bool = False) -> "StageQueue[T]":
         """Make a queue that `abort` wakes."""
@@ -57,7 +57,7 @@ class Pipeline:
             wake()
 
     def on_end(self, close: Callable[[], None]) -> None:
-        """Run `close` once when the last stage has ended, whether it succeeded, failed or was aborted.
+        """Run `close`, which can read `error`, once when the last stage has ended, however it did.
 
         Callbacks run in reverse order, as in an `ExitStack`, before `ended` is set: in the last stage's thread, or in
         the thread of `start` where no stage could be started, or of `close` where `start` was never called. Each one
@@ -122,11 +122,9 @@ class Pipeline:
         if never_started:
             self._count_ended(0)
 
-    def _run(self, name: str, work: Callable[[], None], then: Callable[[], None] | None) -> None:
+    def _run(self, name: str, work: Callable[[], None]) -> None:
         try:
             self._try(name, work)
-            if then is not None:
-                self._try(name, then)
         finally:
             self._count_ended(1)
 

@@ -37,6 +37,7 @@ class AcceptedConnection:
 
     link: Connection[Received]
     protocol: SenderProtocol
+    hello: Hello
     accept: Accept
     early: list[Received]
     """What came right behind the answer."""
@@ -134,6 +135,7 @@ class Connector:
         return AcceptedConnection(
             link=link,
             protocol=protocol,
+            hello=hello,
             accept=accept,
             early=early,
             peer=peer_label(wire, link.peer),

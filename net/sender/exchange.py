@@ -24,7 +24,8 @@ class Exchange:
     def __init__(
         self, connection: AcceptedConnection, buffer: SendBuffer, rate: RateController, context: StreamContext
     ) -> None:
-        self._link, self._protocol, self._early = connection.link, connection.protocol, connection.early
+        self._link, self._protocol, self._hello = connection.link, connection.protocol, connection.hello
+        self._early = connection.early
         self._buffer, self._rate, self._context = buffer, rate, context
         self._clock, self._meters = context.clock, context.meters
         self._over = threading.Event()
@@ -61,7 +62,7 @@ class Exchange:
             self._send_chunk(self._rate.fit(message), resent=outgoing.resent)
 
     def _send_chunk(self, chunk: PackedChunk, *, resent: bool) -> None:
-        meters, hello = self._meters, self._protocol.hello
+        meters, hello = self._meters, self._hello
         with meters.sending.time():
             self._send(lambda: self._protocol.send_chunk(chunk))
         self._buffer.mark_sent(chunk.index, len(chunk.payload))

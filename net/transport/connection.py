@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from net.errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
+from net.protocol.state_machine import ProtocolSide
 from net.runtime.clock import Clock
 from net.transport.socket_transport import Transport, shown_address
 
@@ -21,22 +22,13 @@ DRAIN_BYTES = 4 << 20
 MessageT = TypeVar("MessageT")
 
 
-class SansIOProtocol(Protocol[MessageT]):
-    """What a connection needs of either side's protocol."""
-
-    def receive_data(self, data: bytes) -> None: ...  # noqa: D102 - see net.protocol
-    def receive_eof(self) -> None: ...  # noqa: D102 - see net.protocol
-    def events(self) -> list[MessageT]: ...  # noqa: D102 - see net.protocol
-    def data_to_send(self) -> bytes: ...  # noqa: D102 - see net.protocol
-
-
 class Connection(Generic[MessageT]):
     """One connection. Errors of the transport become `ConnectionLost`, those of the peer `RemoteProtocolError`.
 
     Any other error comes out of the method that met it, as it is.
     """
 
-    def __init__(self, transport: Transport, protocol: SansIOProtocol[MessageT], clock: Clock) -> None:
+    def __init__(self, transport: Transport, protocol: ProtocolSide[MessageT], clock: Clock) -> None:
         self._transport, self._protocol, self._clock = transport, protocol, clock
         self._protocol_lock = threading.Lock()
         """Guards the protocol, `_unsent` and `_error`; never held while the transport waits."""

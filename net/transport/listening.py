@@ -2,13 +2,13 @@
 
 import errno
 import ipaddress
+import os
 import socket
 from collections.abc import Sequence
 
 from net.errors import ConnectError
 
 LISTEN_BACKLOG = 256
-
 
 Address = tuple[int, str]
 """A family of addresses, and one of it."""
@@ -20,20 +20,20 @@ def listen(host: str, port: int, *, private: bool) -> list[socket.socket]:
     Raises `ConnectError` where that fails.
     """
     listeners: list[socket.socket] = []
-    refused: OSError | None = None
+    failure: int | None = None
     for family, address in resolve(host, port):
         if private and not is_loopback(address):
             continue  # the name resolves to something else than it did a moment ago
-        bound = listeners[0].getsockname()[1] if listeners else port
+        bound_port = listeners[0].getsockname()[1] if listeners else port
         try:
-            listeners.append(_listen_on(family, (address, bound)))
+            listeners.append(socket.create_server((address, bound_port), family=family, backlog=LISTEN_BACKLOG))
         except OSError as error:
-            refused = error
-    in_use = refused is not None and refused.errno in (errno.EADDRINUSE, errno.EACCES)
-    if in_use or not listeners:
+            failure = error.errno
+    if failure in (errno.EADDRINUSE, errno.EACCES) or not listeners:
         for listener in listeners:
             listener.close()
-        raise _cannot_listen(host, port, refused)
+        reason = os.strerror(failure) if failure is not None else "it stands for no address"
+        raise ConnectError(f"cannot listen on {address_text(host, port)} ({reason}): choose another --host or --port")
     return listeners
 
 
@@ -76,22 +76,3 @@ def is_loopback(address: str) -> bool:
 def only_loopback(addresses: Sequence[Address]) -> bool:
     """Whether only this machine reaches any of the addresses."""
     return all(is_loopback(address) for _, address in addresses)
-
-
-def _cannot_listen(host: str, port: int, error: OSError | None) -> ConnectError:
-    reason = error.strerror if error is not None else "it stands for no address"
-    return ConnectError(f"cannot listen on {address_text(host, port)} ({reason}): choose another --host or --port")
-
-
-def _listen_on(family: int, address: tuple[str, int]) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind(address)
-        listener.listen(LISTEN_BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener

@@ -74,7 +74,7 @@ def test_a_file_is_replaced_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
 def test_what_cannot_be_replaced_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
-    """A full disk, told at the last moment, or a failing rename leave the old content, and nothing beside it."""
+    """A full disk that shows at the last moment, and a failing rename, leave the old content alone."""
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -50,7 +50,7 @@ def test_numpy_in_numpy_out(tiny: Codec) -> None:
 
 
 def test_facts(tiny: Codec) -> None:
-    """A codec tells what a link must know about it."""
+    """A codec has the facts that a link needs."""
     assert (tiny.sample_rate, tiny.max_streams, tiny.groups, tiny.frame_samples) == (16000, 6, 3, 320)
     assert (tiny.bits_per_code, tiny.kbps(6), tiny.name, tiny.device) == (8, 7.2, "tiny", "cpu")
     assert len(tiny.fingerprint) == 16

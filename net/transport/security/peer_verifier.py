@@ -6,7 +6,7 @@ from net.runtime.clock import Clock
 from net.settings import TlsSettings
 from net.text import printable
 from net.transport.security.identity import Identity, load_or_make_identity
-from net.transport.security.tls import TlsTransport, accept_tls, connect_tls, tls_context
+from net.transport.security.tls import TlsTransport, tls_context
 from net.transport.security.trust import FILE_NAME, KnownPeers, verify_peer
 from net.transport.security.trust_questions import TrustQuestions
 from net.transport.socket_transport import Transport
@@ -29,11 +29,11 @@ class PeerVerifier:
 
     def connect(self, transport: Transport, timeout_s: float) -> TlsTransport:
         """Begin TLS with a receiver. Raises `HandshakeFailed` or `ConnectionLost`."""
-        return connect_tls(transport, self._context, timeout_s, self._clock)
+        return TlsTransport(transport, self._context, timeout_s, self._clock, server=False)
 
     def accept(self, transport: Transport, timeout_s: float) -> TlsTransport:
         """Begin TLS with a sender. Raises `HandshakeFailed` or `ConnectionLost`."""
-        return accept_tls(transport, self._context, timeout_s, self._clock)
+        return TlsTransport(transport, self._context, timeout_s, self._clock, server=True)
 
     def verify_receiver(self, transport: TlsTransport, address: str) -> None:
         """Check the receiver at `address`, as it was typed. Raises `PeerNotTrusted` or `KnownPeersError`."""

@@ -1,7 +1,7 @@
 """TLS 1.3 over a transport, both sides proving who they are by their own certificates.
 
 No authority is asked: any certificate is taken in the handshake, which proves that the peer has its key, and then
-`trust` judges its fingerprint. Python's `ssl` can neither take a client's certificate unjudged nor be read and
+`trust` checks its fingerprint. Python's `ssl` can neither take a client's certificate unjudged nor be read and
 written by two threads at once, so this stands on pyOpenSSL and its memory buffers: OpenSSL makes and takes bytes
 under a lock, and the transport below is never waited for with that lock held.
 """
@@ -38,32 +38,28 @@ def tls_context(identity: Identity) -> SSL.Context:
     return context
 
 
-def connect_tls(
-    transport: Transport, context: SSL.Context, timeout_s: float, clock: Clock = SYSTEM_CLOCK
-) -> "TlsTransport":
-    """Begin TLS as the side that connected. Raises `HandshakeFailed` or `ConnectionLost`; closes nothing."""
-    tls = SSL.Connection(context, None)
-    tls.set_connect_state()
-    return TlsTransport(transport, tls, timeout_s, clock)
-
-
-def accept_tls(
-    transport: Transport, context: SSL.Context, timeout_s: float, clock: Clock = SYSTEM_CLOCK
-) -> "TlsTransport":
-    """Begin TLS as the side that listened. Raises `HandshakeFailed` or `ConnectionLost`; closes nothing."""
-    tls = SSL.Connection(context, None)
-    tls.set_accept_state()
-    return TlsTransport(transport, tls, timeout_s, clock)
-
-
 class TlsTransport:
     """A `Transport` under TLS, on another one, for one receiving and any sending threads.
 
-    The handshake takes at most `timeout_s` in all, however slowly the peer's bytes trickle in.
+    It begins with the handshake, as the side that listened (`server`) or connected, which takes at most `timeout_s` in
+    all, however slowly the peer's bytes trickle in. Raises `HandshakeFailed` or `ConnectionLost`, and closes nothing.
     """
 
-    def __init__(self, transport: Transport, tls: SSL.Connection, timeout_s: float, clock: Clock) -> None:
-        self._transport, self._tls, self._clock = transport, tls, clock
+    def __init__(
+        self,
+        transport: Transport,
+        context: SSL.Context,
+        timeout_s: float,
+        clock: Clock = SYSTEM_CLOCK,
+        *,
+        server: bool,
+    ) -> None:
+        self._transport, self._clock = transport, clock
+        self._tls = SSL.Connection(context, None)
+        if server:
+            self._tls.set_accept_state()
+        else:
+            self._tls.set_connect_state()
         self._tls_lock = threading.Lock()
         self._write_lock = threading.Lock()
         """Held from encrypting to sending: records go out in the order of their numbers."""
@@ -191,7 +187,7 @@ class TlsTransport:
 def _accept_any_certificate(
     _connection: SSL.Connection, _certificate: object, _error: int, _depth: int, _ok: int
 ) -> bool:
-    """Let every certificate pass the handshake: its fingerprint is judged afterwards."""
+    """Let every certificate pass the handshake: its fingerprint is checked afterwards."""
     return True
 
 

@@ -4,7 +4,6 @@ As in ssh, the first contact is agreed to by a person (or by `--trust`), and who
 the same name is refused.
 """
 
-import enum
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -23,14 +22,6 @@ Ask = Callable[[str, str], bool]
 """Asks a person whether the fingerprint (second) of a peer (first) is right; waits for the answer."""
 
 
-class KeyStatus(enum.StrEnum):
-    """How the fingerprint that a peer has proved compares with what is known of it."""
-
-    UNKNOWN = "unknown"
-    MATCH = "match"
-    CHANGED = "changed"
-
-
 class KnownPeers:
     """The file of peers and the fingerprints that were agreed to, one `fingerprint peer` a line; the last one counts.
 
@@ -43,15 +34,8 @@ class KnownPeers:
         self._lock = threading.Lock()
 
     def fingerprint(self, peer: str) -> str | None:
-        """The fingerprint that was agreed to for `peer`, None where none was."""
+        """The fingerprint that was agreed to for `peer` (a receiver's "host:port", or a sender's name), or None."""
         return dict(self._entries()).get(peer)
-
-    def status(self, peer: str, fingerprint: str) -> KeyStatus:
-        """Compare the fingerprint of `peer` (a receiver's "host:port", or a sender's name) with the known one."""
-        known = self.fingerprint(peer)
-        if known is None:
-            return KeyStatus.UNKNOWN
-        return KeyStatus.MATCH if known == fingerprint else KeyStatus.CHANGED
 
     def add(self, peer: str, fingerprint: str) -> None:
         """Know `peer` by this fingerprint from now on, whatever was known before."""
@@ -116,13 +100,14 @@ def verify_peer(
         if fingerprint not in allowed:
             raise PeerNotTrusted(f"{peer} has the fingerprint {fingerprint}, which is not in the list of --allow")
         return
-    status = known.status(peer, fingerprint)
-    if status is KeyStatus.MATCH:
+    known_fingerprint = known.fingerprint(peer)
+    if known_fingerprint == fingerprint:
         return
-    if fingerprint in trusted or (status is KeyStatus.UNKNOWN and ask and ask(peer, fingerprint)):
+    first_contact = known_fingerprint is None
+    if fingerprint in trusted or (first_contact and ask and ask(peer, fingerprint)):
         known.add(peer, fingerprint)
         return
-    raise PeerNotTrusted(_advice(peer, fingerprint, known.fingerprint(peer)))
+    raise PeerNotTrusted(_advice(peer, fingerprint, known_fingerprint))
 
 
 def _advice(peer: str, fingerprint: str, known: str | None) -> str:

@@ -1,7 +1,9 @@
 """Asking a person whether a peer is who it should be, from a thread that waits for the answer."""
 
+import contextlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError, wait
 from typing import Final
 
 ANSWER_S: Final = 50.0
@@ -13,27 +15,23 @@ class TrustQuestion:
 
     def __init__(self, peer: str, fingerprint: str) -> None:
         self.peer, self.fingerprint = peer, fingerprint
-        self._answered = threading.Event()
-        self._trusted = False
-        self._lock = threading.Lock()
+        self._answer: Future[bool] = Future()
 
     @property
     def open(self) -> bool:
         """Whether an answer still counts."""
-        return not self._answered.is_set()
+        return not self._answer.done()
 
     def answer(self, trusted: bool) -> None:
         """Answer; may be called from any thread."""
-        with self._lock:
-            if self.open:
-                self._trusted = trusted
-                self._answered.set()
+        with contextlib.suppress(InvalidStateError):  # it was answered before
+            self._answer.set_result(trusted)
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for the answer; none within `timeout_s` is a no."""
-        self._answered.wait(timeout_s)
+        wait([self._answer], timeout_s)
         self.answer(False)
-        return self._trusted
+        return self._answer.result()
 
 
 Listener = Callable[[TrustQuestion], object]

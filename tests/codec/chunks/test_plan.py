@@ -149,7 +149,7 @@ def test_stitching_leaves_its_input_as_it_was():
 
 
 def test_a_chunk_shorter_than_the_overlap_cannot_follow():
-    """A peer that sends such a chunk is told so; it cannot be faded."""
+    """It cannot be faded, which is an error."""
     stitcher = Stitcher(ChunkPlan(400, 100))
     stitcher.push(ramp(400))
     with pytest.raises(ValueError, match="shorter than the overlap of 100"):

@@ -158,7 +158,7 @@ def test_a_flipped_bit_is_found_without_the_index_too():
 
 
 def test_bytes_that_do_not_belong_are_stepped_over():
-    """Inserted or appended bytes cost no chunk and are told."""
+    """Inserted or appended bytes cost no chunk and are reported."""
     chunks = chunks_of(HEADER, TOTAL)
     data = file_bytes(HEADER, chunks)
     middle = len(file_bytes(HEADER, chunks[:2], trailer=False))

@@ -1,3 +1,5 @@
+import errno
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,6 +79,48 @@ def test_finishing_and_aborting_twice_does_nothing(tmp_path):
     assert names(tmp_path) == ["a.esc"]
 
 
+@pytest.mark.parametrize("fault", ["full", "deleted"])
+def test_a_file_that_is_kept_takes_the_same_chunk_later(tmp_path, monkeypatch, fault):
+    """With `keep_on_error`, a disk that is full for a while, or a deleted folder, costs no chunk."""
+    path = tmp_path / "new" / "a.esc"
+    writer = EscWriter(path, HEADER, keep_on_error=True)
+    for chunk in CHUNKS:
+        if fault == "deleted":
+            shutil.rmtree(path.parent)
+        with monkeypatch.context() as disk:
+            fill_disk(disk)
+            for _ in range(2):
+                with pytest.raises(ContainerError, match=r"a\.esc'.*No space left"):
+                    writer.add(chunk)
+        writer.add(chunk)
+    writer.finish()
+    assert path.read_bytes() == file_bytes(replace(HEADER, total_samples=5000), CHUNKS)
+    assert names(path.parent) == ["a.esc"]
+
+
+def test_a_kept_file_has_its_name_when_its_index_cannot_be_written(tmp_path, monkeypatch):
+    """Where the disk is full at the end, what it has taken can be read, and the error is raised."""
+    writer = EscWriter(tmp_path / "a.esc", HEADER, keep_on_error=True)
+    for chunk in CHUNKS:
+        writer.add(chunk)
+    fill_disk(monkeypatch)
+    with pytest.raises(ContainerError, match="No space left"):
+        writer.finish()
+    assert names(tmp_path) == ["a.esc"]
+    with EscReader(tmp_path / "a.esc") as reader:
+        assert list(reader.chunks()) == CHUNKS
+
+
+def fill_disk(monkeypatch):
+    """Let the disk take 5 bytes of each write at most, and then fail."""
+
+    def write_all(file, data):
+        file.write(data[:5])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("codec.atomic_file.write_all", write_all)
+
+
 def test_places_that_cannot_be_written_are_named(tmp_path):
     """The error names the path."""
     (tmp_path / "file").write_text("not a folder")
@@ -85,7 +129,7 @@ def test_places_that_cannot_be_written_are_named(tmp_path):
 
 
 def test_paths_that_cannot_be_read_are_named(tmp_path):
-    """A missing file, a folder and another kind of file are told with their path."""
+    """A missing file, a folder and another kind of file are named with their path."""
     (tmp_path / "note.esc").write_text("just text")
     for name in ("missing.esc", ".", "note.esc"):
         with pytest.raises(ContainerError, match=str(tmp_path)):

@@ -21,7 +21,7 @@ def written(path: Path, audio: Audio, rate: int = 16000) -> Path:
 
 @pytest.mark.parametrize("rate", [16000, 44100, 8000])
 def test_blocks_are_the_whole_file_at_the_rate_asked_for(tmp_path: Path, rate: int) -> None:
-    """Mixed or channel by channel, the blocks, joined, are the resampled sound, of the length told before."""
+    """Mixed or channel by channel, the blocks, joined, are the resampled sound, of the length announced before."""
     path = written(tmp_path / "a.wav", NOISE, rate)
     with AudioReader(path, 16000, mix=False) as reader:
         assert (reader.channels, reader.given_channels, reader.file_rate) == (2, 2, rate)
@@ -51,7 +51,7 @@ def test_samples_that_are_no_numbers_become_silence(tmp_path: Path) -> None:
 
 
 def test_what_is_no_sound_file_is_named(tmp_path: Path) -> None:
-    """A missing file, a folder, a pipe, an empty file and another kind of file are told apart, without waiting."""
+    """The error tells missing files, folders, pipes, empty and other files apart; none is waited for."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "empty.wav").touch()
     (tmp_path / "text.wav").write_text("no sound")

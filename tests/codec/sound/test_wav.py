@@ -176,7 +176,7 @@ def test_a_file_that_outgrows_riff_becomes_rf64(tmp_path: Path, monkeypatch: pyt
 
 
 def test_more_than_4_gib_can_be_written_and_read(tmp_path: Path) -> None:
-    """Past 37 hours at 16 kHz a file goes on, and its end is found where it was written."""
+    """Past 37 hours at 16 kHz a file can grow on, and readers find its end."""
     path, begun = tmp_path / "out.wav", 2**31
     WavWriter(path).close()
     os.truncate(path, HEADER_BYTES + 2 * begun)
@@ -200,7 +200,7 @@ def test_a_file_can_be_continued(tmp_path: Path) -> None:
 
 
 def test_a_path_that_cannot_be_is_named(tmp_path: Path) -> None:
-    """The error tells the file."""
+    """The error names the file."""
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(AudioFileError, match="out"):
         WavWriter(tmp_path / "file" / "out.wav")

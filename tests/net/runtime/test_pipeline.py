@@ -139,15 +139,16 @@ def test_iterating_an_aborted_queue_raises() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_what_follows_a_stage_knows_how_it_ended(fails: bool) -> None:
-    """`then` runs in the stage's thread, before the pipeline has ended, and sees the stage's error."""
+def test_an_end_callback_knows_how_the_stages_ended(fails: bool) -> None:
+    """It sees their error, before the pipeline has ended."""
     line, known = pipeline(), []
 
     def work() -> None:
         if fails:
             raise ValueError("seven")
 
-    line.add_stage("work", work, then=lambda: known.append((line.error is not None, line.ended.is_set())))
+    line.add_stage("work", work)
+    line.on_end(lambda: known.append((line.error is not None, line.ended.is_set())))
     line.start()
     assert line.ended.wait(10)
     assert known == [(fails, False)]

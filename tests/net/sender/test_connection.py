@@ -33,7 +33,7 @@ class Link:
     """A `Connection` whose peer is this test: what the sender said is in `peer`."""
 
     def __init__(self, hello: Hello, next_chunk: int = 0, window_chunks: int = 20) -> None:
-        self.protocol, self.peer = SenderProtocol(hello), ReceiverProtocol()
+        self.hello, self.protocol, self.peer = hello, SenderProtocol(hello), ReceiverProtocol()
         self.peer.receive_data(self.protocol.data_to_send())
         self.accept = Accept(next_chunk, "bob", window_chunks)
         self.peer.accept(self.accept)
@@ -76,6 +76,7 @@ class Link:
         return AcceptedConnection(
             link=self,  # type: ignore[arg-type]
             protocol=self.protocol,
+            hello=self.hello,
             accept=self.accept,
             early=[],
             peer="bob at a test",

@@ -99,7 +99,7 @@ def raw_feedback(**changes: object) -> bytes:
     ("answer", "words"),
     [
         (say(acknowledged=7000), "acknowledged"),
-        (say(finished=True), "finished"),
+        (say(finished=True), "FEEDBACK with finished while streaming"),
         (lambda _protocol, near: near.sendall(bytes(range(256))), "does not speak"),
         (lambda _protocol, near: near.sendall(b"ESCL\x01\0\0\0\x02\xff\xff\xff"), "longest"),
         (lambda _protocol, near: near.sendall(b"ESCL\x01\0\0\0\x06\0\0\x01\x90"), "FEEDBACK while opening"),

@@ -15,7 +15,7 @@ from net.protocol.state_machine import ReceiverProtocol
 from net.runtime.clock import SYSTEM_CLOCK
 from net.transport.pacing import SLICE_S
 from net.transport.security.identity import Identity, make_identity
-from net.transport.security.tls import TlsTransport, accept_tls, connect_tls, tls_context
+from net.transport.security.tls import TlsTransport, tls_context
 from tests.clock import FakeClock
 from tests.net.transport.sockets import MeteredTransport
 
@@ -66,8 +66,8 @@ def at_once(first: Callable[[], T], second: Callable[[], U]) -> tuple[T, U]:
 def secured(ends: Ends, alice: Identity, bob: Identity) -> Pair:
     """Alice, who connected, and Bob, who listened."""
     return at_once(
-        lambda: connect_tls(ends[0], tls_context(alice), TIMEOUT_S),
-        lambda: accept_tls(ends[1], tls_context(bob), TIMEOUT_S),
+        lambda: TlsTransport(ends[0], tls_context(alice), TIMEOUT_S, server=False),
+        lambda: TlsTransport(ends[1], tls_context(bob), TIMEOUT_S, server=True),
     )
 
 
@@ -124,8 +124,8 @@ def test_the_rate_limit_and_the_meters_count_what_the_wire_carries(
     limited, free = MeteredTransport(wires[0], clock, rate_bps), MeteredTransport(wires[1])
     with contextlib.closing(limited), contextlib.closing(free):
         secured = at_once(
-            lambda: connect_tls(limited, tls_context(alice), TIMEOUT_S),
-            lambda: accept_tls(free, tls_context(bob), TIMEOUT_S),
+            lambda: TlsTransport(limited, tls_context(alice), TIMEOUT_S, server=False),
+            lambda: TlsTransport(free, tls_context(bob), TIMEOUT_S, server=True),
         )
         handshake_bytes = limited.sent.total_bytes
 
@@ -145,7 +145,7 @@ def test_the_rate_limit_and_the_meters_count_what_the_wire_carries(
 def test_nothing_is_sent_in_the_clear(wires: Wires, ends: Ends, alice: Identity) -> None:
     """The first bytes are a TLS 1.3 handshake, whatever follows."""
     with contextlib.suppress(LinkError):
-        connect_tls(ends[0], tls_context(alice), 0.0)
+        TlsTransport(ends[0], tls_context(alice), 0.0, server=False)
     hello = wires[1].recv(4096)
     assert hello[:1] == b"\x16"
 
@@ -163,21 +163,21 @@ def test_others_are_told_what_is_missing(wires: Wires, ends: Ends, bob: Identity
             secured.recv(10)
 
     with pytest.raises(HandshakeFailed, match=r"unsupported protocol|certificate"):
-        at_once(stranger, lambda: accept_tls(ends[1], tls_context(bob), TIMEOUT_S))
+        at_once(stranger, lambda: TlsTransport(ends[1], tls_context(bob), TIMEOUT_S, server=True))
 
 
 def test_a_clear_sender_is_told_apart(wires: Wires, ends: Ends, bob: Identity) -> None:
     """A sender without --tls is named as such."""
     wires[0].sendall(PREAMBLE)
     with pytest.raises(HandshakeFailed, match="start both sides with --tls"):
-        accept_tls(ends[1], tls_context(bob), TIMEOUT_S)
+        TlsTransport(ends[1], tls_context(bob), TIMEOUT_S, server=True)
 
 
 def test_a_clear_receiver_is_told_apart(wires: Wires, ends: Ends, alice: Identity) -> None:
     """A receiver without --tls is named as such, by both sides."""
     wires[1].sendall(PREAMBLE)
     with pytest.raises(HandshakeFailed, match="start both sides with --tls"):
-        connect_tls(ends[0], tls_context(alice), TIMEOUT_S)
+        TlsTransport(ends[0], tls_context(alice), TIMEOUT_S, server=False)
     with pytest.raises(RemoteProtocolError, match="--tls"):
         ReceiverProtocol().receive_data(wires[1].recv(4096))
 
@@ -202,7 +202,7 @@ def test_a_slow_handshake_ends_in_time(wires: Wires, ends: Ends, bob: Identity) 
     feeder.start()
     try:
         with pytest.raises(HandshakeFailed, match="in time"):
-            accept_tls(ends[1], tls_context(bob), 5.0, Ticking())
+            TlsTransport(ends[1], tls_context(bob), 5.0, Ticking(), server=True)
     finally:
         feeding.set()
         feeder.join()
@@ -211,14 +211,14 @@ def test_a_slow_handshake_ends_in_time(wires: Wires, ends: Ends, bob: Identity) 
 def test_a_silent_peer_ends_in_time(ends: Ends, bob: Identity) -> None:
     """A connection that says nothing ends after the handshake's time."""
     with pytest.raises(HandshakeFailed, match="in time"):
-        accept_tls(ends[1], tls_context(bob), 0.01, SYSTEM_CLOCK)
+        TlsTransport(ends[1], tls_context(bob), 0.01, SYSTEM_CLOCK, server=True)
 
 
 def test_a_peer_that_leaves_is_lost(ends: Ends, bob: Identity) -> None:
     """A connection that closes during the handshake is a lost one."""
     ends[0].close()
     with pytest.raises(ConnectionLost):
-        accept_tls(ends[1], tls_context(bob), TIMEOUT_S)
+        TlsTransport(ends[1], tls_context(bob), TIMEOUT_S, server=True)
 
 
 def test_flipped_bytes_break_the_connection(secured: Pair, wires: Wires) -> None:

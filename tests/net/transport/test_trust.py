@@ -5,7 +5,7 @@ import pytest
 
 from codec.errors import UsageError
 from net.errors import KnownPeersError, PeerNotTrusted
-from net.transport.security.trust import KeyStatus, KnownPeers, parse_allowed, verify_peer
+from net.transport.security.trust import KnownPeers, parse_allowed, verify_peer
 
 ALICE = "0123-4567-89ab-cdef-0123-4567-89ab-cdef"
 MALLORY = "ffff-4567-89ab-cdef-0123-4567-89ab-cdef"
@@ -16,13 +16,12 @@ def known(tmp_path: Path) -> KnownPeers:
     return KnownPeers(tmp_path / "folder" / "known_peers")
 
 
-def test_first_contact_then_match_then_changed(known: KnownPeers) -> None:
-    """As ssh does; and another peer is another first contact."""
-    assert known.status("host:8888", ALICE) is KeyStatus.UNKNOWN
+def test_a_peer_is_known_by_what_was_agreed_to(known: KnownPeers) -> None:
+    """As in ssh: nothing before the first contact, and another port is another peer."""
+    assert known.fingerprint("host:8888") is None
     known.add("host:8888", ALICE)
-    assert known.status("host:8888", ALICE) is KeyStatus.MATCH
-    assert known.status("host:8888", MALLORY) is KeyStatus.CHANGED
-    assert known.status("host:8889", ALICE) is KeyStatus.UNKNOWN
+    assert known.fingerprint("host:8888") == ALICE
+    assert known.fingerprint("host:8889") is None
 
 
 def test_the_last_agreement_counts(known: KnownPeers) -> None:
@@ -99,7 +98,7 @@ def test_an_unknown_peer_may_be_agreed_to(known: KnownPeers, answer: bool) -> No
     else:
         with pytest.raises(PeerNotTrusted):
             verify_peer("host:8888", ALICE, known, ask=ask)
-        assert known.status("host:8888", ALICE) is KeyStatus.UNKNOWN
+        assert known.fingerprint("host:8888") is None
     assert asked == [("host:8888", ALICE)]
 
 
