@@ -1,7 +1,4 @@
-"""What a person asked for, checked: the settings that an engine is built from.
-
-Each class raises `UsageError` for a value that cannot work, naming the option as it is typed.
-"""
+"""The settings that an engine is built from. Values that cannot work raise `UsageError`, naming the option as typed."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +10,7 @@ DEFAULT_PORT = 8888
 MAX_STREAMS = 6
 MAX_JITTER_MS = 5000
 MAX_BUFFER_CHUNKS = 1000
-"""With what decoding holds back, no more than a receiver may offer (`Limits.max_window_chunks`)."""
+"""What decoding holds back included, no more than a receiver may offer (`Limits.max_window_chunks`)."""
 
 
 def _require(holds: bool, message: str) -> None:
@@ -21,13 +18,20 @@ def _require(holds: bool, message: str) -> None:
         raise UsageError(message)
 
 
-def _require_buffer(chunks: int) -> None:
-    _require(1 <= chunks <= MAX_BUFFER_CHUNKS, f"--buffer-size must be 1 to {MAX_BUFFER_CHUNKS} chunks, not {chunks}")
+def _check(option: str, value: float | None, least: float, most: float | None = None, unit: str = "") -> None:
+    """Raise `UsageError` for a value that is out of range (or not a number); None is the default of any option."""
+    if value is None or least <= value <= (float("inf") if most is None else most):
+        return
+    if most is not None:
+        wanted = f"be {least} to {most}{unit}"
+    else:
+        wanted = f"be at least {least}{unit}" if least else "not be negative"
+    raise UsageError(f"{option} must {wanted}, not {value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """What a receiver lets in, streaming or not. An address that broke the rules waits longer each time."""
+    """Which connections a receiver accepts. An address that broke the rules waits longer each time."""
 
     max_connections: int = 64
     max_per_address: int = 32
@@ -43,7 +47,7 @@ class ConnectionLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaLimits:
-    """What is taken of one stream, of one peer within a day, and of the disk while the receiver runs."""
+    """How much is accepted of one stream, of one peer within a day, and saved while the receiver runs."""
 
     max_stream_s: float = 96 * 3600.0
     max_stream_bytes: int = 1 << 30
@@ -58,7 +62,7 @@ class QuotaLimits:
 class TlsSettings:
     """Encrypt, with the identity in `folder`, and talk to trusted peers only.
 
-    `trusted` are fingerprints that may be met for the first time, or anew; with `allowed` only those listed are let in.
+    `trusted` are fingerprints that are accepted when new or changed; with `allowed` no others than these are accepted.
     """
 
     folder: Path
@@ -110,36 +114,18 @@ class SenderSettings:
             (self.input is None) != (self.microphone is None),
             "choose what to stream: either --input FILE or --microphone",
         )
-        _require(
-            not self.resume or self.input is not None,
-            "only a file can be resumed: give --input with --resume",
-        )
-        _require(0 < self.port < 65536, f"--port must be 1 to 65535, not {self.port}")
-        _require(
-            1 <= self.num_streams <= MAX_STREAMS,
-            f"--num-streams must be 1 to {MAX_STREAMS}, not {self.num_streams}",
-        )
-        _require(
-            self.lookahead_ms is None or self.lookahead_ms >= 0,
-            f"--lookahead-ms must not be negative, not {self.lookahead_ms}",
-        )
+        _require(not self.resume or self.input is not None, "only a file can be resumed: give --input with --resume")
+        _check("--port", self.port, 1, 65535)
+        _check("--num-streams", self.num_streams, 1, MAX_STREAMS)
+        _check("--lookahead-ms", self.lookahead_ms, 0)
         _require(
             not self.adaptive or self.realtime or self.input is None,
             "a file that is sent as fast as possible is never late: give --realtime with --adaptive",
         )
-        _require_buffer(self.buffer_chunks)
-        _require(
-            self.rate_limit_bps is None or self.rate_limit_bps >= 100,
-            f"--rate-limit-bps must be at least 100 bit/s, not {self.rate_limit_bps}",
-        )
-        _require(
-            self.connect_timeout_s >= 0,
-            f"--connect-timeout must not be negative, not {self.connect_timeout_s}",
-        )
-        _require(
-            self.reconnect_timeout_s >= 0,
-            f"--reconnect-timeout must not be negative, not {self.reconnect_timeout_s}",
-        )
+        _check("--buffer-size", self.buffer_chunks, 1, MAX_BUFFER_CHUNKS, " chunks")
+        _check("--rate-limit-bps", self.rate_limit_bps, 100, unit=" bit/s")
+        _check("--connect-timeout", self.connect_timeout_s, 0)
+        _check("--reconnect-timeout", self.reconnect_timeout_s, 0)
 
     @property
     def lookahead_samples(self) -> int | None:
@@ -156,10 +142,7 @@ class PlaybackSettings:
     """None: 80 ms for live speech in short chunks, 200 ms otherwise."""
 
     def __post_init__(self) -> None:
-        _require(
-            self.jitter_ms is None or 0 <= self.jitter_ms <= MAX_JITTER_MS,
-            f"--jitter-ms must be 0 to {MAX_JITTER_MS}, not {self.jitter_ms}",
-        )
+        _check("--jitter-ms", self.jitter_ms, 0, MAX_JITTER_MS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,15 +176,9 @@ class ReceiverSettings:
     """None: what fits `max_connections`."""
 
     def __post_init__(self) -> None:
-        _require(0 <= self.port < 65536, f"--port must be 0 to 65535, not {self.port}")
-        _require(self.max_connections >= 1, f"--max-connections must be at least 1, not {self.max_connections}")
-        _require_buffer(self.buffer_chunks)
-        _require(
-            1 <= self.min_streams <= MAX_STREAMS,
-            f"--min-streams must be 1 to {MAX_STREAMS}, not {self.min_streams}",
-        )
-        _require(
-            self.lookahead_ms is None or self.lookahead_ms >= 0,
-            f"--lookahead-ms must not be negative, not {self.lookahead_ms}",
-        )
-        _require(self.grace_s >= 0, f"--grace must not be negative, not {self.grace_s}")
+        _check("--port", self.port, 0, 65535)
+        _check("--max-connections", self.max_connections, 1)
+        _check("--buffer-size", self.buffer_chunks, 1, MAX_BUFFER_CHUNKS, " chunks")
+        _check("--min-streams", self.min_streams, 1, MAX_STREAMS)
+        _check("--lookahead-ms", self.lookahead_ms, 0)
+        _check("--grace", self.grace_s, 0)

@@ -1,52 +1,45 @@
-"""How much more sound than needed a live buffer holds, from how much was left when the next sound arrived."""
+"""Excess delay: how much more sound than its target a live jitter buffer has held for a while."""
 
-from collections import deque
+from net.runtime.sliding_window import SlidingWindow
 
-BEYOND_MS = 60.0
-"""A surplus that is not worth a cut: what jitter and drift add for a while."""
+NEGLIGIBLE_MS = 60.0
+"""Not worth a cut: what jitter and drift add for a while."""
 WINDOW_S = 1.0
 FEWEST_ARRIVALS = 4
 PATIENCE_S = 2.0
-"""How long a pause is waited for before the surplus is cut out wherever it is."""
+"""How long a pause is waited for before the excess is cut out wherever it is."""
 
 
 class ExcessDelay:
-    """Watches the reserve at each arrival: what was left over even at the latest one of late is surplus."""
+    """How far the least reserve (sound left at an arrival) of the last second is beyond the target."""
 
     def __init__(self) -> None:
-        self._reserves_ms: deque[tuple[float, float]] = deque()
-        self._lasted_s = 0.0
+        self._reserves_ms: SlidingWindow[float] = SlidingWindow(WINDOW_S, fewest=FEWEST_ARRIVALS)
+        self.reset()
 
-    def observe(self, reserve_ms: float, elapsed_s: float) -> None:
-        """Take the reserve at an arrival, `elapsed_s` of played time after the arrival before it."""
-        self._reserves_ms.append((reserve_ms, elapsed_s))
-        self._lasted_s += elapsed_s
-        while len(self._reserves_ms) > FEWEST_ARRIVALS and self._covered_s - self._reserves_ms[0][1] >= WINDOW_S:
-            self._reserves_ms.popleft()
+    def reset(self) -> None:
+        """Forget all reserves: the depth has jumped."""
+        self._reserves_ms.clear()
+        self._elapsed_s = self._lasted_s = self._removed_ms = 0.0
 
-    def surplus_ms(self, target_ms: float) -> float:
-        """What is beyond the target and was not needed for a while; 0 where that is little or not known yet."""
-        known = len(self._reserves_ms) >= FEWEST_ARRIVALS and self._covered_s >= WINDOW_S
-        surplus_ms = min(reserve for reserve, _ in self._reserves_ms) - target_ms if known else 0.0
-        if surplus_ms < BEYOND_MS:
-            self._lasted_s = 0.0
+    def observe(self, reserve_ms: float, target_ms: float, elapsed_s: float) -> None:
+        """Add the reserve at an arrival, `elapsed_s` of played time after the arrival before it."""
+        self._elapsed_s += elapsed_s
+        self._reserves_ms.add(reserve_ms + self._removed_ms, self._elapsed_s)
+        self._lasted_s = self._lasted_s + elapsed_s if self.excess_ms(target_ms) else 0.0
+
+    def excess_ms(self, target_ms: float) -> float:
+        """What is beyond the target; 0 where that is negligible or not known yet."""
+        if len(self._reserves_ms) < FEWEST_ARRIVALS or self._elapsed_s < WINDOW_S:
             return 0.0
-        return surplus_ms
+        excess_ms = min(self._reserves_ms) - self._removed_ms - target_ms
+        return excess_ms if excess_ms >= NEGLIGIBLE_MS else 0.0
 
     @property
     def is_urgent(self) -> bool:
-        """Whether the surplus has lasted for so long that no pause is waited for any more."""
+        """Whether the excess has lasted for so long that no pause is waited for any more."""
         return self._lasted_s >= PATIENCE_S
 
-    def left_out(self, length_ms: float) -> None:
-        """Take that so much was left out."""
-        self._reserves_ms = deque((reserve - length_ms, elapsed) for reserve, elapsed in self._reserves_ms)
-
-    def reset(self) -> None:
-        """Begin anew: the reserve has jumped."""
-        self._reserves_ms.clear()
-        self._lasted_s = 0.0
-
-    @property
-    def _covered_s(self) -> float:
-        return sum(elapsed for _, elapsed in self._reserves_ms)
+    def remove(self, length_ms: float) -> None:
+        """Subtract what was cut out of the buffer from the reserves observed so far."""
+        self._removed_ms += length_ms

@@ -1,4 +1,4 @@
-"""Where sound can be left out with the least harm, and how: pauses first, otherwise where the ends fit."""
+"""Time-scale modification by cuts: pauses are shortened; elsewhere the cut is made where the ends match (as WSOLA)."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,33 +7,32 @@ from codec.types import Audio
 
 FRAME_MS = 10
 QUIET_SHARE = 0.05
-"""A frame is quiet 26 dB below the loudest of late."""
+"""A frame is quiet 26 dB below the peak level."""
 QUIET_LEVEL = 1e-3
-"""−60 dBFS: quiet whatever is around it."""
-FORGETTING_PER_S = 0.9
-"""How fast the loudest of late is forgotten."""
+"""−60 dBFS: quiet at any peak level."""
+PEAK_DECAY_PER_S = 0.9
 
 
-class Loudness:
-    """The loudest frame of late, of sound that is pushed in blocks of any length."""
+class PeakLevel:
+    """The decaying peak of the frame levels of sound that is pushed in blocks of any length."""
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
-        self._loudest = 0.0
+        self._peak = 0.0
 
     def push(self, audio: Audio) -> None:
-        """Take more sound."""
-        kept = self._loudest * FORGETTING_PER_S ** (len(audio) / self._rate)
-        self._loudest = max(kept, float(frame_levels(audio, self._rate).max(initial=0.0)))
+        """Measure more sound."""
+        decayed = self._peak * PEAK_DECAY_PER_S ** (len(audio) / self._rate)
+        self._peak = max(decayed, float(frame_levels(audio, self._rate).max(initial=0.0)))
 
     @property
     def quiet_below(self) -> float:
         """The level below which a frame is a pause."""
-        return max(QUIET_LEVEL, QUIET_SHARE * self._loudest)
+        return max(QUIET_LEVEL, QUIET_SHARE * self._peak)
 
 
 def frame_levels(audio: Audio, sample_rate: int) -> npt.NDArray[np.float32]:
-    """The level (root of the mean square) of each whole frame of 10 ms."""
+    """The RMS level of each whole frame of 10 ms."""
     frame = sample_rate * FRAME_MS // 1000
     frames = audio[: len(audio) // frame * frame].reshape(-1, frame)
     levels: npt.NDArray[np.float32] = np.sqrt(np.mean(np.square(frames), axis=1))
@@ -52,8 +51,8 @@ def longest_pause(audio: Audio, sample_rate: int, quiet_below: float) -> tuple[i
     return int(starts[longest]) * frame, int(stops[longest] - starts[longest]) * frame
 
 
-def best_fit(audio: Audio, fade: int, shortest: int, longest: int) -> int:
-    """How much to leave out from the beginning on so that the sound after the cut resembles that before it most."""
+def best_cut_length(audio: Audio, fade: int, shortest: int, longest: int) -> int:
+    """The length to cut off the beginning after which the sound resembles that before the cut most, over `fade`."""
     last = min(longest, len(audio) - fade)
     if last <= shortest:
         return max(0, min(shortest, last))
@@ -62,10 +61,15 @@ def best_fit(audio: Audio, fade: int, shortest: int, longest: int) -> int:
     return shortest + int(np.argmin(distance))
 
 
-def spliced(audio: Audio, start: int, length: int, fade: int) -> Audio:
+def fade_out(samples: int) -> Audio:
+    """The linear weights of a fade to silence, both ends excluded; reversed and from 1 they make the fade in."""
+    return np.linspace(1, 0, samples + 2, dtype=np.float32)[1:-1]
+
+
+def cut(audio: Audio, start: int, length: int, fade: int) -> Audio:
     """The sound without `length` samples from `start` on, cross-faded over `fade` samples after the cut."""
     fade = min(fade, len(audio) - start - length)
-    fall = np.linspace(1, 0, fade + 2, dtype=np.float32)[1:-1]
+    weights = fade_out(fade)
     rest = audio[start + length :].copy()
-    rest[:fade] = audio[start : start + fade] * fall + rest[:fade] * (1 - fall)
+    rest[:fade] = audio[start : start + fade] * weights + rest[:fade] * (1 - weights)
     return np.concatenate([audio[:start], rest])

@@ -1,7 +1,7 @@
 """Resampling by a ratio that may change at any time: from the stream's rate to the device's.
 
-A windowed sinc is evaluated at a position that runs on without a break, so a change of the ratio bends the pitch but
-leaves no step in the sound.
+A windowed sinc is evaluated at fractional delays that go on without a break, so that a change of the ratio changes
+the pitch but leaves no step in the sound.
 """
 
 from collections.abc import Callable
@@ -18,24 +18,25 @@ KAISER_BETA = 8.0
 
 
 class VariableResampler:
-    """Reads mono sound at `in_rate` through a callable and renders it at `out_rate`, times 1 + `speed`."""
+    """Renders mono sound of `in_rate`, read through a callable, at `out_rate`."""
 
     def __init__(self, in_rate: int, out_rate: int) -> None:
         self._step = in_rate / out_rate
         self._table = _filter_table(1.0 if in_rate == out_rate else min(1.0, out_rate / in_rate) * ROLLOFF)
         self._history = np.zeros(2 * HALF_TAPS, np.float32)
         self._position = 0.0
-        self.speed = 0.0
-        """Relative speed: 0.001 consumes one sample in a thousand more."""
 
     @property
     def delay_samples(self) -> float:
-        """Input samples between what was read last and what is rendered."""
+        """Input samples between the sample read last and the one rendered last."""
         return HALF_TAPS + 1
 
-    def render(self, frames: int, read: Callable[[int], Audio]) -> Audio:
-        """Render so many samples; `read(n)` is called at most once and must return n samples."""
-        step = self._step * (1.0 + self.speed)
+    def render(self, frames: int, read: Callable[[int], Audio], speed: float = 0.0) -> Audio:
+        """Render so many samples; `read(n)` is called at most once and must return n samples.
+
+        A relative `speed` of 0.001 reads one sample in a thousand more.
+        """
+        step = self._step * (1.0 + speed)
         positions = self._position + step * np.arange(frames)
         end = self._position + step * frames
         whole = np.floor(positions).astype(np.int64)

@@ -1,18 +1,18 @@
-"""The receiver's door: lets connections in, each with a downlink and its thread, or turns them away."""
+"""Accepts connections, each with its thread, or turns them away."""
 
+import contextlib
 import selectors
 import socket
 import threading
-from collections.abc import Callable
 
 from net.receiver.connection import ReceiverConnection
 from net.receiver.connection_limiter import ConnectionLimiter, ConnectionSlot, Rejection
+from net.receiver.context import ReceiverContext
 from net.receiver.rejected_connections import RejectedConnections
-from net.runtime.clock import Clock
-from net.settings import ConnectionLimits
-from net.telemetry.event_throttle import EventThrottle
-from net.telemetry.events import EventLog
+from net.receiver.stream_registry import StreamRegistry
+from net.settings import ConnectionLimits, ReceiverSettings
 from net.telemetry.stats import Severity
+from net.transport.security.peer_verifier import PeerVerifier
 
 CLOSE_DEADLINE_S = 2.0
 OUT_OF_FILES_WAIT_S = 0.05
@@ -21,96 +21,135 @@ THREADS_A_CONNECTION = 2
 
 
 class Acceptor:
-    """Used by the accepting thread alone. Connections that serve no stream make room for newer ones."""
+    """Owns the listening sockets and all connections; for one thread, but for `wake`.
+
+    Connections that serve no stream make room for newer ones.
+    """
 
     def __init__(
         self,
-        selector: selectors.BaseSelector,
-        limits: ConnectionLimits,
-        make_downlink: Callable[[socket.socket, ConnectionSlot], ReceiverConnection],
-        *,
-        clock: Clock,
-        events: EventLog,
-        repeats: EventThrottle,
-        in_words: bool,
+        listeners: list[socket.socket],
+        context: ReceiverContext,
+        registry: StreamRegistry,
+        verifier: PeerVerifier | None,
     ) -> None:
-        self._admission = ConnectionLimiter(limits, clock)
-        self._make_downlink, self._clock, self._repeats = make_downlink, clock, repeats
-        self._in_words = in_words
+        self._context, self._registry, self._verifier = context, registry, verifier
+        self._limits = connection_limits(context.settings)
+        self._limiter = ConnectionLimiter(self._limits, context.clock)
+        self._connections: dict[threading.Thread, ReceiverConnection] = {}
         self._never = threading.Event()
-        self._dismissals = RejectedConnections(selector, clock, events)
-        self._downlinks: dict[threading.Thread, ReceiverConnection] = {}
+        with contextlib.ExitStack() as opened:
+            for listener in listeners:
+                opened.enter_context(listener)
+            self._wake_reader, self._wake_writer = (opened.enter_context(end) for end in socket.socketpair())
+            self._selector = opened.enter_context(selectors.DefaultSelector())
+            for ready in (*listeners, self._wake_reader):
+                self._selector.register(ready, selectors.EVENT_READ)
+            self._rejected = RejectedConnections(self._selector, context.clock, context.throttle)
+            opened.callback(self._close_connections)
+            self._closing = opened.pop_all()
+        self.port: int = listeners[0].getsockname()[1]
+        """The port that is listened on."""
 
-    def take(self, ready: socket.socket) -> None:
-        """Take a new connection from the listener that is ready, or read what somebody turned away says."""
-        if ready in self._dismissals:
-            self._dismissals.take_readable(ready)
-            return
-        try:
-            connection, address = ready.accept()
-        except OSError as error:
-            text = f"a connection could not be taken: {error.strerror or error}"
-            self._repeats.add(Severity.WARNING, "not taken", "", text)
-            self._clock.wait(self._never, OUT_OF_FILES_WAIT_S)  # it still waits at the door: do not spin
-            return
-        self._admit(connection, str(address[0]))
+    def wake(self) -> None:
+        """End a `poll` that waits; any thread may call this."""
+        with contextlib.suppress(OSError):  # it is closed, or was woken often
+            self._wake_writer.send(b"\0")
 
-    def tend(self) -> None:
-        """Forget threads that have ended, and close what was turned away."""
+    def poll(self, timeout_s: float) -> None:
+        """Accept what comes within `timeout_s`, and close what was turned away and had its moment."""
+        for key, _ in self._selector.select(timeout_s):
+            ready = key.fileobj
+            assert isinstance(ready, socket.socket)
+            if ready is self._wake_reader:
+                ready.recv(4096)
+            elif ready in self._rejected:
+                self._rejected.discard_input(ready)
+            else:
+                self._accept(ready)
         self._forget_ended()
-        self._dismissals.tend()
+        self._rejected.poll()
 
-    def finish(self, reason: str) -> None:
+    def stop(self, reason: str) -> None:
         """Have all senders stop."""
-        for downlink in self._downlinks.values():
-            downlink.finish(reason)
+        for connection in self._connections.values():
+            connection.stop(reason)
 
     def close(self) -> None:
-        """Close all connections and wait for their threads; those that are at their end get a moment for it."""
-        self._dismissals.close()
-        deadline_s = self._clock.monotonic_s() + CLOSE_DEADLINE_S
-        for thread in self._downlinks:
-            thread.join(max(0.0, deadline_s - self._clock.monotonic_s()))
-        for thread, downlink in self._downlinks.items():
-            downlink.close()
+        """Close all connections and sockets; connections that are at their end get a moment for it."""
+        self._closing.close()
+
+    def _close_connections(self) -> None:
+        self._rejected.close()
+        clock = self._context.clock
+        deadline_s = clock.monotonic_s() + CLOSE_DEADLINE_S
+        for thread in self._connections:
+            thread.join(max(0.0, deadline_s - clock.monotonic_s()))
+        for thread, connection in self._connections.items():
+            connection.close()
             thread.join()
-        self._downlinks.clear()
+        self._connections.clear()
 
-    def _admit(self, connection: socket.socket, host: str) -> None:
-        visit = self._admission.admit(host)
-        if isinstance(visit, Rejection) and visit.crowded and self._make_room(host):
-            visit = self._admission.admit(host)
-        self._forget_ended()
-        if isinstance(visit, Rejection):
-            self._dismissals.add(connection, visit.reason, in_words=self._in_words)
-        elif len(self._downlinks) >= THREADS_A_CONNECTION * self._admission.limits.max_connections:
-            visit.leave()
-            self._dismissals.add(connection, "too many connections come at once", in_words=self._in_words)
-        else:
-            self._start(connection, visit)
-
-    def _start(self, connection: socket.socket, visit: ConnectionSlot) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         try:
-            downlink = self._make_downlink(connection, visit)
-            thread = threading.Thread(target=downlink.run, name=f"receiver-{downlink.peer}")
+            connection, address = listener.accept()
+        except OSError as error:
+            text = f"a connection could not be taken: {error.strerror or error}"
+            self._context.throttle.add(Severity.WARNING, "not taken", "", text)
+            self._context.clock.wait(self._never, OUT_OF_FILES_WAIT_S)  # it is still there to be accepted: do not spin
+            return
+        host = str(address[0])
+        slot = self._limiter.admit(host)
+        if isinstance(slot, Rejection) and slot.crowded and self._make_room(host):
+            slot = self._limiter.admit(host)
+        self._forget_ended()
+        if isinstance(slot, Rejection):
+            self._reject(connection, slot.reason)
+        elif len(self._connections) >= THREADS_A_CONNECTION * self._limits.max_connections:
+            slot.free()
+            self._reject(connection, "too many connections come at once")
+        else:
+            self._serve(connection, slot)
+
+    def _reject(self, connection: socket.socket, reason: str) -> None:
+        self._rejected.add(connection, reason, in_words=self._verifier is None)
+
+    def _serve(self, connection: socket.socket, slot: ConnectionSlot) -> None:
+        try:
+            served = ReceiverConnection(
+                connection,
+                slot,
+                self._context,
+                self._registry,
+                self._verifier,
+                handshake_s=self._limits.handshake_s,
+            )
+            thread = threading.Thread(target=served.run, name=f"receiver-{served.peer}")
             thread.start()
         except (OSError, RuntimeError) as error:  # no file descriptor, or no thread, is left
-            self._repeats.add(Severity.WARNING, "not served", "", f"a connection could not be served: {error}")
-            visit.leave()
+            text = f"a connection could not be served: {error}"
+            self._context.throttle.add(Severity.WARNING, "not served", "", text)
+            slot.free()
             connection.close()
             return
-        self._downlinks[thread] = downlink
+        self._connections[thread] = served
 
     def _make_room(self, host: str) -> bool:
         """Drop the oldest connection of the same address that can make room, or else any such."""
-        idle = [each for each in self._downlinks.values() if each.can_make_room]
-        address = self._admission.counts_as(host)
-        same = [each for each in idle if each.visit.address == address]
+        idle = [each for each in self._connections.values() if each.can_make_room]
+        address = self._limiter.counts_as(host)
+        same = [each for each in idle if each.slot.address == address]
         dropped = next(iter(same or idle), None)
         if dropped is not None:
             dropped.close("it said nothing, and made room for others")
-            dropped.visit.leave()
+            dropped.slot.free()
         return dropped is not None
 
     def _forget_ended(self) -> None:
-        self._downlinks = {thread: each for thread, each in self._downlinks.items() if thread.is_alive()}
+        self._connections = {thread: each for thread, each in self._connections.items() if thread.is_alive()}
+
+
+def connection_limits(settings: ReceiverSettings) -> ConnectionLimits:
+    """The limits that were set, or what suits the number of streams."""
+    twice = 2 * settings.max_connections
+    return settings.admission or ConnectionLimits(max_connections=max(64, twice), max_per_address=max(32, twice))

@@ -1,6 +1,6 @@
-"""Who may connect now: limits on connections in all and for each address, and a growing wait for bad peers.
+"""Limits on connections in all and for each address, and a growing wait for addresses that broke the rules.
 
-Asked for each connection before a thread or a byte is spent on it. Addresses are held in a table of bounded size; a
+Checked for each connection before a thread or a byte is spent on it. Addresses are held in a table of bounded size; a
 network of IPv6 (/64), which one peer can have to itself, counts as one address.
 """
 
@@ -8,9 +8,9 @@ import ipaddress
 import math
 import threading
 from collections import OrderedDict
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from net.runtime.clock import SYSTEM_CLOCK, Clock
 from net.settings import ConnectionLimits
@@ -21,7 +21,7 @@ IPV6_NETWORK_BITS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a connection may not come in now, for people, and when to try again."""
+    """Why a connection is not admitted now, for people, and when to try again."""
 
     reason: str
     retry_after_s: float
@@ -37,41 +37,36 @@ class _Address:
     closed_until_s: float = 0.0
 
 
-class ConnectionSlot:
-    """One connection that was let in; a context manager that counts it out."""
+class ConnectionSlot(AbstractContextManager["ConnectionSlot"]):
+    """The slot of one connection that was admitted; a context manager that frees it."""
 
-    def __init__(self, admission: "ConnectionLimiter", address: str) -> None:
-        self._admission, self.address = admission, address
+    def __init__(self, limiter: "ConnectionLimiter", address: str) -> None:
+        self._limiter, self.address = limiter, address
         self._lock = threading.Lock()
-        self._over = False
+        self._is_free = False
 
     @property
-    def over(self) -> bool:
-        """Whether it was counted out."""
-        return self._over
+    def is_free(self) -> bool:
+        """Whether it was freed."""
+        return self._is_free
 
     def report_fault(self) -> None:
         """Count a broken protocol, a failed handshake or a handshake out of time against the address."""
-        self._admission.count_fault(self.address)
+        self._limiter.count_fault(self.address)
 
-    def leave(self) -> None:
-        """Count the connection out; doing it twice does nothing."""
+    def free(self) -> None:
+        """Make room for another connection; doing it twice does nothing."""
         with self._lock:
-            left, self._over = self._over, True
-        if not left:
-            self._admission.count_out(self.address)
+            was_free, self._is_free = self._is_free, True
+        if not was_free:
+            self._limiter.count_out(self.address)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.leave()
+    def __exit__(self, *_error: object) -> None:
+        self.free()
 
 
 class ConnectionLimiter:
-    """Lets connections in, or not. All methods may be called from any thread; none blocks."""
+    """Admits connections. Any thread may call any method; none blocks."""
 
     def __init__(self, limits: ConnectionLimits | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
         self.limits = limits or ConnectionLimits()
@@ -82,12 +77,12 @@ class ConnectionLimiter:
 
     @property
     def connections(self) -> int:
-        """Connections that are in now."""
+        """Connections that have a slot now."""
         with self._lock:
             return self._connections
 
     def admit(self, host: str) -> ConnectionSlot | Rejection:
-        """Let a connection from `host` (as `getpeername` tells it) in, or say why not."""
+        """Give a connection from `host` (as `getpeername` returns it) a slot, or return why not."""
         key = _key(host)
         with self._lock:
             now_s = self._clock.monotonic_s()
@@ -126,7 +121,7 @@ class ConnectionLimiter:
             self._keep(key, address, now_s)
 
     def count_out(self, key: str) -> None:
-        """Count a connection out; `ConnectionSlot.leave` does it."""
+        """Count a connection out; for `ConnectionSlot.free`."""
         with self._lock:
             self._connections -= 1
             self._addresses[key].connections -= 1
@@ -144,7 +139,7 @@ class ConnectionLimiter:
         return None
 
     def _keep(self, key: str, address: _Address, now_s: float) -> None:
-        """Keep an address, and forget those that it no longer matters to know."""
+        """Keep an address; where there are too many, forget those without connections or fresh faults."""
         self._addresses[key] = address
         self._addresses.move_to_end(key)
         if len(self._addresses) <= self.limits.max_addresses:

@@ -1,6 +1,6 @@
-"""The receiver's decoding stage: chunks of codes become sound for the sinks, and silence stands for those missing."""
+"""Chunks of codes become sound for the sinks, and silence stands for those that are missing. No thread, no queue."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,85 +8,46 @@ import numpy as np
 from codec.chunks.bits import unpack_codes
 from codec.chunks.packed import CodedChunk, PackedChunk, code_frames
 from codec.chunks.plan import ChunkPlan, Stitching
-from codec.chunks.streaming import Contribution, decoder_for
+from codec.chunks.streaming import Contribution, decoder_for, history_chunks
 from net.errors import RemoteProtocolError
+from net.live import decoding_lookahead_samples
 from net.protocol.messages import End, Hello
-from net.receiver.meters import ReceiverMeters
-from net.receiver.sinks.player import Player
-from net.receiver.stream_files import StreamFiles
-from net.runtime.queues import StageQueue
-from net.telemetry.events import EventLog
+from net.receiver.resume_checkpoint import Position
+from net.telemetry.meters import CodecMeter
 
 if TYPE_CHECKING:
     from codec import Codec
 
 
 GAP_S = 10
-"""Of the silence that stands for missing chunks, so much is written at once."""
+"""So much of the silence that stands for missing chunks may come in one piece."""
 WARM_UP_SAMPLES = 8000
 """More than any model looks back to decode."""
 
 
 class ChunkDecoder:
-    """Decodes one stream in one thread; what it makes goes to the player, and through `to_save` to the files."""
+    """Decodes the chunks of one stream in order, from where `start` stands: what that counts is not returned again.
+
+    A sender that resumes what is not here streamed to another receiver before: then nothing is missing before the first
+    chunk.
+    """
 
     def __init__(
-        self,
-        hello: Hello,
-        codec: "Codec",
-        files: StreamFiles,
-        to_save: StageQueue[Contribution],
-        *,
-        meters: ReceiverMeters,
-        events: EventLog,
-        player: Player | None,
-        lookahead_samples: int | None,
+        self, hello: Hello, codec: "Codec", start: Position, lookahead_ms: float | None, meter: CodecMeter
     ) -> None:
-        self._hello, self._codec, self._files, self._to_save = hello, codec, files, to_save
-        self._meters, self._events, self._player = meters, events, player
+        self._hello, self._codec, self._meter = hello, codec, meter
         self._plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples, Stitching(hello.stitching))
-        self._lookahead_samples = lookahead_samples
-        self._decoder = decoder_for(codec, self._plan, lookahead_samples)
+        self._lookahead_samples = decoding_lookahead_samples(lookahead_ms, hello)
+        self._decoder = decoder_for(codec, self._plan, self._lookahead_samples)
+        self._kept_chunks, self._stitched_samples = start.chunks, start.samples
+        self.history_chunks = history_chunks(codec, self._plan, exact=not hello.live)
+        """Chunks before `start` that are decoded again: a decoder that has lost its state needs them."""
+        first_index = max(0, start.chunks - self.history_chunks)
+        self._next_index = None if hello.resume and not start.chunks else first_index
         self._last_chunk: PackedChunk | None = None
-        self._stitched_samples = files.start.samples
 
-    def run(self, chunks: Iterable[PackedChunk], expected: int, end: Callable[[], End | None]) -> None:
-        """Decode until there are no more, from chunk `expected` on; then `end` tells what the sender's END said.
-
-        Raises `RemoteProtocolError` for codes that are broken, and `PipelineStopped`.
-        """
-        try:
-            self._decode_all(chunks, expected, end)
-        finally:
-            if self._files.codes:
-                self._files.codes.close(end())
-
-    def _decode_all(self, chunks: Iterable[PackedChunk], expected: int, end: Callable[[], End | None]) -> None:
-        if self._hello.live:
-            self._warm_up()
-        for chunk in chunks:
-            if self._follows_another and self._meters.nothing_decoded:
-                expected = chunk.index  # another receiver has what comes before
-                self._stitched_samples = self._plan.start(chunk.index)
-            self._fill_gap(expected, chunk.index)
-            contribution = self._decode(chunk)
-            self._last_chunk = chunk
-            if self._files.codes:
-                self._files.codes.add(chunk)
-            self._meters.count_decoded(chunk)
-            if contribution.index >= self._files.start.chunks:
-                self._hand_on(contribution)
-            expected = chunk.index + 1
-        said = end()
-        if said is not None and not (self._follows_another and self._meters.nothing_decoded):
-            self._fill_gap(expected, said.chunks, said)
-        self._hand_on(self._decoder.finish())
-        self._to_save.finish()
-        if self._player is not None:
-            self._player.finish()
-
-    def _warm_up(self) -> None:
-        """The first chunk of a length takes longest: decode some before live sound waits for them."""
+    def warm_up(self) -> None:
+        """Decode some silence, since the first chunk of a length takes longest: live sound should not wait for it."""
         codec, samples = self._codec, self._hello.chunk_samples
         tail = self._plan.stitching is Stitching.CROSSFADE
         codes = np.zeros((self._hello.num_streams, codec.groups, code_frames(samples, tail)), np.uint16)
@@ -94,7 +55,58 @@ class ChunkDecoder:
         for index in range(1 if tail else 1 + WARM_UP_SAMPLES // samples):
             decoder.push(CodedChunk(index, samples, codes, tail))
 
-    def _decode(self, chunk: PackedChunk) -> Contribution:
+    def missing_before(self, chunk: PackedChunk) -> range:
+        """The indexes of the chunks that should have come before this one."""
+        if self._next_index is None:
+            self._next_index = chunk.index
+            self._stitched_samples = self._plan.start(chunk.index)
+        return range(self._next_index, chunk.index)
+
+    def missing_at_end(self, end: End | None) -> range:
+        """The indexes of the chunks that should have come before END."""
+        return range(0) if end is None or self._next_index is None else range(self._next_index, end.chunks)
+
+    def silence(
+        self, missing: range, end: End | None = None, *, chunk_by_chunk: bool = False
+    ) -> Iterator[Contribution]:
+        """Silence in the place of missing chunks, the last of them before `end`: in long pieces, or chunk by chunk."""
+        most = 1 if chunk_by_chunk else max(1, GAP_S * self._hello.sample_rate // self._plan.hop_samples)
+        for first in range(missing.start, missing.stop, most):
+            piece = range(first, min(first + most, missing.stop))
+            sound = self._new([self._decoder.push_silence(index, self._missing_samples(index, end)) for index in piece])
+            if sound:
+                yield sound
+
+    def decode(self, chunk: PackedChunk) -> Contribution | None:
+        """The sound that is final with the next chunk. Raises `RemoteProtocolError` for codes that are broken."""
+        self._next_index, self._last_chunk = chunk.index + 1, chunk
+        return self._new([self._push(chunk)])
+
+    def finish(self) -> Contribution:
+        """The end of the sound."""
+        contribution = self._decoder.finish()
+        self._stitched_samples += len(contribution.audio)
+        return contribution
+
+    @property
+    def capture_s(self) -> float | None:
+        """When the last sample that was returned was captured, in seconds from the stream's epoch; None before any."""
+        chunk = self._last_chunk
+        if chunk is None:
+            return None
+        beyond_samples = self._plan.start(chunk.index) + chunk.samples - self._stitched_samples
+        return chunk.capture_s - beyond_samples / self._hello.sample_rate
+
+    def _new(self, contributions: list[Contribution]) -> Contribution | None:
+        """The contributions that the start does not count, as one."""
+        new = [each for each in contributions if each.index >= self._kept_chunks]
+        if not new:
+            return None
+        audio = np.concatenate([each.audio for each in new])
+        self._stitched_samples += len(audio)
+        return Contribution(new[-1].index, audio)
+
+    def _push(self, chunk: PackedChunk) -> Contribution:
         if chunk.silence_dbfs is not None:
             return self._decoder.push_silence(chunk.index, chunk.samples, chunk.silence_dbfs)
         codec = self._codec
@@ -103,59 +115,10 @@ class ChunkDecoder:
             codes = unpack_codes(chunk.payload, chunk.num_streams, codec.groups, frames, codec.bits_per_code)
         except ValueError as error:
             raise RemoteProtocolError(f"the codes of chunk {chunk.index} are broken: {error}") from error
-        with self._meters.decoding.time(chunk.samples):
+        with self._meter.time(chunk.samples):
             return self._decoder.push(CodedChunk(chunk.index, chunk.samples, codes, chunk.tail))
-
-    def _fill_gap(self, expected: int, index: int, end: End | None = None) -> None:
-        """Put silence in the place of chunks from `expected` up to `index`, which is behind the last one with `end`."""
-        if expected < index:
-            lost = "1 chunk was" if index - expected == 1 else f"{index - expected} chunks were"
-            self._events.warning(f"{lost} lost, with silence in place", self._hello.stream_id.hex())
-        stretch: list[Contribution] = []
-        for missing in range(expected, index):
-            contribution = self._decoder.push_silence(missing, self._missing_samples(missing, end))
-            self._meters.count_lost()
-            if missing >= self._files.start.chunks:
-                stretch.append(contribution)
-            if len(stretch) >= self._gap_chunks:
-                self._hand_on(_joined(stretch))
-                stretch.clear()
-        if stretch:
-            self._hand_on(_joined(stretch))
-
-    @property
-    def _follows_another(self) -> bool:
-        """Whether another receiver has what came before: there is no gap before the first chunk."""
-        return self._hello.resume and not self._files.start.chunks
-
-    @property
-    def _gap_chunks(self) -> int:
-        """How many missing chunks are handed on at once: a frame of a few bytes can leave out an hour."""
-        if self._player is not None or self._files.apart:
-            return 1
-        return max(1, GAP_S * self._hello.sample_rate // self._plan.hop_samples)
 
     def _missing_samples(self, index: int, end: End | None) -> int:
         if end is not None and index == end.chunks - 1:
             return end.samples - self._plan.start(index)
         return self._plan.chunk_samples
-
-    def _hand_on(self, contribution: Contribution) -> None:
-        self._meters.count_stitched(contribution)
-        self._stitched_samples += len(contribution.audio)
-        if self._player is not None:
-            self._player.write(contribution.audio, contribution.index, self._captured_s())
-        self._to_save.put(contribution)
-
-    def _captured_s(self) -> float | None:
-        """When the last stitched sample was captured, by this machine's clock; None until the clocks are compared."""
-        chunk, offset_s = self._last_chunk, self._meters.clock_offset_s
-        if chunk is None or offset_s is None:
-            return None
-        beyond = self._plan.start(chunk.index) + chunk.samples - self._stitched_samples
-        return self._hello.epoch_s + chunk.capture_s - offset_s - beyond / self._hello.sample_rate
-
-
-def _joined(contributions: list[Contribution]) -> Contribution:
-    audio = np.concatenate([each.audio for each in contributions])
-    return Contribution(contributions[-1].index, audio)

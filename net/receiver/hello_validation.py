@@ -38,16 +38,16 @@ def check_hello(hello: Hello, codec: "Codec", buffer_chunks: int) -> None:
         )
 
 
-def check_resume(hello: Hello, session: IncomingStream, fingerprint: str | None) -> None:
-    """Raise `Refusal` for one who claims a stream that is another's, or was another sound.
+def check_resume(hello: Hello, stream: IncomingStream, fingerprint: str | None) -> None:
+    """Raise `Refusal` where `stream` is another sender's, or was another sound.
 
-    `fingerprint` is what the claimant has proved over TLS.
+    `fingerprint` is what the sender of `hello` has proved over TLS.
     """
-    if session.sender_fingerprint != fingerprint:
+    if stream.files.sender != fingerprint:
         raise Refusal("policy", NOT_YOURS)
-    if session.next_index and not hello.resume:
+    if stream.next_index and not hello.resume:
         raise Refusal("protocol", "this stream has begun before: resume it, or start a new one")
-    if _format(hello) != _format(session.hello):
+    if _format(hello) != _format(stream.hello):
         raise Refusal("format", "the stream had another format before: start a new one")
 
 

@@ -4,79 +4,80 @@ import threading
 from typing import TYPE_CHECKING
 
 from codec.chunks.packed import PackedChunk
-from codec.chunks.plan import ChunkPlan, Stitching
-from codec.chunks.streaming import Contribution, history_chunks
-from codec.errors import AudioFileError
-from net.errors import ConnectionLost
-from net.protocol.messages import End, Feedback, Hello, Ping, Pong
+from codec.chunks.streaming import Contribution
+from net.errors import ConnectionLost, StageFailed
+from net.protocol.messages import End, Hello
+from net.protocol.refusal import Refusal
+from net.receiver.capture_clock import CaptureClock
+from net.receiver.context import ReceiverContext
 from net.receiver.decoding import ChunkDecoder
-from net.receiver.meters import ReceiverMeters
 from net.receiver.quota import StreamQuota
 from net.receiver.sinks.player import Player
 from net.receiver.stream_files import StreamFiles
-from net.runtime.clock import Clock
 from net.runtime.pipeline import Pipeline
-from net.runtime.queues import StageQueue
-from net.telemetry.events import EventLog
-from net.telemetry.meters import ProcessMeter
-from net.telemetry.stats import LinkState, StreamStats
+from net.runtime.queues import QueueStats, StageQueue
+from net.telemetry.stats import LinkState
 from net.telemetry.status import StreamStatus
+from net.telemetry.stream_context import StreamContext
+from net.telemetry.stream_meters import StreamMeters
 
 if TYPE_CHECKING:
     from codec import Codec
+    from net.receiver.connection import ReceiverConnection
+
+HISTORY_CHUNKS = 1
+"""Chunks before the next one that a decoder which has lost its state needs again: of overlapping chunks, one."""
+POLL_S = 0.5
+"""The files are polled this often while nothing comes."""
 
 
 class IncomingStream:
-    """Takes the chunks of one stream in order, over as many connections as it takes, and writes them to sinks."""
+    """Receives the chunks of one stream in order, over one connection after another, and writes them to its sinks.
+
+    It owns its files and its player: both are closed when its stages have ended, however they end. Any thread may call
+    any method.
+    """
 
     def __init__(
         self,
         hello: Hello,
         codec: "Codec",
-        files: StreamFiles,
+        receiver: ReceiverContext,
         *,
-        clock: Clock,
-        events: EventLog,
-        process: ProcessMeter,
-        window_chunks: int,
-        player: Player | None = None,
-        lookahead_samples: int | None = None,
+        files: StreamFiles,
+        player: Player | None,
+        quota: StreamQuota,
     ) -> None:
-        self.hello, self.player, self.stream_id = hello, player, hello.stream_id.hex()
-        self.status = StreamStatus(clock)
-        self.peer, self.secure = "", False
-        self.intake: StreamQuota | None = None
-        self.sender_fingerprint: str | None = None
-        """What its sender proves over TLS: nobody else may resume the stream."""
-        self.known_finished = threading.Event()
-        """Set when the sender has answered that it knows that all is saved."""
-        plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples, Stitching(hello.stitching))
-        history = history_chunks(codec, plan, exact=not hello.live)
-        self.meters = ReceiverMeters(hello, clock, process, history)
-        self._codec, self._files, self._clock, self._events = codec, files, clock, events
+        self.hello, self.codec, self.files, self.player = hello, codec, files, player
+        self.stream_id, self.min_streams = hello.stream_id.hex(), receiver.settings.min_streams
+        self.window_chunks = receiver.settings.buffer_chunks + HISTORY_CHUNKS
+        """The most chunks that its sender may have unacknowledged."""
+        self._quota, clock = quota, receiver.clock
         self._pipeline = Pipeline(f"receiver-{self.stream_id[:4]}", clock)
-        self._to_decode: StageQueue[PackedChunk] = self._pipeline.add_queue("decode", window_chunks)
-        self._to_save: StageQueue[Contribution] = self._pipeline.add_queue("save", window_chunks)
-        self._decoder = ChunkDecoder(
-            hello,
-            codec,
-            files,
-            self._to_save,
-            meters=self.meters,
-            events=events,
-            player=player,
-            lookahead_samples=lookahead_samples,
-        )
+        meters = StreamMeters(clock, hello.sample_rate, "decode", ("received", "decoded"))
+        meters.set(num_streams=hello.num_streams)
+        self.context = StreamContext(clock, receiver.events, StreamStatus(clock), meters, self._pipeline.stopping)
+        self.capture_clock = CaptureClock(hello, self.context)
+        self._decoder = ChunkDecoder(hello, codec, files.start, receiver.settings.lookahead_ms, meters.coding)
+        self._to_decode: StageQueue[PackedChunk] = self._pipeline.add_queue("decode", self.window_chunks)
+        self._to_save: StageQueue[PackedChunk | Contribution] = self._pipeline.add_queue("save", self.window_chunks)
         self._pipeline.add_stage("decode", self._decode_chunks)
-        self._pipeline.add_stage("save", self._save_contributions)
-        self._pipeline.on_end(self._end_status)
-        self._lock, self._taking = threading.Lock(), threading.Lock()
-        self._carrier: object = None
-        self._end: End | None = None
-        self._gave_up: ConnectionLost | None = None
-        self.next_index = max(0, files.start.chunks - history)
+        self._pipeline.add_stage("save", self._save_parts)
+        self._pipeline.on_end(self._end)
+        self._pipeline.on_end(self._close_player)
+        self._pipeline.on_end(self._close_files)
+        self._lock, self._receiving = threading.RLock(), threading.Lock()
+        self._connection: ReceiverConnection | None = None
+        self._detached_s: float | None = None
+        self._end_message: End | None = None
+        self._closed_early: ConnectionLost | None = None
+        self.finish_confirmed = threading.Event()
+        """Set when the sender has confirmed that it has heard that all is saved."""
+        self.ended_s: float | None = None
+        """When everything was saved, by the monotonic clock."""
+        self.next_index = max(0, files.start.chunks - self._decoder.history_chunks)
         """The chunk that is expected next."""
-        self.meters.go_on(files.start.chunks, files.start.samples)
+        self._count_saved()
 
     def start(self) -> None:
         """Start decoding, saving and playing."""
@@ -84,36 +85,62 @@ class IncomingStream:
             self.player.start()
         self._pipeline.start()
 
-    def claim(self, carrier: object) -> None:
-        """Take that this connection carries the stream from now on, and no other."""
-        with self._lock:
-            self._carrier = carrier
+    # What carries it.
 
-    def begin(self, carrier: object) -> None:
-        """Take that the connection was told so, and chunks may come."""
-        self.meters.begin()
-        with self._lock:
-            if self._carrier is carrier:
-                self.status.set(LinkState.STREAMING)
+    @property
+    def peer(self) -> str:
+        """The sender, as it is shown."""
+        return self._connection.peer if self._connection else ""
 
-    def lose(self, carrier: object, reason: str) -> bool:
-        """Take that this connection is gone; tell whether the stream now waits for another."""
+    def attach(self, connection: "ReceiverConnection") -> "ReceiverConnection | None":
+        """Have `connection`, and no other, carry the stream; return the one that did before.
+
+        Raises `Refusal` where the stream was closed or has failed, and is still being saved.
+        """
         with self._lock:
-            waits = self._carrier is carrier and self._end is None and not self.ended
+            if self.error is not None or self.context.stopping.is_set():
+                raise Refusal("busy", "what came of this stream before is being saved: try again in a moment")
+            previous, self._connection, self._detached_s = self._connection, connection, None
+            return previous
+
+    def mark_streaming(self, connection: "ReceiverConnection") -> None:
+        """Show that the connection was accepted, and chunks may come."""
+        self.context.meters.start()
+        with self._lock:
+            if self._connection is connection:
+                self.context.status.set(LinkState.STREAMING)
+
+    def detach(self, connection: "ReceiverConnection", reason: str) -> bool:
+        """Detach a connection that is gone; return whether the stream awaits another."""
+        with self._lock:
+            waits = self._connection is connection and self._end_message is None and not self.ended
             if waits:
-                self.status.set(LinkState.RECONNECTING, reason)
+                self._detached_s = self.context.clock.monotonic_s()
+                self.context.status.set(LinkState.RECONNECTING, reason)
             return waits
 
-    def abandon(self, carrier: object, reason: str) -> None:
-        """Save what has come and end, if this connection carries the stream: its sender is not waited for."""
+    def poll(self, grace_s: float) -> None:
+        """Close the stream if it has waited for its sender for longer than `grace_s`."""
         with self._lock:
-            carries = self._carrier is carrier
-        if carries:
-            self.close_early(reason)
+            if self._detached_s is not None and self.context.clock.monotonic_s() - self._detached_s >= grace_s:
+                self.close(f"the sender did not come back in {grace_s:g} s")
+
+    def close(self, reason: str, connection: "ReceiverConnection | None" = None) -> None:
+        """Save what has come and end without its sender, unless another than `connection` carries the stream."""
+        with self._lock:
+            carried = connection is None or self._connection is connection
+            if not carried or self.ended or self._closed_early is not None or self._end_message is not None:
+                return
+            self._closed_early = ConnectionLost(reason)
+        if self.context.status.set(LinkState.FAILED, reason):
+            self.context.events.warning(f"{self.hello.name}: {reason}; what had come is saved", self.stream_id)
+        self._to_decode.finish()
+
+    # How it stands.
 
     @property
     def ended(self) -> bool:
-        """Whether everything that came is decoded and saved, or the session failed."""
+        """Whether everything that came is decoded and saved, or the stream failed."""
         return self._pipeline.ended.is_set()
 
     @property
@@ -123,60 +150,64 @@ class IncomingStream:
 
     @property
     def error(self) -> BaseException | None:
-        """What ended the session early."""
-        return self._pipeline.error or self._gave_up
-
-    @property
-    def loss(self) -> AudioFileError | None:
-        """What no disk took of a stream that came whole."""
-        return self._files.loss
+        """What ended the stream early."""
+        return self._pipeline.error or self._closed_early
 
     @property
     def complete(self) -> bool:
         """Whether the sender's END came and everything before it is saved."""
-        return self.ended and self.error is None and self._end is not None and not self._pipeline.stopping.is_set()
+        return self.ended and self.error is None and self._reached_end
+
+    @property
+    def end_received(self) -> bool:
+        """Whether the sender's END has come."""
+        return self._end_message is not None
 
     @property
     def resume_index(self) -> int:
-        """The chunk from which a sender has to go on: everything below is acknowledged."""
-        return self.meters.acknowledged
+        """The chunk from which a sender resumes: everything below is acknowledged."""
+        return max(0, self.context.meters["settled"] - self._decoder.history_chunks)
 
     @property
-    def end_taken(self) -> bool:
-        """Whether the sender's END has come."""
-        return self._end is not None
+    def queues(self) -> tuple[QueueStats, QueueStats]:
+        """What waits to be decoded, and what waits to be saved."""
+        return self._to_decode.stats(), self._to_save.stats()
 
-    def take_chunk(self, chunk: PackedChunk) -> None:
-        """Take the next chunk; waits while the decoder is behind. Raises `PipelineStopped`.
+    # What comes.
 
-        After a reconnection chunks come again that were not yet acknowledged: those that are here are passed over.
+    def receive_chunk(self, chunk: PackedChunk) -> None:
+        """Queue the next chunk; wait while the decoder is behind. Raises `Refusal` and `PipelineStopped`.
+
+        After a reconnection chunks come again that were not yet acknowledged: those that are here are skipped.
         """
-        with self._taking:  # the connection before may still have some in its hands
+        meters = self.context.meters
+        with self._receiving:  # the connection before may still be at it
+            self._quota.take(chunk)
             if chunk.index < self.next_index:
-                self.meters.count_refused()
+                meters.count("refused")
                 return
-            self.meters.count_received(chunk)
+            self.capture_clock.measure("received", chunk)
+            meters.payload.add(len(chunk.payload))
+            meters.count("received")
+            meters.count("silent", chunk.silence_dbfs is not None)
+            meters.set(num_streams=chunk.num_streams or meters["num_streams"])
             self._to_decode.put(chunk)
-            with self._lock:
-                self.next_index = chunk.index + 1
+            self.next_index = chunk.index + 1
 
-    def take_end(self, end: End) -> None:
-        """Take that no chunk will follow."""
+    def receive_end(self, end: End) -> None:
+        """End the stream as the sender's END says: no chunk will follow. Raises `Refusal`."""
+        self._quota.take_end(end)
         with self._lock:
-            self._end = end
-            self.next_index = max(self.next_index, end.chunks)
-        self.status.set(LinkState.DRAINING)
+            self._end_message = end
+        self.next_index = max(self.next_index, end.chunks)
+        self.context.status.set(LinkState.DRAINING)
         self._to_decode.finish()
 
-    def close_early(self, reason: str) -> None:
-        """Save what has come and end: the sender will not go on."""
-        with self._lock:
-            if self._gave_up is not None or self._end is not None:
-                return
-            self._gave_up = ConnectionLost(reason)
-        self.status.set(LinkState.FAILED, reason)
-        self._events.warning(f"{self.hello.name}: {reason}; what had come is saved", self.stream_id)
-        self._to_decode.finish()
+    def fail(self, error: Exception) -> None:
+        """End the stream with an error of this program."""
+        failed = StageFailed(f"the link stage failed: {type(error).__name__}: {error}")
+        failed.__cause__ = error
+        self._pipeline.fail(failed)
 
     def abort(self) -> None:
         """End now, without decoding or playing what waits."""
@@ -186,68 +217,97 @@ class IncomingStream:
 
     def join(self, timeout_s: float) -> tuple[str, ...]:
         """Wait for the stages; return the names of those still alive."""
-        deadline_s = self._clock.monotonic_s() + timeout_s
+        deadline_s = self.context.clock.monotonic_s() + timeout_s
         alive = self._pipeline.join(timeout_s)
         if self.player is not None:
-            alive += self.player.join(max(0.0, deadline_s - self._clock.monotonic_s()))
+            alive += self.player.join(max(0.0, deadline_s - self.context.clock.monotonic_s()))
         return alive
 
+    def set_paused(self, paused: bool) -> None:
+        """Show that playing is paused or resumed, where the stream is played."""
+        if self.player is not None:
+            self.context.status.set_paused(paused)
+
     def wait(self, timeout_s: float) -> bool:
-        """Wait until all is saved; tell whether it is."""
+        """Wait until all is saved; return whether it is."""
         return self._pipeline.ended.wait(timeout_s)
 
-    def set_paused(self, paused: bool) -> None:
-        """Pause or resume playing, where the stream is played."""
-        if self.player is not None:
-            self.player.set_paused(paused)
-            self.status.set_paused(paused)
-
-    def take_pong(self, pong: Pong) -> None:
-        """Take the answer to one of our pings."""
-        self.meters.take_pong(pong)
-
-    def make_ping(self, number: int) -> Ping:
-        """A ping that tells when it leaves."""
-        return Ping(number, self._clock.epoch_s())
-
-    def feedback(self) -> Feedback:
-        """How this session stands, for its sender."""
-        return self.meters.feedback(self._to_decode.stats(), self.player, finished=self.complete)
-
-    def snapshot(self) -> StreamStats:
-        """The stream as of now."""
-        return self.meters.stats(
-            codec=self._codec,
-            status=self.status,
-            peer=self.peer,
-            secure=self.secure,
-            queues=(self._to_decode.stats(), self._to_save.stats()),
-            player=self.player,
-            files=tuple(map(str, self._files.paths)),
-        )
-
-    # Stages: each method below runs in a thread of its own.
+    # Stages: each of the two methods below runs in a thread of its own, and in the last of them what follows.
 
     def _decode_chunks(self) -> None:
-        self._decoder.run(self._to_decode, self.next_index, lambda: self._end)
+        decoder, meters = self._decoder, self.context.meters
+        if self.hello.live:
+            decoder.warm_up()
+        for chunk in self._to_decode:
+            self._fill(decoder.missing_before(chunk))
+            contribution = decoder.decode(chunk)
+            self.capture_clock.measure("decoded", chunk)
+            meters.count("decoded")
+            if self.files.takes_codes:
+                self._to_save.put(chunk)
+            if contribution is not None:
+                self._deliver(contribution)
+        self._fill(decoder.missing_at_end(self._end_message), self._end_message)
+        self._deliver(decoder.finish())
+        self._to_save.finish()
+        if self.player is not None:
+            self.player.finish()
 
-    def _save_contributions(self) -> None:
-        try:
-            for contribution in self._to_save:
-                self._files.write(contribution)
-                self.meters.count_saved(contribution)
-        finally:
-            complete = self._end is not None and not self._pipeline.stopping.is_set()
-            self._files.close(complete=complete)
+    def _fill(self, missing: range, end: End | None = None) -> None:
+        """Deliver silence in the place of missing chunks."""
+        if not missing:
+            return
+        lost = "1 chunk was" if len(missing) == 1 else f"{len(missing)} chunks were"
+        self.context.events.warning(f"{lost} lost, with silence in place", self.stream_id)
+        self.context.meters.count("lost", len(missing))
+        apart = self.player is not None or self.files.apart
+        for contribution in self._decoder.silence(missing, end, chunk_by_chunk=apart):
+            self._deliver(contribution)
 
-    def _end_status(self) -> None:
-        self.meters.end()
-        if self.error is not None:
-            if self.status.set(LinkState.FAILED, str(self.error)):
-                self._events.error(f"{self.hello.name}: {self.error}", self.stream_id)
-        elif self._pipeline.stopping.is_set():
-            self.status.set(LinkState.FAILED, "stopped before the end")
-        elif self._end is not None and not self._end.complete:
-            self.status.set(LinkState.DONE, "the sender stopped early")
+    def _deliver(self, contribution: Contribution) -> None:
+        self.context.meters.sound.push(contribution.audio)
+        self.context.meters.set(stitched=contribution.index + 1)
+        if self.player is not None:
+            captured_s = self.capture_clock.local_s(self._decoder.capture_s)
+            self.player.write(contribution.audio, contribution.index, captured_s)
+        self._to_save.put(contribution)
+
+    def _save_parts(self) -> None:
+        for part in self._to_save.items(POLL_S):
+            if part is not None:
+                self.files.write(part)
+            else:
+                self.files.poll()
+            self._count_saved()
+
+    def _count_saved(self) -> None:
+        files = self.files
+        self.context.meters.set(
+            saved=files.saved_chunks, saved_samples=files.saved_samples, settled=files.settled_chunks
+        )
+
+    @property
+    def _reached_end(self) -> bool:
+        return self._end_message is not None and not self.context.stopping.is_set()
+
+    def _close_files(self) -> None:
+        self.files.close(self._end_message if self._reached_end else None)
+        self._count_saved()
+
+    def _close_player(self) -> None:
+        if self.player is not None and self.context.stopping.is_set():
+            self.player.request_close()
+
+    def _end(self) -> None:
+        status, error = self.context.status, self.error
+        self.context.meters.stop()
+        self.ended_s = self.context.clock.monotonic_s()
+        if error is not None:
+            if status.set(LinkState.FAILED, str(error)):
+                self.context.events.error(f"{self.hello.name}: {error}", self.stream_id)
+        elif self.context.stopping.is_set():
+            status.set(LinkState.FAILED, "stopped before the end")
+        elif self._end_message is not None and not self._end_message.complete:
+            status.set(LinkState.DONE, "the sender stopped early")
         else:
-            self.status.set(LinkState.DONE, str(self.loss or ""))
+            status.set(LinkState.DONE, str(self.files.loss or ""))

@@ -8,15 +8,14 @@ import shutil
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from codec.chunks.packed import PackedChunk
 from codec.chunks.plan import ChunkPlan
 from net.protocol.messages import End, Hello
 from net.protocol.refusal import Refusal
-from net.runtime.clock import SYSTEM_CLOCK, Clock
-from net.settings import QuotaLimits
+from net.runtime.clock import Clock
+from net.settings import ReceiverSettings
 
 FRAME_BYTES: Final = 16
 """Of a chunk, beside its payload."""
@@ -37,15 +36,14 @@ class _Peer:
 
 
 class Quota:
-    """Keeps count for one receiver; may be used from any thread."""
+    """Keeps count for one receiver. Any thread may call any method."""
 
-    def __init__(
-        self, limits: QuotaLimits, folder: Path, *, files_a_stream: int, chunk_files: bool, clock: Clock = SYSTEM_CLOCK
-    ) -> None:
-        self.limits = limits
-        self._folder, self._clock = folder, clock
-        self._files_a_stream = files_a_stream
-        self.chunk_files = chunk_files
+    def __init__(self, settings: ReceiverSettings, clock: Clock) -> None:
+        self.limits = settings.intake
+        self._folder, self._clock = settings.save_path, clock
+        self.chunk_files = settings.save_chunks
+        """Whether each chunk's sound has a file of its own, too."""
+        self._files_a_stream = 2 + settings.save_chunks + settings.save_codes
         self._lock = threading.Lock()
         self._disk_bytes = 0
         self._looked_s = float("-inf")
@@ -63,13 +61,14 @@ class Quota:
         self.charge(peer, 0.0, 0, self._files_a_stream * BLOCK_BYTES, look=True)
         return StreamQuota(self, hello, peer)
 
-    def count_kept(self, stream_id: bytes, peer: str, kept_bytes: int) -> None:
-        """Count what an earlier process saved of a stream that goes on here, once. Raises `Refusal`."""
+    def charge_kept(self, stream_id: bytes, peer: str, kept_bytes: int) -> None:
+        """Count, once, what an earlier process saved of a stream that is resumed. Raises `Refusal`."""
         if stream_id not in self._counted:
             self.charge(peer, 0.0, 0, kept_bytes)
-        self._counted[stream_id] = None
-        if len(self._counted) > MAX_STREAMS:
-            self._counted.popitem(last=False)
+        with self._lock:
+            self._counted[stream_id] = None
+            if len(self._counted) > MAX_STREAMS:
+                self._counted.popitem(last=False)
 
     def charge(self, peer: str, sound_s: float, data_bytes: int, disk_bytes: int, *, look: bool = False) -> None:
         """Count what is about to be taken. Raises `Refusal`, and then counts nothing."""
@@ -97,7 +96,7 @@ class Quota:
         try:
             free_bytes = shutil.disk_usage(folder).free
         except OSError:
-            return  # whoever writes there will tell
+            return  # the files' own writes will fail, and are reported
         if free_bytes - disk_bytes < self.limits.min_free_bytes:
             raise Refusal("storage", f"the receiver's disk is nearly full: {free_bytes >> 20} MiB are free")
 
@@ -111,24 +110,24 @@ class Quota:
 
 
 class StreamQuota:
-    """Keeps count of one stream, over all its connections; used by one thread at a time."""
+    """Keeps count of one stream, over all its connections; for one thread at a time."""
 
-    def __init__(self, intake: Quota, hello: Hello, peer: str) -> None:
-        self._intake, self._peer, self._stream_id = intake, peer, hello.stream_id
+    def __init__(self, quota: Quota, hello: Hello, peer: str) -> None:
+        self._quota, self._peer, self._stream_id = quota, peer, hello.stream_id
         self._rate = hello.sample_rate
         self._plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples)
         self._samples = self._bytes = 0
         self._may_start_anywhere = hello.resume
 
-    def go_on(self, samples: int, kept_bytes: int) -> None:
-        """Take that so much sound, in files of so many bytes, was saved before. Raises `Refusal`."""
-        self._intake.count_kept(self._stream_id, self._peer, kept_bytes)
+    def resume(self, samples: int, kept_bytes: int) -> None:
+        """Continue after so much sound, in files of so many bytes, that was saved before. Raises `Refusal`."""
+        self._quota.charge_kept(self._stream_id, self._peer, kept_bytes)
         self._samples = samples
         self._may_start_anywhere = self._may_start_anywhere and not samples
 
     def take(self, chunk: PackedChunk) -> None:
         """Count a chunk, and the silence that stands for those left out before it. Raises `Refusal`."""
-        limits = self._intake.limits
+        limits = self._quota.limits
         if self._may_start_anywhere:
             self._samples = self._plan.start(chunk.index)  # another receiver has what comes before
         self._may_start_anywhere = False
@@ -145,12 +144,12 @@ class StreamQuota:
         self._extend(end.samples, 0)
 
     def _extend(self, end: int, data_bytes: int) -> None:
-        limits, intake = self._intake.limits, self._intake
+        limits, quota = self._quota.limits, self._quota
         if end > limits.max_stream_s * self._rate:
             raise Refusal("limit", f"a stream may last {limits.max_stream_s / 3600:g} h, and this one lasts longer")
         samples = max(0, end - self._samples)
-        disk_bytes = samples * BYTES_PER_SAMPLE * (2 if intake.chunk_files else 1) + data_bytes
-        if intake.chunk_files:
+        disk_bytes = samples * BYTES_PER_SAMPLE * (2 if quota.chunk_files else 1) + data_bytes
+        if quota.chunk_files:
             disk_bytes += BLOCK_BYTES * (1 + samples // self._plan.hop_samples)
-        intake.charge(self._peer, samples / self._rate, data_bytes, disk_bytes)
+        quota.charge(self._peer, samples / self._rate, data_bytes, disk_bytes)
         self._samples += samples

@@ -1,7 +1,7 @@
-"""Connections that may not come in: told why, given a moment to read it, and closed; no thread is spent on them.
+"""Connections that are turned away: refused with a reason, given a moment to read it, and closed, without a thread.
 
 Closing a socket with unread bytes resets the connection, and the peer may lose the reason: so what it sends is read and
-thrown away for a moment. Used by the accepting thread alone, with its selector.
+thrown away for a moment. For the accepting thread alone, with its selector.
 """
 
 import contextlib
@@ -12,32 +12,29 @@ from typing import Final
 from net.protocol.messages import Refuse
 from net.protocol.state_machine import ReceiverProtocol
 from net.runtime.clock import Clock
-from net.telemetry.events import EventLog
+from net.telemetry.event_throttle import EventThrottle
+from net.telemetry.stats import Severity
 from net.transport.connection import DRAIN_S
 
-MOST: Final = 128
-"""More than these are closed without a moment."""
+MAX_CONNECTIONS: Final = 128
+"""Beyond these, connections are closed at once."""
 READ_BYTES: Final = 4096
-TELL_EVERY_S: Final = 5.0
 
 
 class RejectedConnections:
     """The connections that are being turned away."""
 
-    def __init__(self, selector: selectors.BaseSelector, clock: Clock, events: EventLog) -> None:
-        self._selector, self._clock, self._events = selector, clock, events
+    def __init__(self, selector: selectors.BaseSelector, clock: Clock, throttle: EventThrottle) -> None:
+        self._selector, self._clock, self._throttle = selector, clock, throttle
         self._until_s: dict[socket.socket, float] = {}
-        self._untold, self._reason = 0, ""
-        self._told_s = float("-inf")
 
     def __contains__(self, connection: object) -> bool:
         return connection in self._until_s
 
     def add(self, connection: socket.socket, reason: str, *, in_words: bool) -> None:
-        """Turn a connection away; only one that speaks in the clear can be told why."""
-        self._untold += 1
-        self._reason = reason
-        if not in_words or len(self._until_s) >= MOST:
+        """Turn a connection away, with the reason `in_words` where it is not encrypted."""
+        self._throttle.add(Severity.WARNING, "rejected", "", f"turned a connection away: {reason}")
+        if not in_words or len(self._until_s) >= MAX_CONNECTIONS:
             connection.close()
             return
         try:
@@ -50,8 +47,8 @@ class RejectedConnections:
             return
         self._until_s[connection] = self._clock.monotonic_s() + DRAIN_S
 
-    def take_readable(self, connection: socket.socket) -> None:
-        """Throw away what came; close what has ended."""
+    def discard_input(self, connection: socket.socket) -> None:
+        """Throw away what came; close the connection if its peer has."""
         try:
             ended = not connection.recv(READ_BYTES)
         except BlockingIOError:
@@ -61,14 +58,11 @@ class RejectedConnections:
         if ended:
             self._close(connection)
 
-    def tend(self) -> None:
-        """Close those that had their moment, and tell now and then how many came."""
+    def poll(self) -> None:
+        """Close those that had their moment."""
         now_s = self._clock.monotonic_s()
         for connection in [each for each, until_s in self._until_s.items() if until_s <= now_s]:
             self._close(connection)
-        if self._untold and now_s - self._told_s >= TELL_EVERY_S:
-            self._events.warning(f"turned {self._untold} connections away: {self._reason}")
-            self._untold, self._told_s = 0, now_s
 
     def close(self) -> None:
         """Close all."""

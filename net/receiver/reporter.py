@@ -1,14 +1,15 @@
-"""What a receiver tells the sender of one connection: feedback, pings, and in the end that all is saved."""
+"""What a receiver sends over one connection: feedback, pings, and in the end that all is saved."""
 
 import itertools
 import threading
-from collections.abc import Callable
 from typing import Final
 
-from net.errors import ConnectionLost, ProtocolError
+from msgspec.structs import replace
+
 from net.protocol.messages import Feedback, Ping
 from net.protocol.state_machine import ReceiverProtocol
 from net.receiver.incoming_stream import IncomingStream
+from net.receiver.snapshot import feedback
 from net.runtime.clock import Clock
 from net.transport.connection import Connection, MessageT
 
@@ -16,80 +17,75 @@ FEEDBACK_INTERVAL_S: Final = 0.2
 PING_INTERVAL_S: Final = 5.0
 FIRST_PINGS_S: Final = (0.0, 0.5, 1.5)
 FAREWELL_S: Final = 5.0
-"""How long a sender has to answer that it knows that all is saved."""
+"""How long a sender has to confirm that it has heard that all is saved."""
 
 
 class Reporter:
-    """Reports on a session over one connection, in a thread of its own, until either is over (`ended`)."""
+    """Reports on a stream over one connection, in one thread, until the stream or the connection is over (`ended`)."""
 
     def __init__(
-        self,
-        session: IncomingStream,
-        protocol: ReceiverProtocol,
-        *,
-        clock: Clock,
-        ended: threading.Event,
-        on_failure: Callable[[], None],
+        self, stream: IncomingStream, protocol: ReceiverProtocol, clock: Clock, ended: threading.Event
     ) -> None:
-        self._session, self._protocol, self._clock = session, protocol, clock
-        self._ended, self._on_failure = ended, on_failure
+        self._stream, self._protocol, self._clock, self._ended = stream, protocol, clock, ended
         self._numbers = itertools.count()
-        self._last_ping: Ping | None = None
-        self._told: tuple[int, ...] = ()
+        self._last: Feedback | None = None
+        self._final_ping: Ping | None = None
 
     def run(self, link: Connection[MessageT]) -> None:
-        """Send feedback and pings until the stream or the connection is over."""
-        began_s = self._clock.monotonic_s()
-        next_ping_s = began_s
-        try:
-            while not self._ended.is_set():
-                now_s = self._clock.monotonic_s()
-                if now_s >= next_ping_s:
-                    ping = self._next_ping()
-                    link.send(lambda ping=ping: self._protocol.send_ping(ping))  # type: ignore[misc]
-                    next_ping_s = began_s + _next_ping_delay_s(now_s - began_s)
-                feedback = self._session.feedback()
-                if feedback.finished:
-                    self._say_finished(feedback, link)
-                    return
-                if self._is_news(feedback):
-                    link.send(lambda feedback=feedback: self._protocol.send_feedback(feedback))  # type: ignore[misc]
-                if self._session.error is not None:
-                    self._on_failure()
-                    return
-                self._session.wait(FEEDBACK_INTERVAL_S)
-        except (ConnectionLost, ProtocolError):
-            link.close()
+        """Send feedback and pings. Raises `ConnectionLost` and `ProtocolError`."""
+        began_s = next_ping_s = self._clock.monotonic_s()
+        while not self._ended.is_set():
+            now_s = self._clock.monotonic_s()
+            if now_s >= next_ping_s:
+                ping = self._stream.capture_clock.ping(next(self._numbers))
+                link.send(lambda ping=ping: self._protocol.send_ping(ping))  # type: ignore[misc]
+                next_ping_s = began_s + _next_ping_delay_s(now_s - began_s)
+            ended = self._stream.ended  # read first: what ends meanwhile has its last word still to come
+            message = feedback(self._stream)
+            if message.finished:
+                self._finish(message, link)
+                return
+            if self._is_news(message):
+                news, self._last = self._without_old_latencies(message), message
+                link.send(lambda news=news: self._protocol.send_feedback(news))  # type: ignore[misc]
+            if ended or self._stream.error is not None:
+                return
+            self._stream.wait(FEEDBACK_INTERVAL_S)
 
-    def _is_news(self, feedback: Feedback) -> bool:
+    def is_final_pong(self, number: int) -> bool:
+        """Whether the PONG of this number confirms that the sender has heard that all is saved."""
+        return self._final_ping is not None and number == self._final_ping.id
+
+    def _is_news(self, message: Feedback) -> bool:
         """Whether it says more than the one before: each costs a slow link a packet, and another for its answer."""
-        counted = (feedback.received, feedback.decoded, feedback.played, feedback.acknowledged, feedback.lost)
-        told, self._told = self._told, (*counted, feedback.queue_depth, feedback.min_streams)
-        return told != self._told
+        return self._last is None or _counts(message) != _counts(self._last)
 
-    def answers_the_last(self, number: int) -> bool:
-        """Whether the answer to ping `number` tells that the sender has heard that all is saved."""
-        return self._last_ping is not None and number == self._last_ping.id
+    def _without_old_latencies(self, message: Feedback) -> Feedback:
+        """The message with latencies only where a chunk was decoded or heard since the last one."""
+        decoded, played = (self._last.decoded, self._last.played) if self._last else (0, 0)
+        if message.decoded == decoded:
+            message = replace(message, decoded_latency_ms=None, round_trip_ms=None)
+        return message if message.played > played else replace(message, heard_latency_ms=None)
 
-    def _say_finished(self, feedback: Feedback, link: Connection[MessageT]) -> None:
-        """Tell that all is saved, with a ping whose answer tells that this was heard, and await that answer."""
-        ping = self._last_ping = self._next_ping()
+    def _finish(self, message: Feedback, link: Connection[MessageT]) -> None:
+        """Send that all is saved, and a ping whose answer confirms that this was heard; await that answer."""
+        ping = self._final_ping = self._stream.capture_clock.ping(next(self._numbers))
+        message = self._without_old_latencies(message)
 
-        def say() -> None:
-            self._protocol.send_feedback(feedback)
+        def send() -> None:
+            self._protocol.send_feedback(message)
             self._protocol.send_ping(ping)
 
-        link.send(say)
+        link.send(send)
         if not self._clock.wait(self._ended, FAREWELL_S):
             link.close()
 
-    def _next_ping(self) -> Ping:
-        return self._session.make_ping(next(self._numbers))
+
+def _counts(message: Feedback) -> tuple[int, ...]:
+    counts = (message.received, message.decoded, message.played, message.acknowledged, message.lost)
+    return (*counts, message.queue_depth, message.min_streams)
 
 
 def _next_ping_delay_s(passed_s: float) -> float:
     """The first answers come soon, since latencies need the clock's offset; then seldom, since they cost bytes."""
-    for delay_s in FIRST_PINGS_S:
-        if delay_s > passed_s:
-            return delay_s
-    return passed_s + PING_INTERVAL_S
+    return next((delay_s for delay_s in FIRST_PINGS_S if delay_s > passed_s), passed_s + PING_INTERVAL_S)

@@ -1,24 +1,23 @@
-"""Where a received stream stands on disk, so that another process can go on with it.
+"""Where a received stream stands on disk, so that another process can continue it, and whose stream it is.
 
-A journal is a small JSON file beside the sound, `.<stream id>.json`, replaced whole at each step. The sound is written
-before the journal that counts it, and the journal before the acknowledgement, so a receiver that was killed finds at
-least the sound that its journal tells, and the sender still has every chunk behind it.
-
-It also tells whose the stream is, so that nobody else goes on with it.
+A checkpoint is a small JSON file beside the sound, `.<stream id>.json`, replaced whole at each step. The sound is
+written before the checkpoint that counts it, and the checkpoint before the acknowledgement: after a receiver was killed
+the file holds at least the sound that its checkpoint counts, and the sender still has every chunk behind it.
 """
 
 import contextlib
-import os
 from pathlib import Path
 
 import msgspec
 
+from codec.atomic_file import write_atomically
+from codec.errors import AudioFileError
 from codec.sound.wav import held_samples
-from net.protocol.messages import Hello
+from net.protocol.messages import End, Hello
 
 
 class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """So many chunks and samples of a stream are in `wav`, which lies beside the journal."""
+    """So many chunks and samples of a stream are in `wav`, which lies beside the checkpoint."""
 
     fingerprint: str
     chunk_samples: int
@@ -30,6 +29,11 @@ class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sender: str | msgspec.UnsetType | None = msgspec.UNSET
     """The fingerprint of the key that began the stream; None: without TLS. Older versions did not write it."""
 
+    @property
+    def index(self) -> int:
+        """The last chunk that is counted."""
+        return self.chunks - 1
+
     def fits(self, hello: Hello) -> bool:
         """Whether `hello` announces the same chunks of the same model."""
         return (
@@ -39,23 +43,15 @@ class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             and self.stitching == hello.stitching
         )
 
-    def is_anothers(self, sender: str | None) -> bool:
-        """Whether another than `sender` (a fingerprint; None: without TLS) is known to have begun the stream."""
-        return self.sender is not msgspec.UNSET and self.sender != sender
-
-    def is_nobodys(self, sender: str | None) -> bool:
-        """Whether it is not known whose the stream is, while `sender` has proved who it is."""
-        return self.sender is msgspec.UNSET and sender is not None
-
 
 class ResumeCheckpoint:
-    """The journal of one stream. Disks that fail are no error here: the journal is then behind, which costs nothing."""
+    """The checkpoint of one stream: a sink for positions, of which the newest counts."""
 
     def __init__(self, folder: Path, stream_id: bytes) -> None:
         self.path = folder / f".{stream_id.hex()}.json"
 
     def read(self) -> Position | None:
-        """The last position, or None where there is none, or no sound that it tells of."""
+        """The last position; None where there is none, or where the sound that it counts is not there."""
         try:
             position = msgspec.json.decode(self.path.read_bytes(), type=Position)
             wav = self.path.parent / position.wav
@@ -65,13 +61,17 @@ class ResumeCheckpoint:
         return position if whole and position.chunks else None
 
     def write(self, position: Position) -> None:
-        """Replace the position."""
-        with contextlib.suppress(OSError):
-            fresh = self.path.with_suffix(".new")
-            fresh.write_bytes(msgspec.json.encode(position))
-            os.replace(fresh, self.path)
+        """Replace the position. Raises `AudioFileError` where it cannot be written; then the old one stays."""
+        try:
+            write_atomically(self.path, msgspec.json.encode(position))
+        except OSError as error:
+            raise AudioFileError(f"cannot write {str(self.path)!r}: {error.strerror or error}") from error
 
-    def remove(self) -> None:
-        """Forget the stream: it is complete."""
-        with contextlib.suppress(OSError):
-            self.path.unlink(missing_ok=True)
+    def write_gap(self, index: int, samples: int) -> None:
+        """Leave a position out."""
+
+    def close(self, end: End | None) -> None:
+        """Remove the checkpoint of a stream that has come to its END."""
+        if end is not None:
+            with contextlib.suppress(OSError):
+                self.path.unlink(missing_ok=True)

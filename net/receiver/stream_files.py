@@ -1,155 +1,198 @@
-"""The files of one received stream: its sound, its chunks, its codes, and the journal that tells how far they are."""
+"""The files of one received stream: its sound with the resume checkpoint, its chunks, its codes."""
 
+import contextlib
 import os
 import secrets
-from dataclasses import dataclass
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
 
+from codec.chunks.packed import PackedChunk
 from codec.chunks.streaming import Contribution
 from codec.errors import AudioFileError
-from net.protocol.messages import Hello
+from net.protocol.messages import End, Hello
 from net.protocol.refusal import Refusal
+from net.receiver.context import ReceiverContext
 from net.receiver.quota import BLOCK_BYTES
 from net.receiver.resume_checkpoint import Position, ResumeCheckpoint
 from net.receiver.sinks.codes import CodesSink
-from net.receiver.sinks.retrying import RetryingSink
-from net.receiver.sinks.wav import ChunkFilesSink, Sink, WavSink
-from net.runtime.clock import Clock
-from net.telemetry.events import EventLog
+from net.receiver.sinks.retrying import PartT, RetryingSink, Sink
+from net.receiver.sinks.wav import ChunkFilesSink, WavSink
+from net.telemetry.stats import Severity
+
+if TYPE_CHECKING:
+    from codec import Codec
 
 NOT_YOURS = "this stream was begun by another sender, with another key or without --tls: start a new one"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileChoices:
-    """Which files a receiver keeps, and where."""
-
-    folder: Path
-    save_chunks: bool = False
-    save_codes: bool = False
-
-
 class StreamFiles:
-    """Opens and writes the files of one stream, going on with those of an earlier process where a journal tells of it.
+    """Opens and writes the files of one stream, continuing those of an earlier process where a checkpoint names them.
 
-    Nothing but the constructor raises: what happens to the disk is an event. The constructor raises `AudioFileError`
-    or `ContainerError` where a file cannot be created, and `Refusal` where the stream is not that of `sender`, a
-    fingerprint (None: without TLS).
+    The constructor raises `AudioFileError` or `ContainerError` where a file cannot be created, and `Refusal` where the
+    stream is not that of `sender`, a fingerprint (None: without TLS). After it, faults of the disk become events.
     """
 
-    def __init__(
-        self,
-        choices: FileChoices,
-        hello: Hello,
-        sender: str | None,
-        *,
-        kbps: float,
-        frame_samples: int,
-        clock: Clock,
-        events: EventLog,
-    ) -> None:
-        self._events, self._stream_id = events, hello.stream_id.hex()
+    def __init__(self, context: ReceiverContext, hello: Hello, sender: str | None, codec: "Codec") -> None:
+        settings = context.settings
+        self._context, self._hello, self.sender = context, hello, sender
         self.loss: AudioFileError | None = None
         """What no disk took, once the files are closed."""
-        self._journal = ResumeCheckpoint(choices.folder, hello.stream_id)
-        found = self._find(hello, sender)
-        start = found or _beginning(choices.folder, hello, kbps, clock)
-        self.start = msgspec.structs.replace(start, sender=sender)
+        checkpoint = ResumeCheckpoint(settings.save_path, hello.stream_id)
+        start = self._find(checkpoint) or self._new_position(codec.kbps(hello.num_streams))
+        self.start = replace(start, sender=sender)
         """Where the files stood when they were opened."""
-        self._position, self._samples = self.start, self.start.samples
-        wav = choices.folder / self.start.wav
-        sinks: list[Sink] = [WavSink(wav, hello.sample_rate, keep_samples=self.start.samples)]
-        if choices.save_chunks:
-            sinks.append(ChunkFilesSink(_chunk_folder(wav), hello.sample_rate))
-        self._keepers = [RetryingSink(sink, hello.sample_rate, clock, self._report) for sink in sinks]
-        self.codes = CodesSink(_unused(wav, ".esc"), hello, frame_samples) if choices.save_codes else None
-        """Takes the codes as they arrive, where they are kept, too."""
+        self._position, self._samples, self._settled = self.start, self.start.samples, self.start.chunks
+        self._checkpoint = self._retrying(checkpoint)
+        self._sound: list[RetryingSink[Contribution]] = []
+        self._codes: RetryingSink[PackedChunk] | None = None
+        path = settings.save_path / self.start.wav
+        try:
+            self._wav = WavSink(path, hello.sample_rate, keep_samples=self.start.samples)
+            self._sound.append(self._retrying(self._wav))
+            if settings.save_chunks:
+                self._sound.append(self._retrying(ChunkFilesSink(_chunk_folder(path), hello.sample_rate)))
+            if settings.save_codes:
+                self._codes = self._retrying(CodesSink(_unused(path, ".esc"), hello, codec.frame_samples))
+        except BaseException:
+            self.close(None)
+            raise
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """Where everything goes."""
-        codes = (self.codes.path,) if self.codes else ()
-        return (*(keeper.path for keeper in self._keepers), *codes)
+        return tuple(sink.path for sink in self._sinks)
+
+    @property
+    def takes_codes(self) -> bool:
+        """Whether codes are stored, too."""
+        return self._codes is not None
 
     @property
     def apart(self) -> bool:
-        """Whether each chunk has a file of its own."""
-        return len(self._keepers) > 1
+        """Whether each chunk's sound has a file of its own."""
+        return len(self._sound) > 1
 
     @property
     def kept_bytes(self) -> int:
-        """What the files of an earlier process hold that are gone on with, in whole blocks."""
+        """Bytes, in whole blocks, of the files of an earlier process that are continued."""
         if not self.start.chunks:
             return 0
-        wav = self._keepers[0].path
+        wav = self._wav.path
         kept = (wav, wav.with_suffix(".esc"), *_chunk_folder(wav).glob("*.wav"))
         return sum(_size_in_blocks(path) for path in kept)
 
-    def write(self, contribution: Contribution) -> None:
-        """Write a stretch of sound, and then the journal."""
-        for keeper in self._keepers:
-            keeper.write(contribution)
-        self._samples += len(contribution.audio)
-        if contribution.index >= self._position.chunks and not self._keepers[0].is_behind:
-            self._position = msgspec.structs.replace(
-                self._position, chunks=contribution.index + 1, samples=self._samples
-            )
-            self._journal.write(self._position)
+    @property
+    def saved_chunks(self) -> int:
+        """All chunks below this index are on disk in every file and counted by the checkpoint, or given up."""
+        return self._settled
 
-    def close(self, *, complete: bool) -> None:
-        """Finish the files; the journal of a stream that may still be gone on with stays."""
-        for keeper in self._keepers:
-            keeper.close()
-        if complete:
-            self._journal.remove()
+    @property
+    def saved_samples(self) -> int:
+        """Samples of sound on disk."""
+        return self._wav.samples
 
-    def give_up(self) -> None:
-        """Close everything: the stream is not taken after all."""
-        self.close(complete=False)
-        if self.codes:
-            self.codes.close(None)
+    @property
+    def settled_chunks(self) -> int:
+        """All chunks below this index may be acknowledged: they are saved, or live, where nothing waits for a disk."""
+        return self._sound[0].next_index if self._hello.live else self._settled
 
-    def _find(self, hello: Hello, sender: str | None) -> Position | None:
-        """What an earlier process has of the stream, if the sender may and wants to go on with it."""
-        found = self._journal.read()
+    def write(self, part: PackedChunk | Contribution) -> None:
+        """Write a stretch of sound, or a chunk's codes where those are stored."""
+        if isinstance(part, Contribution):
+            for sink in self._sound:
+                sink.write(part)
+            self._samples += len(part.audio)
+            if part.index >= self._position.chunks:
+                self._position = replace(self._position, chunks=part.index + 1, samples=self._samples)
+        elif self._codes:
+            self._codes.write(part)
+        self._settle()
+
+    def poll(self) -> None:
+        """Try again where the disk failed; to be called often, also while nothing comes."""
+        for sink in self._sinks:
+            sink.poll()
+        self._checkpoint.poll()
+        self._settle()
+
+    def close(self, end: End | None) -> None:
+        """Finish the files; with the sender's END, where all of the stream was written, it cannot be resumed again."""
+        with ExitStack() as closing:
+            closing.callback(self._settle)
+            closing.callback(self._checkpoint.close, end)
+            closing.callback(self._settle)
+            for sink in self._sinks:
+                closing.callback(sink.close, end)
+
+    @property
+    def _sinks(self) -> "list[RetryingSink[Contribution] | RetryingSink[PackedChunk]]":
+        return [*self._sound, *([self._codes] if self._codes else [])]
+
+    def _settle(self) -> None:
+        """Write the checkpoint that counts what the WAV holds, and find out how far everything is written."""
+        sound = next(iter(self._sound), None)
+        if sound is None:
+            return
+        if not sound.is_behind and self._position.chunks > self._checkpoint.next_index:
+            self._checkpoint.write(self._position)
+        waiting = [sink.waiting_index for sink in (*self._sinks, self._checkpoint) if sink.waiting_index is not None]
+        self._settled = max(self._settled, min(waiting, default=sound.next_index))
+
+    def _retrying(self, sink: Sink[PartT]) -> RetryingSink[PartT]:
+        first = self.start.chunks
+        return RetryingSink(sink, first, self._hello.sample_rate, self._context.clock, self._report)
+
+    def _find(self, checkpoint: ResumeCheckpoint) -> Position | None:
+        """The position of an earlier process, if the sender may and wants to continue from there."""
+        found = checkpoint.read()
         if found is None:
             return None
-        if found.is_anothers(sender):
-            raise Refusal("policy", NOT_YOURS)
-        if found.is_nobodys(sender):
-            self._events.warning(f"it is not known whose {found.wav} is: a new file is begun", self._stream_id)
+        if found.sender is UNSET and self.sender is not None:
+            text = f"it is not known whose {found.wav} is: a new file is begun"
+            self._context.events.warning(text, self._hello.stream_id.hex())
             return None
-        return found if hello.resume and found.fits(hello) else None
+        if found.sender is not UNSET and found.sender != self.sender:
+            raise Refusal("policy", NOT_YOURS)
+        return found if self._hello.resume and found.fits(self._hello) else None
+
+    def _new_position(self, kbps: float) -> Position:
+        """The beginning of a new file, which is named by nothing from the wire."""
+        now, hello = datetime.fromtimestamp(self._context.clock.epoch_s()), self._hello
+        folder = self._context.settings.save_path
+        path = folder / f"received_{kbps:.1f}kbps_{now:%Y%m%d_%H%M%S}.wav"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            while True:
+                path = _unused(path, ".wav")
+                with contextlib.suppress(FileExistsError):  # another stream was faster
+                    path.open("xb").close()
+                    break
+        except OSError as error:
+            raise AudioFileError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+        return Position(hello.fingerprint, hello.chunk_samples, hello.overlap_samples, hello.stitching, path.name)
 
     def _report(self, text: str, is_loss: bool) -> None:
         if is_loss:
             self.loss = AudioFileError(text)
-            self._events.error(text, self._stream_id)
-        else:
-            self._events.warning(text, self._stream_id)
+        severity = Severity.ERROR if is_loss else Severity.WARNING
+        self._context.events.add(severity, text, self._hello.stream_id.hex())
 
 
 def check_folder(folder: Path) -> None:
     """Raise `AudioFileError` where no file can be made in the folder, or no such folder."""
     nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not nearest.is_dir():
-        raise AudioFileError(
-            f"cannot save in {str(folder)!r}: {str(nearest)!r} is no folder: choose another --save-path"
-        )
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise AudioFileError(
-            f"cannot save in {str(folder)!r}: {str(nearest)!r} may not be written to: choose another --save-path"
-        )
-
-
-def _beginning(folder: Path, hello: Hello, kbps: float, clock: Clock) -> Position:
-    """A new file, named by nothing from the wire."""
-    now = datetime.fromtimestamp(clock.epoch_s())
-    wav = _unused(folder / f"received_{kbps:.1f}kbps_{now:%Y%m%d_%H%M%S}.wav", ".wav")
-    return Position(hello.fingerprint, hello.chunk_samples, hello.overlap_samples, hello.stitching, wav.name)
+        reason = "is no folder"
+    elif not os.access(nearest, os.W_OK | os.X_OK):
+        reason = "may not be written to"
+    else:
+        return
+    raise AudioFileError(f"cannot save in {str(folder)!r}: {str(nearest)!r} {reason}: choose another --save-path")
 
 
 def _chunk_folder(wav: Path) -> Path:
@@ -164,7 +207,7 @@ def _size_in_blocks(path: Path) -> int:
 
 
 def _unused(path: Path, suffix: str) -> Path:
-    """`path` with this suffix, or with some more letters where such a file is there already."""
+    """`path` with this suffix, and some more letters where such a file is there already."""
     wanted = path.with_name(f"{path.stem}{suffix}")
     while wanted.exists():
         wanted = wanted.with_name(f"{path.stem}_{secrets.token_hex(2)}{suffix}")

@@ -1,190 +1,148 @@
 """The streams of one receiver: those that are served, and the last that have ended."""
 
 import threading
-from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from codec.errors import AudioFileError, ContainerError
-from net.live import decoding_lookahead_samples
 from net.protocol.messages import Hello
 from net.protocol.refusal import Refusal
 from net.receiver.connection import ReceiverConnection
+from net.receiver.context import ReceiverContext
 from net.receiver.hello_validation import check_hello, check_resume
 from net.receiver.incoming_stream import IncomingStream
-from net.receiver.meters import HISTORY_CHUNKS
 from net.receiver.playback import Playback
 from net.receiver.quota import Quota
 from net.receiver.reporter import FAREWELL_S
-from net.receiver.stream_files import FileChoices, StreamFiles
-from net.runtime.clock import Clock
-from net.settings import ReceiverSettings
-from net.telemetry.event_throttle import EventThrottle
-from net.telemetry.events import EventLog
-from net.telemetry.meters import ProcessMeter
-from net.telemetry.stats import LinkState, Severity
+from net.receiver.stream_files import StreamFiles
+from net.telemetry.stats import Severity
 
 if TYPE_CHECKING:
     from codec import Codec
 
-KEPT_SESSIONS = 32
-"""Ended sessions that are still shown, and that a sender may still ask about."""
+KEPT_STREAMS = 32
+"""Ended streams that are still shown, and that a sender may still ask about."""
 
 
 class StreamRegistry:
-    """Finds or makes the session that a HELLO names, and ends those whose sender stays away.
+    """Finds or makes the stream that a HELLO names, and ends those whose sender stays away.
 
-    Connections' threads call `open`; any thread may read.
+    Connections' threads call `open`; any thread may read. The lock is held for no slow work: while a stream's files are
+    opened its id is reserved, and only other connections of the same stream wait.
     """
 
-    def __init__(
-        self,
-        settings: ReceiverSettings,
-        codec: "Callable[[], Codec]",
-        playback: Playback,
-        *,
-        clock: Clock,
-        events: EventLog,
-        repeats: EventThrottle,
-    ) -> None:
-        self._settings, self._codec, self._playback = settings, codec, playback
-        self._clock, self._events, self._repeats = clock, events, repeats
-        self._process = ProcessMeter(clock)
-        self._intake = Quota(
-            settings.intake,
-            settings.save_path,
-            files_a_stream=2 + settings.save_chunks + settings.save_codes,
-            chunk_files=settings.save_chunks,
-            clock=clock,
-        )
+    def __init__(self, context: ReceiverContext, playback: Playback) -> None:
+        self._context, self._playback = context, playback
+        self._quota = Quota(context.settings, context.clock)
         self._lock = threading.Lock()
-        self._sessions: dict[bytes, IncomingStream] = {}
-        self._links: dict[IncomingStream, ReceiverConnection] = {}
-        self._detached_s: dict[IncomingStream, float] = {}
-        self._ended_s: dict[IncomingStream, float] = {}
-        self._closed_for = ""
+        self._opened = threading.Condition(self._lock)
+        self._streams: dict[bytes, IncomingStream] = {}
+        self._opening: set[bytes] = set()
+        self._paused = False
+        self._closed_reason = ""
         """Why no stream is begun any more."""
 
-    @property
-    def window_chunks(self) -> int:
-        """How many chunks a sender may have unacknowledged."""
-        return self._settings.buffer_chunks + HISTORY_CHUNKS
-
     def all(self) -> list[IncomingStream]:
-        """The sessions, oldest first."""
+        """The streams, oldest first."""
         with self._lock:
-            return list(self._sessions.values())
+            return list(self._streams.values())
 
     def close(self, reason: str) -> list[IncomingStream]:
-        """Begin no stream from now on; return the sessions, to be ended."""
+        """Begin no stream from now on; return those that have begun, to be ended."""
         with self._lock:
-            self._closed_for = self._closed_for or reason
-            return list(self._sessions.values())
+            self._closed_reason = self._closed_reason or reason
+            return list(self._streams.values())
 
-    def tend(self) -> None:
-        """End sessions whose sender stays away for longer than the grace; for one thread."""
-        now_s, grace_s = self._clock.monotonic_s(), self._settings.grace_s
-        for session in self.all():
-            if session.status.state is not LinkState.RECONNECTING:
-                self._detached_s.pop(session, None)
-            elif now_s - self._detached_s.setdefault(session, now_s) >= grace_s:
-                session.close_early(f"the sender did not come back in {grace_s:g} s")
+    def set_paused(self, paused: bool) -> None:
+        """Show that playing is paused or resumed, also for streams to come."""
+        with self._lock:
+            self._paused = paused
+            for stream in self._streams.values():
+                stream.set_paused(paused)
+
+    def poll(self) -> None:
+        """End streams whose sender stays away for longer than the grace."""
+        for stream in self.all():
+            stream.poll(self._context.settings.grace_s)
 
     def is_over(self) -> bool:
-        """Whether there were streams, and all have ended and are played, and their senders know or had time to ask.
+        """Whether there were streams, and all have ended, are played, and were confirmed or had time to be.
 
-        From the first moment that all have ended no other stream is taken. For one thread.
+        From the first moment that all have ended no other stream is taken.
         """
         with self._lock:
-            sessions = list(self._sessions.values())
-            if not sessions or not all(session.ended and session.played_out for session in sessions):
+            streams = list(self._streams.values())
+            if not streams or self._opening or not all(stream.ended and stream.played_out for stream in streams):
                 return False
-            self._closed_for = "this receiver took one stream (--once), and is about to end"
-        now_s = self._clock.monotonic_s()
-        return all(
-            session.known_finished.is_set()
-            or not session.complete
-            or now_s - self._ended_s.setdefault(session, now_s) >= FAREWELL_S
-            for session in sessions
-        )
+            self._closed_reason = "this receiver took one stream (--once), and is about to end"
+        return all(stream.finish_confirmed.is_set() or self._had_time_to_confirm(stream) for stream in streams)
 
-    def open(self, hello: Hello, downlink: ReceiverConnection) -> IncomingStream:
-        """Find the stream that HELLO names, or make it. Raises `Refusal`."""
-        codec = self._codec()
-        check_hello(hello, codec, self._settings.buffer_chunks)
-        with self._lock:
-            session = self._sessions.get(hello.stream_id)
-            if session is not None:
-                check_resume(hello, session, downlink.fingerprint)
-            if session is None or (session.ended and not session.complete):
-                replaced, session = session, self._make_session(hello, codec, downlink)
-                self._drop(replaced)
-            previous = self._links.get(session)
-            self._links[session] = downlink
-            session.claim(downlink)
+    def open(self, hello: Hello, connection: ReceiverConnection) -> IncomingStream:
+        """Find the stream that HELLO names, or make it, and attach the connection. Raises `Refusal`."""
+        codec = self._context.codec()
+        check_hello(hello, codec, self._context.settings.buffer_chunks)
+        stream = self._find_or_reserve(hello, connection.fingerprint)
+        if stream is None:
+            try:
+                stream = self._begin(hello, codec, connection)
+            finally:
+                with self._lock:
+                    self._opening.remove(hello.stream_id)
+                    self._opened.notify_all()
+        previous = stream.attach(connection)
         if previous is not None:
             previous.close("its sender has connected anew")
-        session.peer, session.secure = downlink.peer, downlink.fingerprint is not None
-        begins = f"{hello.name} from {downlink.peer}: {hello.num_streams} streams, from chunk {session.resume_index} on"
-        self._repeats.add(Severity.INFO, "begins", session.stream_id, begins, session.stream_id)
-        return session
+        text = f"{hello.name} from {connection.peer}: {hello.num_streams} streams, from chunk {stream.resume_index} on"
+        self._context.throttle.add(Severity.INFO, "begins", stream.stream_id, text, stream.stream_id)
+        return stream
 
-    def _make_session(self, hello: Hello, codec: "Codec", downlink: ReceiverConnection) -> IncomingStream:
-        if self._closed_for:
-            raise Refusal("busy", self._closed_for)
-        active = sum(not session.ended for session in self._sessions.values())
-        if active >= self._settings.max_connections:
-            raise Refusal("busy", f"all {self._settings.max_connections} places are taken: try again later")
-        intake = self._intake.open(hello, downlink.fingerprint or downlink.visit.address)
-        files = self._open_files(hello, codec, downlink.fingerprint)
-        try:
-            intake.go_on(files.start.samples, files.kept_bytes)
-        except Refusal:
-            files.give_up()
-            raise
-        session = IncomingStream(
-            hello,
-            codec,
-            files,
-            clock=self._clock,
-            events=self._events,
-            process=self._process,
-            window_chunks=self.window_chunks,
-            player=self._playback.make_player(hello),
-            lookahead_samples=decoding_lookahead_samples(self._settings.lookahead_ms, hello),
-        )
-        session.meters.min_streams = self._settings.min_streams
-        session.intake, session.sender_fingerprint = intake, downlink.fingerprint
-        self._sessions[hello.stream_id] = session
-        self._forget_oldest()
-        session.start()
-        return session
+    def _find_or_reserve(self, hello: Hello, fingerprint: str | None) -> IncomingStream | None:
+        """The stream if it can be resumed; else None, and its id is reserved for a new one. Raises `Refusal`."""
+        with self._lock:
+            self._opened.wait_for(lambda: hello.stream_id not in self._opening)
+            stream = self._streams.get(hello.stream_id)
+            if stream is not None:
+                check_resume(hello, stream, fingerprint)
+                if stream.complete or not stream.ended:
+                    return stream
+            if self._closed_reason:
+                raise Refusal("busy", self._closed_reason)
+            active = sum(not stream.ended for stream in self._streams.values()) + len(self._opening)
+            if active >= self._context.settings.max_connections:
+                places = self._context.settings.max_connections
+                raise Refusal("busy", f"all {places} places are taken: try again later")
+            self._opening.add(hello.stream_id)
+        return None
+
+    def _begin(self, hello: Hello, codec: "Codec", connection: ReceiverConnection) -> IncomingStream:
+        """Open the stream's files and start it. Raises `Refusal`."""
+        quota = self._quota.open(hello, connection.fingerprint or connection.slot.address)
+        with ExitStack() as undo:
+            try:
+                files = StreamFiles(self._context, hello, connection.fingerprint, codec)
+            except (AudioFileError, ContainerError) as error:
+                raise Refusal("storage", str(error)) from error
+            undo.callback(files.close, None)
+            quota.resume(files.start.samples, files.kept_bytes)
+            player = self._playback.make_player(hello)
+            stream = IncomingStream(hello, codec, self._context, files=files, player=player, quota=quota)
+            with self._lock:
+                if self._closed_reason:
+                    raise Refusal("busy", self._closed_reason)
+                self._streams[hello.stream_id] = stream
+                self._forget_oldest()
+                undo.pop_all()
+                stream.set_paused(self._paused)
+                stream.start()
+        return stream
 
     def _forget_oldest(self) -> None:
-        ended = [stream_id for stream_id, kept in self._sessions.items() if kept.ended]
-        for stream_id in ended[: max(0, len(self._sessions) - KEPT_SESSIONS)]:
-            self._drop(self._sessions.pop(stream_id))
+        ended = [stream_id for stream_id, kept in self._streams.items() if kept.ended]
+        for stream_id in ended[: max(0, len(self._streams) - KEPT_STREAMS)]:
+            del self._streams[stream_id]
 
-    def _drop(self, session: IncomingStream | None) -> None:
-        """Keep nothing of a session that is no longer in the book."""
-        if session is not None:
-            self._links.pop(session, None)
-            self._detached_s.pop(session, None)
-            self._ended_s.pop(session, None)
-
-    def _open_files(self, hello: Hello, codec: "Codec", sender: str | None) -> StreamFiles:
-        settings = self._settings
-        choices = FileChoices(
-            folder=settings.save_path, save_chunks=settings.save_chunks, save_codes=settings.save_codes
+    def _had_time_to_confirm(self, stream: IncomingStream) -> bool:
+        ended_s = stream.ended_s
+        return not stream.complete or (
+            ended_s is not None and self._context.clock.monotonic_s() - ended_s >= FAREWELL_S
         )
-        try:
-            return StreamFiles(
-                choices,
-                hello,
-                sender,
-                kbps=codec.kbps(hello.num_streams),
-                frame_samples=codec.frame_samples,
-                clock=self._clock,
-                events=self._events,
-            )
-        except (AudioFileError, ContainerError) as error:
-            raise Refusal("storage", str(error)) from error

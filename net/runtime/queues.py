@@ -56,14 +56,18 @@ class StageQueue(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         """Yield items as they come, until the queue is finished and empty. Raises `PipelineStopped`."""
+        return (item for item in self.items(None) if item is not None)
+
+    def items(self, idle_s: float | None) -> Iterator[T | None]:
+        """Yield items as `__iter__` does, and None whenever none has come for `idle_s`."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._aborted or self._items or self._finished)
+                ready = self._changed.wait_for(lambda: self._aborted or self._items or self._finished, idle_s)
                 if self._aborted:
                     raise PipelineStopped
-                if not self._items:
+                if ready and not self._items:
                     return
-                item = self._items.popleft()
+                item = self._items.popleft() if self._items else None
                 self._changed.notify_all()
             yield item
 

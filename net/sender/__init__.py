@@ -1,5 +1,5 @@
 """The sending end, in the order in which a chunk passes.
 
-source → reading → encoding → send buffer → connection. `engine.Sender` is what others start. Never imports
-`net.receiver`.
+source → reading → encoding → send buffer → exchange, one for each connection. `outgoing_stream` owns these stages,
+`rate_policy` decides how much they send, `engine.Sender` is what others start. Never imports `net.receiver`.
 """

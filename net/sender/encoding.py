@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from codec.chunks.bits import pack_codes
-from codec.chunks.packed import PackedChunk
+from codec.chunks.packed import PackedChunk, pack_chunk
 from codec.chunks.plan import ChunkPlan, SoundChunk
 from codec.chunks.streaming import chunker_for, encode_chunk
 from net.audio.activity import noise_level_dbfs
-from net.sender.meters import SenderMeters
 from net.sender.rate_controller import RateController
+from net.sender.send_buffer import SendBuffer
+from net.telemetry.stream_context import StreamContext
 
 if TYPE_CHECKING:
     from codec import Codec
@@ -21,73 +21,64 @@ WARM_UP_SAMPLES = 16000
 """More than any model looks back."""
 
 
-class CapturedChunk:
-    """A chunk of sound, when its last sample was captured, and whether there is voice in it."""
-
-    __slots__ = ("active", "captured_s", "chunk")
-
-    def __init__(self, chunk: SoundChunk, captured_s: float, *, active: bool) -> None:
-        self.chunk, self.captured_s, self.active = chunk, captured_s, active
+def warm_up(codec: "Codec", plan: ChunkPlan, lookahead_samples: int | None, num_streams: int) -> None:
+    """Encode silence of each length that a chunk with its context may have: the first of a length takes longest."""
+    chunker = chunker_for(codec, plan, lookahead_samples)
+    coded_lengths = set()
+    for chunk in chunker.push(np.zeros(plan.chunk_samples + WARM_UP_SAMPLES, np.float32)):
+        length = len(chunk.before) + chunk.samples + len(chunk.after)
+        if length not in coded_lengths:
+            encode_chunk(codec, chunk, num_streams)
+            coded_lengths.add(length)
 
 
 class Encoder:
-    """Encodes captured chunks, in one thread, with as many streams as `streams` says when each one's turn comes.
+    """Encodes chunks of sound, in one thread, with as many streams as `rate` says when each one's turn comes.
 
-    Capture times are told from `epoch_s` on; with `skip_silence` what holds no voice is only announced.
+    Capture times count from `epoch_s`; with `skip_silence` what holds no voice is only announced.
     """
 
     def __init__(
         self,
         codec: "Callable[[], Codec]",
-        streams: RateController,
-        meters: SenderMeters,
+        rate: RateController,
+        buffer: SendBuffer,
+        context: StreamContext,
         *,
         skip_silence: bool,
         epoch_s: float,
     ) -> None:
-        self._codec, self._streams, self._meters = codec, streams, meters
+        self._codec, self._rate, self._buffer = codec, rate, buffer
+        self._clock, self._meters = context.clock, context.meters
         self._skip_silence, self._epoch_s = skip_silence, epoch_s
 
-    def run(self, captured: Iterable[CapturedChunk]) -> None:
-        """Encode and queue chunks until there are no more."""
-        for each in captured:
-            self._streams.queue(self._encode(each))
+    def run(self, captured: Iterable[SoundChunk]) -> None:
+        """Encode and put chunks into the send buffer until there are no more. Raises `PipelineStopped`."""
+        for sound in captured:
+            silent = self._skip_silence and not sound.has_voice
+            chunk = self._announce_silence(sound) if silent else self._encode(sound)
+            self._meters.latencies["encoded"].add(self._clock.epoch_s() - sound.captured_s)
+            self._meters.count("encoded")
+            self._meters.count("silent", silent)
+            self._buffer.put(chunk)
+            self._rate.update()
 
-    def warm_up(self, plan: ChunkPlan, lookahead_samples: int | None, num_streams: int) -> None:
-        """The first chunk of a length takes longest: code silence of each length before live sound waits for it."""
-        chunker = chunker_for(self._codec(), plan, lookahead_samples)
-        coded_lengths = set()
-        for chunk in chunker.push(np.zeros(plan.chunk_samples + WARM_UP_SAMPLES, np.float32)):
-            length = len(chunk.before) + chunk.samples + len(chunk.after)
-            if length not in coded_lengths:
-                encode_chunk(self._codec(), chunk, num_streams)
-                coded_lengths.add(length)
-
-    def _encode(self, captured: CapturedChunk) -> PackedChunk:
-        if self._skip_silence and not captured.active:
-            return self._announce_silence(captured)
+    def _encode(self, sound: SoundChunk) -> PackedChunk:
         codec = self._codec()
-        with self._meters.encoding.time(captured.chunk.samples):
-            coded = encode_chunk(codec, captured.chunk, self._streams.now)
-        self._meters.count_encoded(captured.captured_s)
-        return PackedChunk(
-            index=coded.index,
-            samples=coded.samples,
-            num_streams=coded.num_streams,
-            tail=coded.tail,
-            silence_dbfs=None,
-            capture_s=max(0.0, captured.captured_s - self._epoch_s),
-            payload=pack_codes(coded.codes, codec.bits_per_code),
-        )
+        with self._meters.coding.time(sound.samples):
+            coded = encode_chunk(codec, sound, self._rate.num_streams)
+        return pack_chunk(coded, codec.bits_per_code, capture_s=self._capture_s(sound))
 
-    def _announce_silence(self, captured: CapturedChunk) -> PackedChunk:
-        self._meters.count_encoded(captured.captured_s, silent=True)
+    def _announce_silence(self, sound: SoundChunk) -> PackedChunk:
         return PackedChunk(
-            index=captured.chunk.index,
-            samples=captured.chunk.samples,
+            index=sound.index,
+            samples=sound.samples,
             num_streams=0,
             tail=False,
-            silence_dbfs=noise_level_dbfs(captured.chunk.audio),
-            capture_s=max(0.0, captured.captured_s - self._epoch_s),
+            silence_dbfs=noise_level_dbfs(sound.audio),
+            capture_s=self._capture_s(sound),
             payload=b"",
         )
+
+    def _capture_s(self, sound: SoundChunk) -> float:
+        return max(0.0, sound.captured_s - self._epoch_s)

@@ -8,11 +8,12 @@ from net.audio.devices import SYSTEM_AUDIO, AudioSystem
 from net.runtime.clock import SYSTEM_CLOCK, Clock
 from net.runtime.models import shared_codec
 from net.sender.outgoing_stream import OutgoingStream, check_input
+from net.sender.snapshot import snapshot
 from net.sender.sources import Source
 from net.settings import SenderSettings
-from net.telemetry.events import EventLog
+from net.telemetry.meters import ProcessMeter
 from net.telemetry.stats import Event, LinkState, StreamStats
-from net.telemetry.status import StreamStatus
+from net.transport.listening import address_text
 from net.transport.security.peer_verifier import PeerVerifier
 from net.transport.security.trust_questions import TrustQuestions
 
@@ -34,26 +35,20 @@ class Sender:
         questions: TrustQuestions | None = None,
     ) -> None:
         self._settings, self._clock = settings, clock
-        self._events = EventLog(clock)
-        self._status = StreamStatus(clock)
         self._questions = questions or TrustQuestions()
         self._stream = OutgoingStream(
-            settings,
-            lambda: codec or shared_codec(settings.model_path, settings.device),
-            source,
-            clock=clock,
-            events=self._events,
-            status=self._status,
-            audio_system=audio_system,
+            settings, lambda: codec or shared_codec(settings.model_path, settings.device), source, clock, audio_system
         )
-        self._start_error: EscError | None = None
         self._pipeline, self._control = self._stream.pipeline, self._stream.control
+        self._events, self._status = self._stream.context.events, self._stream.context.status
+        self._process = ProcessMeter(clock)
+        self._start_error: EscError | None = None
         self._pipeline.on_abort(self._questions.stop)
 
     @property
     def title(self) -> str:
         """Where the stream goes."""
-        return f"→ {self._stream.uplink.address}"
+        return f"→ {self._address}"
 
     @property
     def error(self) -> BaseException | None:
@@ -61,7 +56,7 @@ class Sender:
         return self._start_error or self._pipeline.error
 
     def check(self) -> None:
-        """Raise what keeps it from sending, as far as a look at the files tells.
+        """Raise what keeps it from sending, as far as the files show.
 
         `ModelError` where there is no such model, `AudioFileError` or `ContainerError` where the input is no such file.
         """
@@ -80,43 +75,30 @@ class Sender:
         except EscError as error:
             self._start_error = error
             self._status.set(LinkState.FAILED, str(error))
+            self._pipeline.close()
             raise
-        self._events.info(f"connecting to {self._stream.uplink.address}")
+        self._events.info(f"connecting to {self._address}")
         self._pipeline.start()
-
-    def _check_model(self) -> None:
-        if self._settings.model_path is not None:
-            read_config(self._settings.model_path)
-
-    def _open(self) -> None:
-        self._check_model()
-        if self._settings.tls:
-            guard = PeerVerifier(self._settings.tls, self._questions, self._clock)
-            self._stream.uplink.secure_with(guard)
-            self._events.info(f"this sender's fingerprint is {guard.identity.fingerprint}")
-        self._stream.open()
 
     def request_stop(self) -> None:
         """Stop reading; what was read is still sent."""
         if not self._control.stopped.is_set():
             self._events.info("stopping: what was read is still sent")
         self._control.stop()
-        if not self._stream.uplink.accepted.is_set():
+        if not self._control.accepted:
             self._pipeline.abort()  # nothing was read, so nothing is lost
 
     def stop(self, timeout_s: float = 5.0) -> tuple[str, ...]:
         """End now; return the names of threads that outlived the deadline."""
-        self._pipeline.abort()
+        self._pipeline.close()
         alive = self._pipeline.join(timeout_s)
-        self._stream.close()
         self._end_status()
         return alive
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the stream has ended; tell whether it has."""
+        """Wait until the stream has ended; return whether it has."""
         ended = self._pipeline.ended.wait(timeout_s)
-        if ended:
-            self._end_status()
+        self._end_status()
         return ended
 
     def set_paused(self, paused: bool) -> None:
@@ -131,17 +113,18 @@ class Sender:
         """Send silence instead of the source."""
         if muted != self._control.muted:
             self._events.info("muted" if muted else "unmuted")
-        self._control.muted = muted
+        self._control.set_muted(muted)
 
     def set_volume(self, volume: float) -> None:
         """A sender plays nothing."""
 
     def set_num_streams(self, num_streams: int) -> None:
         """Use so many streams from the next chunk on (if it adapts: at most), at most as many as the settings say."""
+        rate = self._stream.rate
         num_streams = max(1, min(num_streams, self._stream.most_streams))
-        if num_streams != self._stream.streams.chosen:
-            self._events.info(f"streams {self._stream.streams.chosen} → {num_streams} from the next chunk on")
-        self._stream.streams.choose(num_streams)
+        if num_streams != rate.chosen:
+            self._events.info(f"streams {rate.chosen} → {num_streams} from the next chunk on")
+        rate.choose(num_streams)
 
     def events_since(self, sequence: int) -> tuple[Event, ...]:
         """The kept events numbered `sequence` and above."""
@@ -150,13 +133,29 @@ class Sender:
     def snapshots(self) -> tuple[StreamStats, ...]:
         """The one stream as of now."""
         self._end_status()
-        return (self._stream.stats(),)
+        return (snapshot(self._stream, self._process),)
+
+    @property
+    def _address(self) -> str:
+        return address_text(self._settings.host, self._settings.port)
+
+    def _check_model(self) -> None:
+        if self._settings.model_path is not None:
+            read_config(self._settings.model_path)
+
+    def _open(self) -> None:
+        self._check_model()
+        verifier = None
+        if self._settings.tls:
+            verifier = PeerVerifier(self._settings.tls, self._questions, self._clock)
+            self._events.info(f"this sender's fingerprint is {verifier.identity.fingerprint}")
+        self._stream.open(verifier)
 
     def _end_status(self) -> None:
+        """Once the pipeline has ended, end the rates and enter the final state."""
         if not self._pipeline.ended.is_set():
             return
-        self._stream.meters.payload.stop()
-        self._stream.uplink.wire.stop()
+        self._stream.context.meters.stop()
         if self._pipeline.error is not None:
             if self._status.set(LinkState.FAILED, str(self._pipeline.error)):
                 self._events.error(str(self._pipeline.error))

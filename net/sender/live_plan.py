@@ -5,18 +5,18 @@ bitrate, but what is around them is coded again and again, which takes time; bot
 further than quality needs: 40 ms of codes to decode, nothing to encode.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from codec.chunks.packed import CodedChunk, code_frames
+from codec.chunks.packed import code_frames
 from codec.chunks.plan import ChunkPlan, SoundChunk, Stitching
 from codec.chunks.streaming import chunker_for, decoder_for, encode_chunk
 from net.audio.devices import INPUT_LATENCY_S, OUTPUT_LATENCY_S
 from net.live import DECODING_LOOKAHEAD_MS, LIVE_JITTER_MS
 from net.protocol.frames import CHUNK_HEADER, HEADER_BYTES
-from net.runtime.clock import SYSTEM_CLOCK
+from net.runtime.clock import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
     from codec import Codec
@@ -72,7 +72,7 @@ class LivePlan:
         return max(2, round(LIVE_BUFFER_S * self.sample_rate / self.plan.hop_samples))
 
     def describe(self) -> str:
-        """The plan in a few words, for people."""
+        """The plan in a few words."""
         if self.plan.stitching is Stitching.SEAMLESS:
             joined = f"seamless, {DECODING_LOOKAHEAD_MS} ms look-ahead to decode"
         else:
@@ -92,28 +92,22 @@ class LiveChoice:
     other: LivePlan | None
 
     def describe(self) -> str:
-        """The choice and its reason in one line, for people."""
+        """The choice and its reason in one line."""
         why = f"; not {self.other.describe()}" if self.other else ""
         return (
             f"live: {self.chosen.describe()}{why}; jitter buffer {LIVE_JITTER_MS:.0f} ms, full queues drop their oldest"
         )
 
 
-def plan_live(codec: "Codec", num_streams: int) -> LiveChoice:
+def plan_live(codec: "Codec", num_streams: int, clock: Clock = SYSTEM_CLOCK) -> LiveChoice:
     """Choose chunks that this machine can code in half of their time, encoding and decoding together.
 
     Of the shortest cross-faded and the shortest seamless ones that need no more bits, the sooner heard are chosen.
     """
-    rate = codec.sample_rate
-    crossfaded = _shortest(
-        codec,
-        num_streams,
-        [ChunkPlan(ms * rate // 1000, OVERLAP_MS * rate // 1000) for ms in CROSSFADED_CHUNKS_MS],
-    )
-    seamless = _shortest(
-        codec, num_streams, [ChunkPlan(ms * rate // 1000, 0, Stitching.SEAMLESS) for ms in SEAMLESS_CHUNKS_MS]
-    )
-    return choose(crossfaded, seamless)
+    per_ms = codec.sample_rate // 1000
+    crossfaded = [ChunkPlan(ms * per_ms, OVERLAP_MS * per_ms) for ms in CROSSFADED_CHUNKS_MS]
+    seamless = [ChunkPlan(ms * per_ms, 0, Stitching.SEAMLESS) for ms in SEAMLESS_CHUNKS_MS]
+    return choose(*(_shortest(codec, num_streams, plans, clock) for plans in (crossfaded, seamless)))
 
 
 def choose(crossfaded: LivePlan, seamless: LivePlan) -> LiveChoice:
@@ -124,31 +118,32 @@ def choose(crossfaded: LivePlan, seamless: LivePlan) -> LiveChoice:
     return LiveChoice(chosen, other)
 
 
-def _shortest(codec: "Codec", num_streams: int, plans: list[ChunkPlan]) -> LivePlan:
+def _shortest(codec: "Codec", num_streams: int, plans: list[ChunkPlan], clock: Clock) -> LivePlan:
+    """The first plan that can keep up, or else the last one."""
     for plan in plans:
-        measured = _measure(codec, num_streams, plan)
+        measured = _measure(codec, num_streams, plan, clock)
         if measured.load <= MOST_LOAD:
             break
     return measured
 
 
-def _measure(codec: "Codec", num_streams: int, plan: ChunkPlan) -> LivePlan:
+def _measure(codec: "Codec", num_streams: int, plan: ChunkPlan, clock: Clock) -> LivePlan:
+    """Code one chunk again and again, inside all the context that it may have; the medians count."""
     rate = codec.sample_rate
     sound = _sound_in_context(codec, plan)
     decoder = decoder_for(codec, plan, DECODING_LOOKAHEAD_MS * rate // 1000)
     coded = encode_chunk(codec, sound, num_streams)
     for index in range(sound.index):
-        decoder.push(CodedChunk(index, coded.samples, coded.codes, coded.tail))
-    encode_s, decode_s = [], []
+        decoder.push(replace(coded, index=index))
+    times_s = []
     for turn in range(ROUNDS):
-        start_s = SYSTEM_CLOCK.monotonic_s()
+        start_s = clock.monotonic_s()
         coded = encode_chunk(codec, sound, num_streams)
-        encoded_s = SYSTEM_CLOCK.monotonic_s()
-        decoder.push(CodedChunk(sound.index + turn, coded.samples, coded.codes, coded.tail))
-        encode_s.append(encoded_s - start_s)
-        decode_s.append(SYSTEM_CLOCK.monotonic_s() - encoded_s)
-    encode_ms, decode_ms = (float(np.median(each[1:])) * 1000 for each in (encode_s, decode_s))
-    return LivePlan(plan, encode_ms, decode_ms, rate, wire_kbps(codec, num_streams, plan))
+        encoded_s = clock.monotonic_s()
+        decoder.push(replace(coded, index=sound.index + turn))
+        times_s.append((encoded_s - start_s, clock.monotonic_s() - encoded_s))
+    encode_ms, decode_ms = np.median(times_s[1:], axis=0) * 1000
+    return LivePlan(plan, float(encode_ms), float(decode_ms), rate, wire_kbps(codec, num_streams, plan))
 
 
 def _sound_in_context(codec: "Codec", plan: ChunkPlan) -> SoundChunk:

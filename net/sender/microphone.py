@@ -1,7 +1,9 @@
-"""The microphone as a source: callback → ring → mono → the model's rate, recorded as it comes where that is wanted."""
+"""The microphone as a source: callback → ring buffer → mono → the model's rate; and, where wanted, a raw recording."""
 
+import contextlib
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -11,25 +13,25 @@ from codec.errors import AudioFileError
 from codec.sound.resampling import LiveResampler
 from codec.sound.wav import WavWriter
 from codec.types import Audio
-from net.audio.devices import STALLED_S, AudioDevice, AudioSystem, DeviceStream, Frames
-from net.audio.ring import FrameRing
-from net.errors import AudioDeviceError
-from net.runtime.clock import Clock
+from net.audio.devices import AudioDevice, AudioSystem, Direction, Frames, OnBlock
+from net.audio.reopening_stream import ReopeningStream
+from net.audio.ring_buffer import RingBuffer
 from net.sender.sources import SourceBlock
-from net.telemetry.events import EventLog
+from net.settings import MicrophoneSettings
+from net.telemetry.event_throttle import EventThrottle
+from net.telemetry.stream_context import StreamContext
 
 POLL_S = 0.02
 RING_S = 2.0
 LAG_S = 0.3
 """A device that is so far behind the clock has lost sound; silence takes its place, and then comes steadily."""
 SILENCE_LAG_S = 0.04
-RETRY_S = 1.0
 CREEP = 1e-3
 """How fast the capture clock follows a device that runs slow: 1 ms a second."""
 
 
 class CaptureClock:
-    """Tells when a sample was captured, from when samples arrive: the promptest arrival counts, delays do not."""
+    """Estimates when a sample was captured from when samples arrive: the earliest arrival counts, delays do not."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -52,8 +54,71 @@ class CaptureClock:
         return self._origin_s + position / self._rate
 
 
+class RawRecording:
+    """The microphone's sound as it came, in one WAV file, and in one more each time that the device changes its format.
+
+    Sound goes on where the recording cannot: the first file that cannot be opened raises `AudioFileError`, any later
+    failure becomes an event and ends the recording.
+    """
+
+    def __init__(self, save_path: Path, context: StreamContext) -> None:
+        self._save_path, self._clock, self._events = save_path, context.clock, context.events
+        self._writer: WavWriter | None = None
+        self._format: tuple[int, int] | None = None
+        self._first_path: Path | None = None
+        self._files = 0
+        self._ended = False
+
+    def begin(self, rate: int, channels: int) -> None:
+        """Go on with the file, or with a new one where the format has changed."""
+        if self._ended or self._format == (rate, channels):
+            return
+        try:
+            self.close()
+            self._writer = WavWriter(self._next_path(), rate, channels)
+        except AudioFileError as error:
+            if self._first_path is None:
+                raise
+            self._end(error)
+            return
+        self._format = rate, channels
+        self._first_path = self._first_path or self._writer.path
+        self._files += 1
+
+    def write(self, frames: Frames) -> None:
+        """Append frames."""
+        if self._writer is None:
+            return
+        try:
+            self._writer.write(frames)
+        except AudioFileError as error:
+            self._end(error)
+
+    def close(self) -> None:
+        """Close the file; calling it twice does nothing. Raises `AudioFileError`."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+
+    def _end(self, error: AudioFileError) -> None:
+        self._ended = True
+        self._events.error(f"the recording ends here: {error}")
+        with contextlib.suppress(AudioFileError):  # it says no more than the first error
+            self.close()
+
+    def _next_path(self) -> Path:
+        """A file as named, or in a folder one with the time in its name; never one that was written before."""
+        if self._first_path is not None:
+            return self._first_path.with_stem(f"{self._first_path.stem}_{self._files + 1}")
+        if self._save_path.suffix.lower() == ".wav":
+            return self._save_path
+        return (
+            self._save_path / f"microphone_recording_{datetime.fromtimestamp(self._clock.epoch_s()):%Y%m%d_%H%M%S}.wav"
+        )
+
+
 class MicrophoneSource:
-    """A `Source` that never ends by itself. Raises `AudioDeviceError` from `open` where the device cannot be had.
+    """A `Source` that records, and never ends by itself. Raises `AudioDeviceError` or `AudioFileError` at first.
 
     A device that is lost later is an event: silence goes out in its place, at the right time, until it is back.
     """
@@ -62,80 +127,70 @@ class MicrophoneSource:
     total_samples: int | None = None
 
     def __init__(
-        self,
-        audio_system: AudioSystem,
-        wanted_device: str | None,
-        sample_rate: int,
-        *,
-        clock: Clock,
-        events: EventLog,
-        save_path: Path | None = None,
+        self, audio_system: AudioSystem, settings: MicrophoneSettings, sample_rate: int, context: StreamContext
     ) -> None:
-        self._system, self._wanted, self._model_rate = audio_system, wanted_device, sample_rate
-        self._clock, self._events, self._save_path = clock, events, save_path
-        self._device: AudioDevice | None = None
-        self._stream: DeviceStream | None = None
-        self._recording: WavWriter | None = None
-        self._recorded_format = (0, 0)
-        self._ring = FrameRing(1, 1)
-        self._complained = ""
-        self._glitches = 0
-        self._retry_s = self._delivered_s = 0.0
-        self._frames_seen = self._reported_dropped = 0
-        self._silence_s = self._latency_s = 0.0
-        self._channels = 1
-        self.lost = False
-        """Whether the device is gone, and silence stands for what it should give."""
-        self.recordings: list[Path] = []
-        """The files with the raw recording: one, or one more for each time that the device changed its format."""
+        self._model_rate, self._clock, self._events = sample_rate, context.clock, context.events
+        self._throttle = EventThrottle(context.events, context.clock)
+        self._recording = RawRecording(settings.save_path, context) if settings.save_path else None
+        self._ring = RingBuffer(1, 1)
+        self._reported_dropped = self._reported_glitches = 0
+        self._silence_s = 0.0
+        self._input = ReopeningStream(
+            audio_system,
+            Direction.INPUT,
+            settings.device,
+            self._prepare,
+            clock=context.clock,
+            report=context.events.add,
+        )
+        with ExitStack() as failing:
+            failing.callback(self.close)
+            self._input.open()
+            self._begin_recording()
+            failing.pop_all()
 
     @property
     def name(self) -> str:
-        """What is streamed, for people: a device's name alone, such as "default", would not tell."""
-        device = self._device.name if self._device else self._wanted or ""
+        """What is streamed, as a text: a device's name alone, such as "default", would not say enough."""
+        device = self._input.name
         return device if "mic" in device.casefold() else f"microphone {device}".rstrip()
 
-    def open(self) -> None:
-        """Start to record."""
-        self._open()
+    @property
+    def lost(self) -> bool:
+        """Whether the device is gone, and silence stands for what it should give."""
+        return self._input.lost
 
-    def blocks(self, stopping: threading.Event) -> Iterator[SourceBlock]:
-        """Sound as it is captured, until `stopping`."""
+    def blocks(self, stopping: threading.Event, _first_sample: int = 0) -> Iterator[SourceBlock]:
+        """Sound as it is captured, until `stopping`: what was spoken before cannot be given again."""
         while not stopping.is_set():
             yield from self._blocks_of_one_rate(stopping)
 
-    def skip(self, samples: int) -> None:
-        """What was spoken cannot be spoken again: nothing is skipped."""
-
-    def delay(self, pause_s: float) -> None:
-        """A microphone is read on during a pause: nothing is still to come."""
-
     def close(self) -> None:
-        """Give the device back and close the recording; calling it twice does nothing."""
-        self._close_stream()
-        recording, self._recording = self._recording, None
-        if recording is not None:
-            recording.close()
+        """Close the device and the recording; calling it twice does nothing."""
+        with ExitStack() as stack:
+            if self._recording is not None:
+                stack.callback(self._recording.close)
+            stack.callback(self._input.close)
 
     def _blocks_of_one_rate(self, stopping: threading.Event) -> Iterator[SourceBlock]:
-        device = self._device
-        assert device is not None
-        rate = device.default_rate
+        rate, _ = self._format
         resampler = LiveResampler(rate, self._model_rate)
         clock = CaptureClock(rate)
         position = given = 0
-        self._ring.read()  # what came before somebody listened is of the past
+        self._ring.read()  # what came before is not streamed
         self._reported_dropped = self._ring.dropped_frames
         while not self._clock.wait(stopping, POLL_S):
-            self._mind_device()
-            if self._device is not None and self._device.default_rate != rate:
+            if self._input.poll():
+                self._begin_recording()
+            if self._format[0] != rate:
                 return
-            self._latency_s = self._stream.latency_s if self._stream else self._latency_s
-            now_s = self._clock.epoch_s() - self._latency_s
-            frames = self._take(clock, position, now_s, rate)
+            self._report_losses()
+            now_s = self._clock.epoch_s() - self._input.latency_s
+            frames = self._captured_or_silence(clock.lag_s(position, now_s))
             if not len(frames):
                 continue
-            self._record(frames)
+            if self._recording is not None:
+                self._recording.write(frames)
             position += len(frames)
             captured_s = clock.stamp(position, now_s)
             audio = resampler.push(_mono(frames))
@@ -144,107 +199,45 @@ class MicrophoneSource:
                 pending_s = position / rate - given / self._model_rate
                 yield SourceBlock(audio, captured_s - pending_s)
 
-    def _take(self, clock: CaptureClock, position: int, now_s: float, rate: int) -> Frames:
-        """What the device gave, or silence for what it should have given."""
+    def _captured_or_silence(self, lag_s: float) -> Frames:
+        """What the device gave, or silence for what it should have given where that is more than a moment late."""
         frames = self._ring.read()
-        if self._ring.dropped_frames > self._reported_dropped:
-            lost = self._ring.dropped_frames - self._reported_dropped
-            self._reported_dropped = self._ring.dropped_frames
-            self._events.warning(f"{lost * 1000 / rate:.0f} ms from the microphone were dropped: too busy to read")
-        lag_s = clock.lag_s(position, now_s)
         if not len(frames) and lag_s > (SILENCE_LAG_S if self._silence_s else LAG_S):
             self._silence_s += lag_s
-            frames = np.zeros((round(lag_s * rate), self._channels), np.float32)
+            rate, channels = self._format
+            frames = np.zeros((round(lag_s * rate), channels), np.float32)
         elif len(frames) and self._silence_s:
             self._events.warning(f"{self._silence_s:.1f} s of silence were sent while the microphone gave nothing")
             self._silence_s = 0.0
         return frames
 
-    def _mind_device(self) -> None:
-        now_s = self._clock.monotonic_s()
-        stream = self._stream
-        if stream is None:
-            if now_s >= self._retry_s:
-                self._retry(now_s)
-            return
-        if self._ring.written_frames != self._frames_seen:
-            self._frames_seen, self._delivered_s = self._ring.written_frames, now_s
-        if stream.glitches > self._glitches:
+    def _report_losses(self) -> None:
+        dropped, glitches = self._ring.dropped_frames, self._input.glitches
+        if dropped > self._reported_dropped and self._throttle.admit("dropped"):
+            lost_ms = (dropped - self._reported_dropped) * 1000 / self._format[0]
+            self._events.warning(f"{lost_ms:.0f} ms from the microphone were dropped: too busy to read")
+            self._reported_dropped = dropped
+        if glitches > self._reported_glitches and self._throttle.admit("overrun"):
             self._events.warning("the microphone's buffer ran over, and sound was lost: this machine is too busy")
-        self._glitches = stream.glitches
-        if stream.failed:
-            self._lose("is gone")
-        elif now_s - self._delivered_s > STALLED_S:
-            self._lose(f"has given no sound for {STALLED_S:g} s")
+            self._reported_glitches = glitches
 
-    def _lose(self, what: str) -> None:
-        assert self._device is not None
-        self.lost = True
-        self._complained = f"the microphone {self._device.name} {what}"
-        self._events.warning(f"{self._complained}: sending silence, trying again")
-        self._close_stream()
-        self._retry_s = self._clock.monotonic_s()
+    @property
+    def _format(self) -> tuple[int, int]:
+        """Rate in Hz and channels of the device that was opened last."""
+        device = self._input.device
+        assert device is not None, "open comes first"
+        return device.default_rate, device.channels(Direction.INPUT)
 
-    def _retry(self, now_s: float) -> None:
-        self._retry_s = now_s + RETRY_S
-        try:
-            self._system.refresh()
-            self._open()
-        except AudioDeviceError as error:
-            if str(error) != self._complained:
-                self._events.warning(f"cannot record: {error}; trying again")
-            self._complained = str(error)
+    def _prepare(self, device: AudioDevice) -> OnBlock:
+        self._ring = RingBuffer(int(RING_S * device.default_rate), device.channels(Direction.INPUT))
+        self._reported_dropped = 0
+        return self._ring.write
 
-    def _open(self) -> None:
-        device = self._system.find_input(self._wanted)
-        channels = min(2, device.input_channels)
-        ring = FrameRing(int(RING_S * device.default_rate), channels)
-        stream = self._system.open_input(device, ring.write)
-        again = self._device is not None
-        if self._recording is not None and self._recorded_format != (device.default_rate, channels):
-            self._recording.close()
-            self._recording = None
-        self._device, self._stream, self._ring = device, stream, ring
-        self._latency_s, self._channels = stream.latency_s, channels
-        self._frames_seen = self._reported_dropped = 0
-        self._delivered_s = self._clock.monotonic_s()
-        self._glitches = 0
-        self.lost = False
-        if self._save_path is not None and self._recording is None:
-            self._recording = self._start_recording(self._save_path, device.default_rate, channels)
-        verb = "recording again" if again else "recording"
-        self._events.info(f"{verb} from {device.name} at {stream.rate} Hz, {channels} channel{'s' * (channels > 1)}")
-
-    def _close_stream(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.close()
-
-    def _start_recording(self, save_path: Path, rate: int, channels: int) -> WavWriter:
-        writer = WavWriter(_recording_path(save_path, self._clock.epoch_s(), taken=self.recordings), rate, channels)
-        self._recorded_format = (rate, channels)
-        self.recordings.append(writer.path)
-        return writer
-
-    def _record(self, frames: Frames) -> None:
-        if self._recording is None:
-            return
-        try:
-            self._recording.write(frames)
-        except AudioFileError as error:
-            self._events.error(f"the recording ends here: {error}")
-            self._recording = self._save_path = None
+    def _begin_recording(self) -> None:
+        if self._recording is not None:
+            self._recording.begin(*self._format)
 
 
 def _mono(frames: Frames) -> Audio:
     mono: Audio = np.nan_to_num(frames.mean(axis=1, dtype=np.float32))
     return mono
-
-
-def _recording_path(save_path: Path, epoch_s: float, taken: list[Path]) -> Path:
-    """A file as named, or one in a folder with the time in its name; never one that this source wrote before."""
-    if save_path.suffix.lower() != ".wav":
-        save_path = save_path / f"microphone_recording_{datetime.fromtimestamp(epoch_s):%Y%m%d_%H%M%S}.wav"
-    if not taken:
-        return save_path
-    return save_path.with_stem(f"{taken[0].stem}_{len(taken) + 1}")

@@ -1,170 +1,147 @@
-"""The sender's reading stages: sound is cut into chunks for the encoder, stored codes are handed on as they are."""
+"""The sender's reading stages: sound is cut into chunks for the encoder, stored codes go to the send buffer."""
 
-import threading
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from codec.chunks.comfort_noise import DIGITAL_SILENCE_DBFS
+from codec.chunks.packed import PackedChunk
 from codec.chunks.plan import Chunker, SoundChunk, Stitching
 from codec.chunks.streaming import chunker_for
-from codec.container import EscHeader
+from codec.container import thin_chunk
 from codec.types import Audio
 from net.audio.activity import ActivityDetector, ActivityRecord
-from net.runtime.clock import Clock
-from net.runtime.queues import PipelineStopped, StageQueue
-from net.sender.connection import SenderConnection
-from net.sender.encoding import CapturedChunk
-from net.sender.esc_source import EscSource, outgoing_chunk
-from net.sender.meters import SenderMeters
+from net.runtime.queues import StageQueue
+from net.sender.esc_source import EscSource
 from net.sender.rate_controller import RateController
 from net.sender.send_buffer import SendBuffer
 from net.sender.source_control import SourceControl
-from net.sender.sources import Source, SourceBlock
+from net.sender.sources import SAMPLE_RATE, Source, SourceBlock
 from net.settings import SenderSettings
+from net.telemetry.stream_context import StreamContext
 
 if TYPE_CHECKING:
     from codec import Codec
 
 
-class Audience:
-    """Sound is taken only when somebody listens: time at the door is no latency."""
-
-    def __init__(self, uplink: SenderConnection, meters: SenderMeters, stopping: threading.Event) -> None:
-        self._uplink, self._meters, self._stopping = uplink, meters, stopping
-
-    @property
-    def present(self) -> bool:
-        """Whether a receiver has accepted the stream."""
-        if not self._uplink.accepted.is_set():
-            return False
-        self._meters.payload.start()
-        return True
-
-    @property
-    def first_chunk(self) -> int:
-        """Where it wants the stream to begin."""
-        return self._uplink.first_chunk
-
-    def wait(self) -> None:
-        """Wait until a receiver has accepted the stream. Raises `PipelineStopped`."""
-        self._uplink.accepted.wait()
-        if self._stopping.is_set():
-            raise PipelineStopped
-        self._meters.payload.start()
-
-
 class SoundReader:
-    """Reads a source of sound, in one thread, and queues its chunks."""
+    """Reads a source of sound, in one thread, and queues its chunks with their capture times."""
 
     def __init__(
         self,
         source: Source,
         settings: SenderSettings,
         codec: "Callable[[], Codec]",
-        captured: StageQueue[CapturedChunk],
+        captured: StageQueue[SoundChunk],
         *,
-        audience: Audience,
         control: SourceControl,
-        meters: SenderMeters,
-        clock: Clock,
-        sample_rate: int,
+        context: StreamContext,
     ) -> None:
         self._source, self._settings, self._codec = source, settings, codec
-        self._captured, self._audience, self._control = captured, audience, control
-        self._meters, self._clock, self._rate = meters, clock, sample_rate
-        self._activity = ActivityDetector(sample_rate)
+        self._captured, self._control = captured, control
+        self._clock, self._meters = context.clock, context.meters
+        self._activity = ActivityDetector(SAMPLE_RATE)
         self._voice = ActivityRecord()
 
     def run(self) -> None:
-        """Read the source to its end, or until it is to stop. Raises `PipelineStopped`."""
+        """Read the source until it ends or is stopped, and close it. Raises `PipelineStopped`."""
         source, control = self._source, self._control
-        if not source.live:
-            self._audience.wait()
-        chunker = self._begin_chunks()
-        captured_s = self._clock.epoch_s()
-        try:
-            for block in source.blocks(control.stopped):
-                if source.live and not self._is_wanted(block):
-                    continue
-                captured_s = block.captured_s
-                self._put_chunks(chunker.push(self._heard(block)), captured_s)
+        with closing(source):
+            # Time until a receiver accepts is no latency: a file waits for it, live sound is dropped.
+            chunker = self._make_chunker(0 if source.live else control.await_accepted())
+            captured_s, end_s = self._clock.epoch_s(), 0.0
+            for block in source.blocks(control.stopped, chunker.start):
                 if not source.live:
-                    control.await_resume(source)
-                if control.stopped.is_set():
-                    break
+                    end_s += len(block.audio) / SAMPLE_RATE
+                    control.await_turn(end_s)
+                    if control.stopped.is_set():
+                        break
+                elif not self._is_wanted(block):
+                    continue
+                captured_s = self._clock.epoch_s() if block.captured_s is None else block.captured_s
+                self._put_chunks(chunker.push(self._measured(block)), captured_s)
             self._put_chunks(chunker.finish(), captured_s)
             self._captured.finish()
-        finally:
-            source.close()
 
-    def _begin_chunks(self) -> Chunker:
-        """Start at the beginning, or where the receiver has to go on with an earlier sender's stream."""
-        settings, first = self._settings, self._audience.first_chunk
+    def _make_chunker(self, first_chunk: int) -> Chunker:
+        """Begin with the first chunk, or where the receiver has to go on with an earlier sender's stream."""
+        settings = self._settings
         if settings.plan.stitching is Stitching.CROSSFADE:
-            chunker = Chunker(settings.plan, first_index=first)
+            chunker = Chunker(settings.plan, first_index=first_chunk)
         else:
-            chunker = chunker_for(self._codec(), settings.plan, settings.lookahead_samples, first)
-        if first:
-            self._source.skip(chunker.start)
-            self._meters.count_skipped(first, chunker.start)
+            chunker = chunker_for(self._codec(), settings.plan, settings.lookahead_samples, first_chunk)
+        self._meters.set(read=first_chunk, samples=chunker.start)
         return chunker
 
     def _is_wanted(self, block: SourceBlock) -> bool:
-        """Live sound is measured, but not sent, while nobody listens yet or the sender pauses."""
-        if self._audience.present and not self._control.paused:
+        """Whether live sound is sent: before a receiver accepts and during a pause it is only measured."""
+        if self._control.accepted and not self._control.paused:
             return True
         self._meters.sound.push(block.audio)
         self._meters.sound.speech = self._activity.push(block.audio)
         return False
 
-    def _heard(self, block: SourceBlock) -> Audio:
+    def _measured(self, block: SourceBlock) -> Audio:
         audio = block.audio * 0 if self._control.muted else block.audio
-        self._meters.count_sound(audio)
-        self._voice.add(self._meters.samples_read, self._activity.push(audio))
+        self._meters.sound.push(audio)
+        self._meters.count("samples", len(audio))
+        self._voice.add(self._meters["samples"], self._activity.push(audio))
         self._meters.sound.speech = self._activity.active
         return audio
 
     def _put_chunks(self, chunks: list[SoundChunk], captured_s: float) -> None:
         """Queue chunks; `captured_s` is that of the newest sample, which may lie beyond a chunk's last."""
         for chunk in chunks:
-            self._meters.count_read()
+            self._meters.count("read")
             start = self._settings.plan.start(chunk.index)
             stop = start + chunk.samples
-            beyond = self._meters.samples_read - stop
-            active = self._voice.within(start, stop)
-            self._captured.put(CapturedChunk(chunk, captured_s - beyond / self._rate, active=active))
+            beyond_s = (self._meters["samples"] - stop) / SAMPLE_RATE
+            has_voice = self._voice.within(start, stop)
+            self._captured.put(replace(chunk, captured_s=captured_s - beyond_s, has_voice=has_voice))
 
 
 class CodesReader:
-    """Reads stored codes, in one thread, and queues them for sending: there is nothing to encode."""
+    """Reads stored codes, in one thread, and puts them into the send buffer: there is nothing to encode."""
 
     def __init__(
         self,
         source: EscSource,
-        streams: RateController,
-        window: SendBuffer,
+        rate: RateController,
+        buffer: SendBuffer,
         *,
-        audience: Audience,
         control: SourceControl,
-        meters: SenderMeters,
+        context: StreamContext,
         epoch_s: float,
     ) -> None:
-        self._source, self._streams, self._window = source, streams, window
-        self._audience, self._control, self._meters = audience, control, meters
-        self._epoch_s = epoch_s
+        self._source, self._rate, self._buffer = source, rate, buffer
+        self._control, self._epoch_s = control, epoch_s
+        self._clock, self._meters = context.clock, context.meters
 
     def run(self) -> None:
-        """Read the file to its end, or until it is to stop. Raises `PipelineStopped`."""
-        source, control = self._source, self._control
-        stream: EscHeader = source.header
-        self._audience.wait()
-        try:
-            for stored in source.chunks(control.stopped, self._epoch_s, self._audience.first_chunk):
-                chunk = outgoing_chunk(stored, stream, num_streams=self._streams.now, muted=control.muted)
-                self._meters.count_stored(chunk.index + 1, stream.plan.start(chunk.index) + chunk.samples)
-                self._streams.queue(chunk)
-                control.await_resume(source)
-            if not control.stopped.is_set():
-                self._meters.count_stored(source.chunk_count, source.total_samples)
-            self._window.finish()
-        finally:
-            source.close()
+        """Read the file until it ends or is stopped, and close it. Raises `PipelineStopped`."""
+        source, control, header = self._source, self._control, self._source.header
+        with closing(source):
+            first = control.await_accepted()
+            for stored in source.chunks(first):
+                end = header.plan.start(stored.index) + stored.samples
+                control.await_turn((end - header.plan.start(first)) / header.sample_rate)
+                if control.stopped.is_set():
+                    return
+                self._count(stored.index + 1, end)
+                self._buffer.put(self._outgoing(stored))
+                self._rate.update()
+            self._count(source.chunk_count, source.total_samples)
+
+    def _outgoing(self, stored: PackedChunk) -> PackedChunk:
+        """The chunk as it is sent: with the streams of now, or as silence."""
+        chunk = thin_chunk(stored, self._source.header, self._rate.num_streams)
+        chunk = replace(chunk, capture_s=max(0.0, self._clock.epoch_s() - self._epoch_s))
+        silence_dbfs = DIGITAL_SILENCE_DBFS if self._control.muted else chunk.silence_dbfs
+        if silence_dbfs is None:
+            return chunk
+        return replace(chunk, num_streams=0, tail=False, silence_dbfs=silence_dbfs, payload=b"")
+
+    def _count(self, chunks: int, samples: int) -> None:
+        """Set how much was read, missing chunks counted."""
+        self._meters.set(read=chunks, encoded=chunks, samples=samples)

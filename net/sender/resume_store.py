@@ -1,43 +1,42 @@
-"""Remembers the identities of file streams that have not ended, so that `--resume` can go on with them."""
+"""The identities of file streams that have not ended, so that `--resume` can continue them."""
 
 import contextlib
 import hashlib
 import os
 from pathlib import Path
 
+from codec.atomic_file import write_atomically
 from net.settings import SenderSettings
 
 
 class ResumeStore:
-    """One small file for each unfinished stream, named by what makes it the same one. A disk that fails is no error."""
+    """One small file for each unfinished stream, named by what identifies it. A disk that fails is no error."""
 
     def __init__(self, folder: Path, settings: SenderSettings) -> None:
         self._path = folder / f"{_key(settings)}.stream"
 
-    def recall(self) -> bytes | None:
-        """The identity under which this stream was begun and not ended, if it was."""
+    def load(self) -> bytes | None:
+        """The identity of the unfinished stream; None if there is none."""
         try:
             stream_id = bytes.fromhex(self._path.read_text().strip())
         except (OSError, ValueError):
             return None
         return stream_id if len(stream_id) == 16 else None
 
-    def remember(self, stream_id: bytes) -> None:
-        """Keep the identity of a stream that begins."""
+    def save(self, stream_id: bytes) -> None:
+        """Write the identity of a stream that begins."""
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._path.with_suffix(".new")
-            fresh.write_text(stream_id.hex())
-            os.replace(fresh, self._path)
+            write_atomically(self._path, stream_id.hex().encode())
 
-    def forget(self) -> None:
-        """Drop the identity of a stream that has ended."""
+    def delete(self) -> None:
+        """Remove the identity of a stream that has ended."""
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
 
 
 def _key(settings: SenderSettings) -> str:
-    """The same file, unchanged, to the same receiver, in the same chunks, by the same model."""
+    """A hash of the file and its version, the receiver, the chunks and the model."""
     source = settings.input or Path()
     try:
         status = source.stat()

@@ -1,45 +1,80 @@
-"""What a person asks of a source while it is read: to pause, to be silent, to stop."""
+"""What reading waits for: a receiver that accepts, the end of a pause, the time to speak; and what ends it."""
 
 import threading
 
 from net.runtime.clock import Clock
-from net.sender.esc_source import EscSource
-from net.sender.sources import Source
+from net.runtime.queues import PipelineStopped
 
 
 class SourceControl:
-    """Holds what is asked; any thread may ask, and the reading stage waits here while it is paused."""
+    """Holds what is asked of a source. Any thread may ask; the reading stage waits here.
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    In `realtime` a file is read no faster than it would be spoken; time that passes while paused does not count.
+    """
+
+    def __init__(self, clock: Clock, *, realtime: bool = False) -> None:
+        self._clock, self._realtime = clock, realtime
+        self._start_s: float | None = None
         self._running = threading.Event()
         self._running.set()
+        self._accepted_or_stopped = threading.Event()
+        self._first_chunk: int | None = None
+        self._muted = False
         self.stopped = threading.Event()
         """Set when nothing more is to be read."""
-        self.muted = False
-        """Whether silence is sent instead of the source."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether a receiver has accepted the stream."""
+        return self._first_chunk is not None
 
     @property
     def paused(self) -> bool:
-        """Whether reading rests."""
+        """Whether reading is paused."""
         return not self._running.is_set()
 
+    @property
+    def muted(self) -> bool:
+        """Whether silence is sent instead of the source."""
+        return self._muted
+
+    def accept(self, first_chunk: int) -> None:
+        """Begin reading, with `first_chunk`; only the first call counts."""
+        if self._first_chunk is None:
+            self._first_chunk = first_chunk
+            self._accepted_or_stopped.set()
+
     def set_paused(self, paused: bool) -> None:
-        """Let reading rest, or go on."""
+        """Pause or resume reading."""
         if paused:
             self._running.clear()
         else:
             self._running.set()
 
+    def set_muted(self, muted: bool) -> None:
+        """Send silence, or the source again."""
+        self._muted = muted
+
     def stop(self) -> None:
-        """Have reading end, also when it rests."""
+        """End reading and every wait for it."""
         self.stopped.set()
         self._running.set()
+        self._accepted_or_stopped.set()
 
-    def await_resume(self, source: Source | EscSource) -> None:
-        """Wait while reading rests; what is still to come of `source` is due so much later."""
-        if not self.paused:
-            return
-        paused_s = self._clock.monotonic_s()
-        self._running.wait()
-        source.delay(self._clock.monotonic_s() - paused_s)
+    def await_accepted(self) -> int:
+        """Wait until a receiver has accepted; return the first chunk that it wants. Raises `PipelineStopped`."""
+        self._accepted_or_stopped.wait()
+        if self._first_chunk is None:
+            raise PipelineStopped
+        return self._first_chunk
+
+    def await_turn(self, end_s: float) -> None:
+        """Wait while paused and, in real time, until the sound up to `end_s` is spoken; the first call starts it."""
+        if self._start_s is None:
+            self._start_s = self._clock.monotonic_s()
+        if self.paused:
+            paused_s = self._clock.monotonic_s()
+            self._running.wait()
+            self._start_s += self._clock.monotonic_s() - paused_s
+        if self._realtime:
+            self._clock.wait(self.stopped, self._start_s + end_s - self._clock.monotonic_s())

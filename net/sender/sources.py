@@ -1,4 +1,4 @@
-"""Where the sender's sound comes from."""
+"""What a sender streams: sound files, and what every source of sound offers."""
 
 import threading
 from collections.abc import Iterator
@@ -9,65 +9,54 @@ from typing import Protocol
 from codec.sound.reading import AudioReader
 from codec.types import Audio
 from net.protocol.limits import DEFAULT_LIMITS
-from net.runtime.clock import Clock
-from net.sender.realtime_pacing import RealTimePacer
 from net.text import printable
 
+SAMPLE_RATE = 16000
+"""Of the sound that links carry, in Hz."""
 BLOCKS_PER_SECOND = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceBlock:
-    """A stretch of mono sound at the model's rate, and when its last sample was captured (the sender's clock)."""
+    """A stretch of mono sound at the model's rate."""
 
     audio: Audio
-    captured_s: float
+    captured_s: float | None = None
+    """When its last sample was captured (the sender's clock); None for sound that was recorded before."""
 
 
 class Source(Protocol):
-    """Sound as it comes, at the model's rate."""
+    """Mono sound at the model's rate, in blocks."""
 
     live: bool
     """Whether sound is lost when it is not taken in time."""
 
     @property
     def name(self) -> str:
-        """What is streamed, for people."""
+        """What is streamed, as it is shown."""
         ...
 
     @property
     def total_samples(self) -> int | None:
-        """The whole length, None where nobody knows it."""
+        """The whole length at the model's rate, None where it is not known."""
         ...
 
-    def blocks(self, stopping: threading.Event) -> Iterator[SourceBlock]:
-        """Blocks until the sound ends or `stopping` is set."""
-        ...
-
-    def skip(self, samples: int) -> None:
-        """Begin so many samples later; call before `blocks`."""
-        ...
-
-    def delay(self, pause_s: float) -> None:
-        """Shift what is still to come by a pause, where the source paces itself."""
+    def blocks(self, stopping: threading.Event, first_sample: int = 0) -> Iterator[SourceBlock]:
+        """Blocks from `first_sample` on until the sound ends or, if it is live, `stopping` is set."""
         ...
 
     def close(self) -> None:
-        """Give the file or device back."""
+        """Close the file or device; calling it twice does nothing."""
         ...
 
 
 class FileSource:
-    """A sound file, as fast as it is taken or, with `realtime`, as fast as it would be spoken."""
+    """A sound file. Raises `AudioFileError` where it cannot be read."""
 
     live = False
 
-    def __init__(self, path: Path, sample_rate: int, clock: Clock, *, realtime: bool = False) -> None:
-        self._reader = AudioReader(path, sample_rate)
-        self._rate = sample_rate
-        self._clock = clock
-        self._pacer = RealTimePacer(sample_rate, clock) if realtime else None
-        self._skipped = 0
+    def __init__(self, path: Path) -> None:
+        self._reader = AudioReader(path, SAMPLE_RATE)
         self.name = printable(self._reader.name, DEFAULT_LIMITS.name_chars)
 
     @property
@@ -75,34 +64,14 @@ class FileSource:
         """The whole length in samples at the model's rate."""
         return self._reader.total_samples
 
-    def blocks(self, stopping: threading.Event) -> Iterator[SourceBlock]:
+    def blocks(self, _stopping: threading.Event, first_sample: int = 0) -> Iterator[SourceBlock]:
         """Blocks of a tenth of a second or less."""
-        end = 0
-        for audio in self._tenths():
-            end += len(audio)
-            if self._pacer:
-                self._pacer.wait_for(end, stopping)
-            if stopping.is_set():
-                return
-            yield SourceBlock(audio, self._clock.epoch_s())
-
-    def skip(self, samples: int) -> None:
-        """Begin so many samples later; call before `blocks`."""
-        self._skipped = samples
-
-    def delay(self, pause_s: float) -> None:
-        """Shift what is still to come by a pause."""
-        if self._pacer:
-            self._pacer.delay(pause_s)
+        size, to_skip = SAMPLE_RATE // BLOCKS_PER_SECOND, first_sample
+        for whole in self._reader.blocks():
+            block, to_skip = whole[to_skip:], max(0, to_skip - len(whole))
+            for start in range(0, len(block), size):
+                yield SourceBlock(block[start : start + size])
 
     def close(self) -> None:
         """Close the file."""
         self._reader.close()
-
-    def _tenths(self) -> Iterator[Audio]:
-        size = self._rate // BLOCKS_PER_SECOND
-        to_skip = self._skipped
-        for whole in self._reader.blocks():
-            block, to_skip = whole[to_skip:], max(0, to_skip - len(whole))
-            for start in range(0, len(block), size):
-                yield block[start : start + size]

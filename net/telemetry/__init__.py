@@ -1,4 +1,4 @@
-"""What the link tells of itself: meters, events, states, and the snapshots made of them.
+"""Measurements of the link: meters, events, states, and the snapshots made of them.
 
 May import `net.runtime`. Nothing here acts on what it measures.
 """

@@ -1,7 +1,6 @@
-"""What peers can make happen again and again: told once, then counted, so that nobody floods the log."""
+"""Events that may happen again and again, as peers or devices please: reported once, then counted."""
 
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,58 +8,68 @@ from net.runtime.clock import Clock
 from net.telemetry.events import EventLog
 from net.telemetry.stats import Severity
 
-TELL_EVERY_S: Final = 5.0
+REPORT_EVERY_S: Final = 5.0
 MAX_KINDS: Final = 64
-"""Kinds that are kept apart; what more peers do at once is counted together."""
+"""Kinds that are kept apart; beyond these, one thing that happens to several is counted together."""
 
 
 @dataclass(slots=True)
 class _Kind:
-    severity: Severity
-    text: str
-    stream_id: str
-    told_s: float
-    untold: int = 0
+    reported_s: float
+    severity: Severity = Severity.INFO
+    text: str = ""
+    stream_id: str = ""
+    repetitions: int = 0
 
 
 class EventThrottle:
-    """The first event of a kind is told at once; those that follow within 5 s together, with the newest one's text.
+    """Reports the first event of a kind at once, and those that follow within `every_s` together.
 
-    A kind is what happened, and to whom. Any thread may add; `tend` must be called again and again.
+    A kind is `what` happened, and to `whom`. Any thread may call any method.
     """
 
-    def __init__(self, events: EventLog, clock: Clock) -> None:
-        self._events, self._clock = events, clock
+    def __init__(self, events: EventLog, clock: Clock, every_s: float = REPORT_EVERY_S) -> None:
+        self._events, self._clock, self._every_s = events, clock, every_s
         self._lock = threading.Lock()
-        self._kinds: OrderedDict[tuple[str, str], _Kind] = OrderedDict()
+        self._kinds: dict[tuple[str, str], _Kind] = {}
 
     def add(self, severity: Severity, what: str, whom: str, text: str, stream_id: str = "") -> None:
-        """Tell or count an event."""
+        """Report an event, or count it: `poll` then reports the newest one's text and how many there were."""
         with self._lock:
-            key = (what, whom)
-            if key not in self._kinds and len(self._kinds) >= MAX_KINDS:
-                key = (what, "")
+            key = self._key(what, whom)
             kind = self._kinds.get(key)
-            if kind is not None:
-                kind.untold += 1
-                kind.severity, kind.text, kind.stream_id = severity, text, stream_id
+            if kind is None:
+                self._kinds[key] = _Kind(self._clock.monotonic_s())
+                self._events.add(severity, text, stream_id)
                 return
-            self._kinds[key] = _Kind(severity, text, stream_id, self._clock.monotonic_s())
-            self._events.add(severity, text, stream_id)
+            kind.severity, kind.text, kind.stream_id = severity, text, stream_id
+            kind.repetitions += 1
 
-    def tend(self, *, at_once: bool = False) -> None:
-        """Tell what was counted and is due, and forget what has not happened again; `at_once` at the end."""
-        due_s = self._clock.monotonic_s() - TELL_EVERY_S
+    def admit(self, what: str, whom: str = "") -> bool:
+        """Return whether a caller that adds up itself may report now; the next report may come `every_s` later."""
+        now_s = self._clock.monotonic_s()
+        with self._lock:
+            key = self._key(what, whom)
+            kind = self._kinds.get(key)
+            if kind is not None and now_s - kind.reported_s < self._every_s:
+                return False
+            self._kinds[key] = _Kind(now_s)
+            return True
+
+    def poll(self, *, at_once: bool = False) -> None:
+        """Report what was counted and is due, forget what did not happen again; with `at_once` all, at the end."""
+        now_s = self._clock.monotonic_s()
         with self._lock:
             for key, kind in list(self._kinds.items()):
-                if kind.told_s > due_s and not at_once:
+                if now_s - kind.reported_s < self._every_s and not at_once:
                     continue
-                if kind.untold:
-                    self._tell(kind)
-                    kind.untold, kind.told_s = 0, self._clock.monotonic_s()
+                if kind.repetitions:
+                    times = f" ({kind.repetitions} times more)" if kind.repetitions > 1 else ""
+                    self._events.add(kind.severity, kind.text + times, kind.stream_id)
+                    kind.repetitions, kind.reported_s = 0, now_s
                 else:
                     del self._kinds[key]
 
-    def _tell(self, kind: _Kind) -> None:
-        again = f" ({kind.untold} times more)" if kind.untold > 1 else ""
-        self._events.add(kind.severity, kind.text + again, kind.stream_id)
+    def _key(self, what: str, whom: str) -> tuple[str, str]:
+        crowded = (what, whom) not in self._kinds and len(self._kinds) >= MAX_KINDS
+        return (what, "" if crowded else whom)

@@ -18,7 +18,7 @@ _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Sever
 
 
 class EventLog:
-    """Keeps the last 10,000 events. They also go to the logger `net.events`, for those who keep log files."""
+    """The last 10,000 events of an engine; each also goes to this module's logger. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -27,7 +27,7 @@ class EventLog:
         self._next = 0
 
     def add(self, severity: Severity, text: str, stream_id: str = "") -> None:
-        """Record that something happened just now; what a peer may have put into the text is made printable."""
+        """Record an event of just now; its text is made printable, since a peer may have a part in it."""
         text = printable(text, MAX_TEXT_CHARS)
         with self._lock:
             self._events.append(Event(self._next, self._clock.epoch_s(), severity, text, stream_id))
@@ -35,15 +35,15 @@ class EventLog:
         logger.log(_LEVELS[severity], "%s", text)
 
     def info(self, text: str, stream_id: str = "") -> None:
-        """Record what was to be expected."""
+        """Record an expected event."""
         self.add(Severity.INFO, text, stream_id)
 
     def warning(self, text: str, stream_id: str = "") -> None:
-        """Record what someone should look at."""
+        """Record an event that a person should look at."""
         self.add(Severity.WARNING, text, stream_id)
 
     def error(self, text: str, stream_id: str = "") -> None:
-        """Record what ended a stream or lost something."""
+        """Record an event that ended a stream or lost something."""
         self.add(Severity.ERROR, text, stream_id)
 
     def since(self, sequence: int) -> tuple[Event, ...]:

@@ -4,16 +4,43 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import repeat
+from typing import Generic, TypeVar
 
 import numpy as np
 import psutil
 
 from net.runtime.clock import Clock
+from net.runtime.sliding_window import SlidingWindow
 from net.telemetry.stats import CodecStats, DurationStats, ProcessStats, RateStats
 
 HISTORY_SECONDS = 300
 NOW_SECONDS = 1.0
 PERCENTILE_SECONDS = 60.0
+
+Number = TypeVar("Number", int, float)
+
+
+class SecondHistory(Generic[Number]):
+    """One value for each of the last whole seconds, oldest first, at most 300. Not thread-safe."""
+
+    def __init__(self, first_second: int | None = None) -> None:
+        self._values: deque[Number] = deque(maxlen=HISTORY_SECONDS)
+        self._second = first_second
+
+    def advance(self, now_s: float, value: Number, idle: Number) -> bool:
+        """Close the seconds before `now_s`, the first with `value` and others with `idle`; return whether any was."""
+        second = int(now_s)
+        passed = second - self._second if self._second is not None else 0
+        self._second = second
+        if passed > 0:
+            self._values.append(value)
+            self._values.extend(repeat(idle, min(passed - 1, HISTORY_SECONDS)))
+        return passed > 0
+
+    def values(self) -> tuple[Number, ...]:
+        """The closed seconds."""
+        return tuple(self._values)
 
 
 class RateMeter:
@@ -22,10 +49,9 @@ class RateMeter:
     def __init__(self, name: str, clock: Clock, *, starts_itself: bool = True) -> None:
         self._name, self._clock, self._starts_itself = name, clock, starts_itself
         self._lock = threading.Lock()
-        self._recent: deque[tuple[float, int]] = deque()
-        self._seconds: deque[int] = deque(maxlen=HISTORY_SECONDS)
-        self._second_bytes = self._closed_seconds = 0
-        self._total_bytes = self._bytes_before_start = 0
+        self._recent: SlidingWindow[int] = SlidingWindow(NOW_SECONDS)
+        self._seconds: SecondHistory[float] = SecondHistory(0)
+        self._second_bytes = self._total_bytes = self._bytes_before_start = 0
         self._start_s: float | None = None
         self._stopped_s: float | None = None
 
@@ -49,7 +75,7 @@ class RateMeter:
             if self._start_s is None and self._starts_itself:
                 self._start_s = now_s
             self._roll(now_s)
-            self._recent.append((now_s, size_bytes))
+            self._recent.add(size_bytes, now_s)
             self._second_bytes += size_bytes
             self._total_bytes += size_bytes
 
@@ -60,30 +86,23 @@ class RateMeter:
             if self._start_s is None:
                 return RateStats(self._name)
             self._roll(now_s)
-            end_s = now_s if self._stopped_s is None else self._stopped_s
-            duration_s = end_s - self._start_s
-            recent_bytes = sum(size for _, size in self._recent)
+            duration_s = (now_s if self._stopped_s is None else self._stopped_s) - self._start_s
             return RateStats(
                 self._name,
-                now_kbps=recent_bytes * 8 / 1000 / NOW_SECONDS,
+                now_kbps=sum(self._recent) * 8 / 1000 / NOW_SECONDS,
                 average_kbps=(self._total_bytes - self._bytes_before_start) * 8 / 1000 / duration_s
                 if duration_s > 0
                 else 0.0,
                 total_bytes=self._total_bytes,
-                history_kbps=tuple(size * 8 / 1000 for size in self._seconds),
+                history_kbps=self._seconds.values(),
             )
 
     def _roll(self, now_s: float) -> None:
-        """Drop what has left the window of now, and close the seconds that have passed."""
-        while self._recent and self._recent[0][0] <= now_s - NOW_SECONDS:
-            self._recent.popleft()
+        self._recent.expire(now_s)
         if self._start_s is None or self._stopped_s is not None:
             return
-        passed = int(now_s - self._start_s)
-        while self._closed_seconds < passed:
-            self._seconds.append(self._second_bytes)
+        if self._seconds.advance(now_s - self._start_s, self._second_bytes * 8 / 1000, 0.0):
             self._second_bytes = 0
-            self._closed_seconds += 1
 
 
 class DurationMeter:
@@ -92,10 +111,9 @@ class DurationMeter:
     def __init__(self, name: str, clock: Clock) -> None:
         self._name, self._clock = name, clock
         self._lock = threading.Lock()
-        self._recent: deque[tuple[float, float]] = deque()
-        self._seconds: deque[float] = deque(maxlen=HISTORY_SECONDS)
+        self._recent: SlidingWindow[float] = SlidingWindow(PERCENTILE_SECONDS)
+        self._seconds: SecondHistory[float] = SecondHistory()
         self._second: list[float] = []
-        self._second_index: int | None = None
         self._count, self._total_s = 0, 0.0
         self._minimum_s, self._maximum_s = float("inf"), 0.0
 
@@ -104,7 +122,7 @@ class DurationMeter:
         now_s = self._clock.monotonic_s()
         with self._lock:
             self._roll(now_s)
-            self._recent.append((now_s, duration_s))
+            self._recent.add(duration_s, now_s)
             self._second.append(duration_s)
             self._count += 1
             self._total_s += duration_s
@@ -128,40 +146,36 @@ class DurationMeter:
     def latest_ms(self) -> float | None:
         """The latest duration, None before the first."""
         with self._lock:
-            return self._recent[-1][1] * 1000 if self._recent else None
+            latest_s = self._recent.newest
+            return None if latest_s is None else latest_s * 1000
 
     def stats(self) -> DurationStats:
         """The durations as of now."""
+        now_s = self._clock.monotonic_s()
         with self._lock:
             if not self._count:
                 return DurationStats(self._name)
-            self._roll(self._clock.monotonic_s())
-            window_ms = np.array([duration_s for _, duration_s in self._recent]) * 1000
-            p50_ms, p95_ms = np.percentile(window_ms, (50, 95)) if len(window_ms) else (np.nan, np.nan)
+            self._roll(now_s)
+            window_ms = np.array(list(self._recent) or [np.nan]) * 1000
+            p50_ms, p95_ms = np.percentile(window_ms, (50, 95))
             return DurationStats(
                 self._name,
                 count=self._count,
-                now_ms=float(window_ms[-1]) if len(window_ms) else float("nan"),
+                now_ms=float(window_ms[-1]),
                 p50_ms=float(p50_ms),
                 p95_ms=float(p95_ms),
                 average_ms=self._total_s / self._count * 1000,
                 minimum_ms=self._minimum_s * 1000,
                 maximum_ms=self._maximum_s * 1000,
                 total_s=self._total_s,
-                history_ms=tuple(self._seconds),
+                history_ms=self._seconds.values(),
             )
 
     def _roll(self, now_s: float) -> None:
-        while self._recent and self._recent[0][0] <= now_s - PERCENTILE_SECONDS:
-            self._recent.popleft()
-        second = int(now_s)
-        if self._second_index is None:
-            self._second_index = second
-        while self._second_index < second:
-            mean_ms = float(np.mean(self._second)) * 1000 if self._second else float("nan")
-            self._seconds.append(mean_ms)
+        self._recent.expire(now_s)
+        mean_ms = sum(self._second) / len(self._second) * 1000 if self._second else float("nan")
+        if self._seconds.advance(now_s, mean_ms, float("nan")):
             self._second.clear()
-            self._second_index += 1
 
 
 class LevelHistory:
@@ -170,27 +184,26 @@ class LevelHistory:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._seconds: deque[int] = deque(maxlen=HISTORY_SECONDS)
+        self._seconds: SecondHistory[int] = SecondHistory()
         self._value: int | None = None
-        self._second = 0
 
     def set(self, value: int) -> None:
-        """Take the number as of now."""
+        """Change the number as of now."""
         with self._lock:
-            self._roll()
+            if self._value is None:
+                self._value = value
+            self._close_seconds()
             self._value = value
 
     def values(self) -> tuple[int, ...]:
         """What the number was at the end of each of the last seconds, oldest first, at most 300."""
         with self._lock:
-            self._roll()
-            return tuple(self._seconds)
+            self._close_seconds()
+            return self._seconds.values()
 
-    def _roll(self) -> None:
-        second = int(self._clock.monotonic_s())
+    def _close_seconds(self) -> None:
         if self._value is not None:
-            self._seconds.extend([self._value] * min(HISTORY_SECONDS, second - self._second))
-        self._second = second
+            self._seconds.advance(self._clock.monotonic_s(), self._value, self._value)
 
 
 class CodecMeter:
@@ -199,20 +212,17 @@ class CodecMeter:
     def __init__(self, name: str, sample_rate: int, clock: Clock) -> None:
         self._durations = DurationMeter(name, clock)
         self._sample_rate = sample_rate
-        self._clock = clock
-        self._audio_s = 0.0
-        self._rtf_now = float("nan")
+        self._audio_s, self._rtf_now = 0.0, float("nan")
 
     @contextmanager
     def time(self, samples: int) -> Iterator[None]:
         """Measure the coding of so many samples."""
-        start_s = self._clock.monotonic_s()
-        yield
-        duration_s = self._clock.monotonic_s() - start_s
-        self._durations.add(duration_s)
+        before_s = self._durations.total_s
+        with self._durations.time():
+            yield
         self._audio_s += samples / self._sample_rate
         if samples:
-            self._rtf_now = duration_s * self._sample_rate / samples
+            self._rtf_now = (self._durations.total_s - before_s) * self._sample_rate / samples
 
     @property
     def latest_ms(self) -> float | None:

@@ -1,4 +1,4 @@
-"""What is seen of the sound: its level, clipping, and a spectrogram in few bands."""
+"""The level, the clipping and a coarse mel spectrogram of the sound that passes."""
 
 import threading
 
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from codec.types import Audio
 from net.telemetry.stats import SoundStats
 
-COLUMN_SAMPLES_MS = 40
+COLUMN_MS = 40
 BANDS = 48
 KEPT_COLUMNS = 512
 FLOOR_DBFS = -90.0
@@ -21,7 +21,7 @@ class SoundMeter:
     """Measures mono sound that is pushed in blocks of any length, from one thread; read from any."""
 
     def __init__(self, sample_rate: int) -> None:
-        self._hop = sample_rate * COLUMN_SAMPLES_MS // 1000
+        self._hop = sample_rate * COLUMN_MS // 1000
         self._filters = _band_filters(sample_rate)
         self._window = np.hanning(WINDOW_SAMPLES).astype(np.float32)
         self._scale = 2.0 / self._window.sum()
@@ -31,7 +31,7 @@ class SoundMeter:
         self._clipped = 0
         self._level_dbfs = self._peak_dbfs = float("-inf")
         self.speech: bool | None = None
-        """Voice activity of the newest chunk, set by whoever measures it."""
+        """Voice activity of the newest sound, None where it is not measured."""
         self._lock = threading.Lock()
 
     def push(self, audio: Audio) -> None:
@@ -59,7 +59,7 @@ class SoundMeter:
                 peak_dbfs=self._peak_dbfs,
                 clipped_samples=self._clipped,
                 speech=self.speech,
-                column_ms=COLUMN_SAMPLES_MS,
+                column_ms=COLUMN_MS,
                 column_count=self._count,
                 columns=self._columns[KEPT_COLUMNS - kept :],
             )
@@ -68,7 +68,7 @@ class SoundMeter:
         count = max(0, (len(self._pending) - WINDOW_SAMPLES) // self._hop + 1)
         if not count:
             return np.zeros((0, BANDS), np.uint8)
-        if not self._pending.any():  # silence may come by the hour at once
+        if not self._pending.any():  # hours of silence may come in one block
             self._pending = self._pending[count * self._hop :]
             return np.zeros((count, BANDS), np.uint8)
         frames = np.lib.stride_tricks.sliding_window_view(self._pending, WINDOW_SAMPLES)[:: self._hop][:count]
@@ -82,7 +82,7 @@ class SoundMeter:
 
 
 def pitch_share(frequency_hz: float, sample_rate: int) -> float:
-    """Where a frequency stands in a column: 0 is the lower edge of its lowest band, 1 the upper edge of its highest."""
+    """The place of a frequency in a column, from 0 (lower edge of the lowest band) to 1 (upper edge of the highest)."""
     lowest, highest = _mel(LOWEST_HZ), _mel(sample_rate / 2)
     return float((_mel(frequency_hz) - lowest) / (highest - lowest))
 

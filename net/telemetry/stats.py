@@ -1,7 +1,6 @@
-"""What an engine shows of itself: one frozen `StreamStats` a stream, and `Event`s.
+"""Snapshots of an engine: one frozen `StreamStats` a stream, and `Event`s; panes, progress and JSON lines show these.
 
-Everything that a pane, a progress line or a JSON line shows comes from here, and everything here was measured.
-Times are seconds since 1970 (UTC) on this machine's clock, rates are kbps (1000 bit/s).
+Everything here was measured. Times are seconds since 1970 (UTC) on this machine's clock, rates are kbps (1000 bit/s).
 """
 
 import enum
@@ -21,7 +20,7 @@ class Role(enum.StrEnum):
 
 
 class LinkState(enum.StrEnum):
-    """The state of one stream; shown, never inferred."""
+    """The state of one stream; shown, never inferred. `net.telemetry.status` has the transitions."""
 
     CONNECTING = "connecting"
     STREAMING = "streaming"
@@ -47,7 +46,7 @@ class Severity(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened, in words for people. `sequence` counts an engine's events from 0."""
+    """Something that happened, in words. `sequence` counts an engine's events from 0."""
 
     sequence: int
     epoch_s: float
@@ -102,7 +101,7 @@ class CodecStats:
 
 @dataclass(frozen=True, slots=True)
 class SenderChunks:
-    """Chunk counters of a sender. `in_flight` is sent and not yet acknowledged."""
+    """Chunk counters of a sender; `in_flight` is sent and not yet acknowledged."""
 
     read: int = 0
     encoded: int = 0
@@ -130,11 +129,11 @@ class ReceiverChunks:
 
 @dataclass(frozen=True, slots=True)
 class SoundStats:
-    """The sound that passes: level in dBFS, and the newest columns of its spectrogram.
+    """The level of the sound that passes, in dBFS, and the newest columns of its spectrogram.
 
     `columns` is uint8 `[column, band]`, oldest column first, lowest band first; 0 is −90 dBFS or less, 255 is 0 dBFS.
-    A column covers `column_ms` of sound; `column_count` counts all columns since the stream began, so that a widget
-    knows how far it has to scroll. `speech` is the voice activity of the newest chunk, None where nobody measures it.
+    A column covers `column_ms`; `column_count` counts all since the stream began, so that a widget can scroll.
+    `speech` is the voice activity of the newest sound, None where it is not measured.
     """
 
     level_dbfs: float = float("-inf")
@@ -151,7 +150,8 @@ class PlaybackStats:
     """The receiver's player: its jitter buffer and the drift between the sender's and the device's clock.
 
     `target_ms` is what the buffer aims to hold when the next sound arrives. `skipped_ms` was left out to stay live,
-    `silence_ms` stood in for sound that came too late. `connected` tells whether the device is there.
+    `silence_ms` replaced sound that came too late. `dry_device` counts how often the device itself ran out of sound,
+    since this machine was too busy; `connected` is whether it is there.
     """
 
     device: str
@@ -164,7 +164,6 @@ class PlaybackStats:
     underruns: int = 0
     drift_ppm: float = 0.0
     dry_device: int = 0
-    """How often the device itself ran out of sound, because this machine was too busy to bring it."""
     skipped_ms: float = 0.0
     silence_ms: float = 0.0
     connected: bool = True
@@ -172,7 +171,7 @@ class PlaybackStats:
 
 @dataclass(frozen=True, slots=True)
 class ProcessStats:
-    """What this process costs: CPU in percent of one core (over the last second), and resident memory."""
+    """CPU of this process in percent of one core (over the last second), and resident memory."""
 
     cpu_percent: float = 0.0
     resident_bytes: int = 0
@@ -206,7 +205,7 @@ class StreamStats:
     input_lost: bool = False
     """Whether the sender's microphone is gone, and silence is sent until it is back."""
     muted: bool = False
-    """Whether silence is sent (sender) or played (receiver) instead of the sound."""
+    """Whether silence is sent (sender) or played (receiver) instead."""
     on_air_s: float = 0.0
     audio_s: float = 0.0
     """How much of the sound has been sent (sender) or saved (receiver)."""

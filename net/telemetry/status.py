@@ -1,6 +1,8 @@
 """The state of one stream, as its engine knows it, and the moment it began."""
 
+import logging
 import threading
+from collections.abc import Mapping
 
 from net.runtime.clock import Clock
 from net.telemetry.stats import LinkState
@@ -8,9 +10,23 @@ from net.text import printable
 
 MAX_REASON_CHARS = 2000
 
+logger = logging.getLogger(__name__)
+
+ENDS = frozenset({LinkState.DONE, LinkState.FAILED})
+TRANSITIONS: Mapping[LinkState, frozenset[LinkState]] = {
+    LinkState.CONNECTING: ENDS | {LinkState.STREAMING, LinkState.RECONNECTING},
+    LinkState.STREAMING: ENDS | {LinkState.STREAMING, LinkState.RECONNECTING, LinkState.DRAINING},
+    LinkState.RECONNECTING: ENDS | {LinkState.STREAMING, LinkState.RECONNECTING, LinkState.DRAINING},
+    LinkState.DRAINING: ENDS | {LinkState.STREAMING, LinkState.RECONNECTING, LinkState.DRAINING},
+    LinkState.DONE: frozenset(),
+    LinkState.FAILED: frozenset(),
+}
+"""The states that may follow each. A connection can break before ACCEPT has left or after END, and a broken one may
+still hold END. `PAUSED` is never entered: it is how streaming is shown while the stream is paused."""
+
 
 class StreamStatus:
-    """State, reason and time on air of one stream; may be used from any thread. A final state stays."""
+    """State, reason and time on air of one stream. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -22,9 +38,15 @@ class StreamStatus:
         self._ended_s: float | None = None
 
     def set(self, state: LinkState, reason: str = "") -> bool:
-        """Enter a state and tell whether it was open; the first time that is streaming starts the time on air."""
+        """Enter a state and return whether that was allowed; a refusal is logged, unless the stream has ended.
+
+        The first time that is streaming starts the time on air.
+        """
         with self._lock:
-            if self._state.is_final:
+            before = self._state
+            if state not in TRANSITIONS[before]:
+                if not before.is_final:
+                    logger.error("a stream cannot go from %s to %s (%s)", before, state, reason)
                 return False
             self._state, self._reason = state, printable(reason, MAX_REASON_CHARS)
             now_s = self._clock.monotonic_s()
@@ -35,7 +57,7 @@ class StreamStatus:
             return True
 
     def set_paused(self, paused: bool) -> None:
-        """Pause or go on; shown only while streaming."""
+        """Show streaming as paused, or as streaming again."""
         with self._lock:
             self._paused = paused
 

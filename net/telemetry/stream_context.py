@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass
 
 from net.runtime.clock import Clock
+from net.runtime.queues import PipelineStopped
 from net.telemetry.events import EventLog
 from net.telemetry.status import StreamStatus
 from net.telemetry.stream_meters import StreamMeters
@@ -18,3 +19,8 @@ class StreamContext:
     status: StreamStatus
     meters: StreamMeters
     stopping: threading.Event
+
+    def raise_if_stopping(self) -> None:
+        """Raise `PipelineStopped` if the stream is to end."""
+        if self.stopping.is_set():
+            raise PipelineStopped

@@ -19,11 +19,14 @@ class StreamMeters:
     def __init__(self, clock: Clock, sample_rate: int, coding: str, latencies: Iterable[str]) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
+        self._clock_offset_ms: float | None = None
         self.payload = RateMeter("payload", clock, starts_itself=False)
         self.wire = RateMeter("wire", clock, starts_itself=False)
         self.coding = CodecMeter(coding, sample_rate, clock)
         self.latencies = {name: DurationMeter(name, clock) for name in latencies}
         self.round_trip = DurationMeter("round trip", clock)
+        self.sending = DurationMeter("send", clock)
+        """Of each write to the socket."""
         self.sound = SoundMeter(sample_rate)
 
     def count(self, name: str, amount: int = 1) -> None:
@@ -46,6 +49,15 @@ class StreamMeters:
         """The values of some counters at one moment, by name."""
         with self._lock:
             return {name: self._counts[name] for name in names}
+
+    def set_clock_offset(self, offset_ms: float) -> None:
+        """Set how far the peer's clock is ahead."""
+        self._clock_offset_ms = offset_ms
+
+    @property
+    def clock_offset_ms(self) -> float | None:
+        """How far the peer's clock is ahead; None while that is not known."""
+        return self._clock_offset_ms
 
     def start(self) -> None:
         """Begin the time that the average rates cover; only the first call counts."""

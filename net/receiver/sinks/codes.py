@@ -10,7 +10,7 @@ from net.protocol.messages import End, Hello
 
 
 class CodesSink:
-    """Stores the chunks of a stream as they arrive, in an `.esc` file that is readable at every moment."""
+    """Stores the chunks of a stream in an `.esc` file that is readable at every moment."""
 
     def __init__(self, path: Path, hello: Hello, frame_samples: int) -> None:
         self.path = path
@@ -26,18 +26,21 @@ class CodesSink:
             overlap_samples=hello.overlap_samples,
             stitching=Stitching(hello.stitching),
         )
-        self._writer = EscWriter(path, header)
+        self._writer = EscWriter(path, header, keep_on_error=True)
 
-    def add(self, chunk: PackedChunk) -> None:
-        """Store a chunk. Raises `RemoteProtocolError` for one that the plan cannot have."""
+    def write(self, chunk: PackedChunk) -> None:
+        """Append a chunk. Raises `RemoteProtocolError` for one that the plan cannot have."""
         try:
             self._writer.add(chunk)
         except ValueError as error:
             raise RemoteProtocolError(f"the stream cannot be stored: {error}") from error
 
+    def write_gap(self, index: int, samples: int) -> None:
+        """Leave a chunk out: the file may lack some."""
+
     def close(self, end: End | None) -> None:
-        """Finish the file, with the length that END told if one came; a second call does nothing."""
+        """Finish the file, with the length that END counts if one came; a second call does nothing."""
         try:
             self._writer.finish(end.samples if end else None, complete=end is not None and end.complete)
-        except ValueError:  # END does not fit what came: the chunks tell the length
+        except ValueError:  # END does not fit what came: the chunks count
             self._writer.finish(complete=False)

@@ -1,105 +1,99 @@
-"""Plays a stream while it is saved: a jitter buffer, an output stream, and a thread that minds the device."""
+"""Plays a stream while it is saved: a jitter buffer, an output device, and a thread that looks after the device."""
 
+import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from codec.types import Audio
-from net.audio.devices import STALLED_S, AudioDevice, AudioSystem, DeviceStream, Frames
+from net.audio.devices import AudioDevice, AudioSystem, Direction, Frames, OnBlock
 from net.audio.jitter import JitterBuffer
+from net.audio.reopening_stream import ReopeningStream
 from net.audio.variable_resampler import VariableResampler
-from net.errors import AudioDeviceError
 from net.receiver.sinks.playback_report import PlaybackReport
 from net.runtime.clock import Clock
 from net.telemetry.events import EventLog
-from net.telemetry.meters import DurationMeter
+from net.telemetry.meters import DurationMeter, LevelHistory
 from net.telemetry.stats import PlaybackStats
 
 TICK_S = 0.05
 END_S = 0.2
 """Silence after the end, so that the device does not cut the last sound off."""
-RETRY_S = 1.0
-AT_ONCE_S = 3.0
-"""A device that is lost so soon after it was opened is told of once: some sound servers sleep while nobody listens."""
-HISTORY_SECONDS = 300
 MAX_VOLUME = 2.0
 JOIN_S = 3.0
 
+logger = logging.getLogger(__name__)
+
 
 class Player:
-    """Plays what `write` is given. No method but `close` waits for the device, and nothing waits for the disk.
+    """Plays what `write` is given, through `buffer`. Any thread may call any method; none but `close` and `join` waits.
 
-    A device that is absent, busy or gone is an event, not an error: the player goes on trying, and live sound goes on
-    from its newest when the device is back.
+    A device that is absent, busy or gone is an event, not an error: it is opened again, and live sound goes on from its
+    newest when the device is back.
     """
 
     def __init__(
         self,
         audio_system: AudioSystem,
         wanted_device: str | None,
-        sample_rate: int,
+        buffer: JitterBuffer,
         *,
-        live: bool,
-        target_ms: float,
         clock: Clock,
         events: EventLog,
         stream_id: str = "",
     ) -> None:
-        self._system, self._wanted = audio_system, wanted_device
-        self._rate, self._clock = sample_rate, clock
+        self._buffer, self._rate, self._clock = buffer, buffer.sample_rate, clock
         self._events, self._stream_id = events, stream_id
         self._lock = threading.Lock()
-        self._buffer = JitterBuffer(sample_rate, target_ms, live=live)
-        self._device: AudioDevice | None = None
-        self._stream: DeviceStream | None = None
-        self._varispeed = VariableResampler(sample_rate, sample_rate)
-        self._gain = 1.0
+        report = partial(events.add, stream_id=stream_id)
+        self._output = ReopeningStream(
+            audio_system, Direction.OUTPUT, wanted_device, self._prepare, clock=clock, report=report
+        )
+        self._resampler = VariableResampler(self._rate, self._rate)
+        self._gain = self._volume = 1.0
         self._paused = self._muted = False
-        self._volume = 1.0
-        self._filled_s = 0.0
-        self._awake = False  # a device takes a while to its first pull: that is no sleep
+        self._filled_s: float | None = None
         self._heard_at: deque[tuple[float, float]] = deque(maxlen=1000)
-        self._history: deque[float] = deque(maxlen=HISTORY_SECONDS)
-        self._report = PlaybackReport(events, stream_id, sample_rate)
-        self._dry_before = 0
-        self._complained = ""
-        self._opened_s = 0.0
-        self._quiet_losses = 0
+        self._depths_ms = LevelHistory(clock)
+        self._report = PlaybackReport(events, clock, stream_id, self._rate)
         self._closing = threading.Event()
         self.drained = threading.Event()
         """Set when the last sample of a finished stream has left the buffer, or the player was closed."""
         self.heard = DurationMeter("heard", clock)
         """From capture to the device, where capture times are known."""
-        self._thread = threading.Thread(target=self._mind_device, name=f"player-{stream_id[:4]}")
+        # A driver that hangs must not keep the program from ending, so the thread is a daemon.
+        self._thread = threading.Thread(target=self._run, name=f"player-{stream_id[:4]}", daemon=True)
 
     def start(self) -> None:
-        """Start to look after the device."""
-        self._thread.start()
+        """Open the device and play; does nothing after `close`."""
+        if not self._closing.is_set():
+            self._thread.start()
 
     def write(self, audio: Audio, index: int, captured_s: float | None) -> None:
-        """Take the next stretch, of chunk `index`; its last sample was captured at `captured_s` of this clock."""
+        """Buffer the next sound, of chunk `index`; its last sample was captured at `captured_s` of this clock."""
         with self._lock:
             self._buffer.push(audio, index, captured_s)
 
     def finish(self) -> None:
-        """Say that no more will come: what is buffered is played."""
+        """End the stream: what is buffered is still played."""
         with self._lock:
             self._buffer.finish()
 
     def request_close(self) -> None:
-        """Stop playing; returns at once."""
+        """Stop playing; returns at once, and the thread gives the device back as soon as the driver lets it."""
         self._closing.set()
+        self.drained.set()
 
     def join(self, timeout_s: float) -> tuple[str, ...]:
         """Wait until the device is given back; return the thread's name if it is still alive."""
-        if self._thread.ident is not None and self._thread is not threading.current_thread():
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
         return (self._thread.name,) if self._thread.is_alive() else ()
 
     def close(self) -> None:
-        """Stop playing and give the device back; calling it twice does nothing."""
+        """Stop playing and give the device back, within 3 s; calling it twice does nothing."""
         self.request_close()
         self.join(JOIN_S)
 
@@ -108,8 +102,13 @@ class Player:
         """Chunks that were played to their end."""
         return self._buffer.played_chunks
 
+    @property
+    def paused(self) -> bool:
+        """Whether playing is paused."""
+        return self._paused
+
     def set_paused(self, paused: bool) -> None:
-        """Stop or go on; live sound goes on from its newest."""
+        """Pause or resume; live sound resumes with its newest."""
         self._paused = paused
 
     def set_muted(self, muted: bool) -> None:
@@ -123,39 +122,36 @@ class Player:
     def stats(self) -> PlaybackStats:
         """The playback as of now."""
         with self._lock:
-            buffer, device = self._buffer, self._device
-            counts = buffer.counts
+            buffer, counts = self._buffer, self._buffer.counts
             return PlaybackStats(
-                device=device.name if device else self._wanted or "default output",
-                playing=buffer.playing and self._stream is not None and not self._paused,
+                device=self._output.name or "default output",
+                playing=buffer.playing and self._output.is_open and not self._paused,
                 muted=self._muted,
                 volume=self._volume,
                 buffer_ms=buffer.depth_ms,
-                target_ms=buffer.held_ms,
-                buffer_history_ms=tuple(self._history),
+                target_ms=buffer.target.total_ms,
+                buffer_history_ms=self._depths_ms.values(),
                 underruns=counts.underruns,
-                dry_device=self._dry_device,
+                dry_device=self._output.glitches,
                 drift_ppm=buffer.drift.drift_ppm,
                 skipped_ms=counts.skipped_samples * 1000 / self._rate,
                 silence_ms=counts.silence_samples * 1000 / self._rate,
-                connected=self._stream is not None or self.drained.is_set(),
+                connected=self._output.is_open or self.drained.is_set(),
             )
 
     # The device's thread calls this: it must be quick.
 
     def _fill(self, block: Frames) -> None:
         now_s = self._clock.monotonic_s()
-        pause_s, self._filled_s = now_s - self._filled_s, now_s
         gain = 0.0 if self._muted or self._paused else self._volume
         with self._lock:
+            filled_s, self._filled_s = self._filled_s, now_s
             if self._paused and self._gain == 0.0:
                 block[:] = 0.0
                 return
-            if self._awake:
-                self._buffer.device_paused(pause_s)
-            self._awake = True
-            self._varispeed.speed = self._buffer.drift.speed
-            sound = self._varispeed.render(len(block), self._buffer.pull)
+            if filled_s is not None:
+                self._buffer.target.observe_pull(now_s - filled_s)
+            sound = self._resampler.render(len(block), self._buffer.pull, self._buffer.drift.speed)
             captured_s = self._buffer.captured_s if self._buffer.playing else None
         if captured_s is not None and not self._paused:
             self._heard_at.append((self._clock.epoch_s(), captured_s))
@@ -164,99 +160,42 @@ class Player:
             self._gain = gain
         block[:] = sound[:, None]
 
-    # The minding thread.
+    # The player's thread.
 
-    def _mind_device(self) -> None:
+    def _run(self) -> None:
         try:
-            retry_s = second_s = self._clock.monotonic_s()
-            while not self._clock.wait(self._closing, TICK_S if self._stream else 0.0):
-                now_s = self._clock.monotonic_s()
-                self._check_stream(now_s)
-                if self._stream is None and now_s >= retry_s:
-                    self._open()
-                    retry_s = now_s + RETRY_S
-                elif self._stream is None:
-                    self._clock.wait(self._closing, TICK_S)
-                self._measure_heard()
-                self._tell(now_s)
-                if now_s >= second_s:
-                    self._history.append(self._buffer.depth_ms)
-                    second_s += 1.0
+            while not self._closing.is_set():
+                self._poll()
                 if self._buffer.drained:
-                    self._clock.wait(self._closing, self._output_latency_s() + END_S)
+                    self._clock.wait(self._closing, self._latency_s + END_S)
                     return
+                self._clock.wait(self._closing, TICK_S)
+        except Exception as error:  # the thread's top level: whatever it was ends playing, and saving goes on
+            logger.exception("the player of stream %s failed", self._stream_id)
+            self._events.error(f"playing ends here: {type(error).__name__}: {error}; saving goes on", self._stream_id)
         finally:
-            self._close_stream()
+            self._output.close()
             self.drained.set()
 
-    def _open(self) -> None:
-        again = bool(self._complained)
-        try:
-            if again:
-                self._system.refresh()
-            device = self._system.find_output(self._wanted)
-            self._filled_s = self._clock.monotonic_s()
-            stream = self._system.open_output(device, self._first_fill(device))
-        except AudioDeviceError as error:
-            if str(error) != self._complained:
-                self._events.warning(f"cannot play: {error}; saving goes on, trying again", self._stream_id)
-            self._complained = str(error)
-            return
-        self._device, self._stream = device, stream
-        self._opened_s = self._clock.monotonic_s()
-        self._complained = ""
-        if self._quiet_losses <= 1:
-            verb = "playing again" if again else "playing"
-            self._events.info(f"{verb} on {device.name} at {stream.rate} Hz", self._stream_id)
-
-    def _first_fill(self, device: AudioDevice) -> Callable[[Frames], None]:
-        with self._lock:
-            self._awake = False
-            self._varispeed = VariableResampler(self._rate, device.default_rate)
-            self._buffer.rejoin()
-        return self._fill
-
-    def _check_stream(self, now_s: float) -> None:
-        stream = self._stream
-        if stream is None:
-            return
-        if stream.failed:
-            self._lose("is gone")
-        elif now_s - self._filled_s > STALLED_S:
-            self._lose(f"has asked for no sound for {STALLED_S:g} s")
-
-    def _lose(self, what: str) -> None:
-        assert self._device is not None
-        self._complained = f"the output {self._device.name} {what}"
-        at_once = self._clock.monotonic_s() - self._opened_s < AT_ONCE_S
-        self._quiet_losses = self._quiet_losses + 1 if at_once else 0
-        if self._quiet_losses <= 1:
-            self._events.warning(f"{self._complained}: saving goes on, trying again", self._stream_id)
-        self._close_stream()
-
-    def _close_stream(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.close()
-            self._dry_before += stream.glitches
-
-    def _measure_heard(self) -> None:
-        latency_s = self._output_latency_s()
+    def _poll(self) -> None:
+        self._output.poll()
         while self._heard_at:
             filled_s, captured_s = self._heard_at.popleft()
-            self.heard.add(filled_s + latency_s - captured_s)
+            self.heard.add(filled_s + self._latency_s - captured_s)
+        with self._lock:
+            buffer, counts = self._buffer, self._buffer.counts
+            depth_ms, target_ms = buffer.depth_ms, buffer.target.total_ms
+            playing = buffer.playing and self._output.is_open
+        self._depths_ms.set(round(depth_ms))
+        self._report.update(counts, self._output.glitches, target_ms, playing=playing)
 
-    def _output_latency_s(self) -> float:
-        stream = self._stream
-        return (stream.latency_s if stream else 0.0) + self._varispeed.delay_samples / self._rate
+    def _prepare(self, device: AudioDevice) -> OnBlock:
+        with self._lock:
+            self._filled_s = None  # a device takes a while to its first pull: that is no pause between two
+            self._resampler = VariableResampler(self._rate, device.default_rate)
+            self._buffer.restart()
+        return self._fill
 
     @property
-    def _dry_device(self) -> int:
-        stream = self._stream
-        return self._dry_before + (stream.glitches if stream else 0)
-
-    def _tell(self, now_s: float) -> None:
-        with self._lock:
-            counts, target_ms = self._buffer.counts, self._buffer.held_ms
-            playing = self._buffer.playing and self._stream is not None
-        self._report.tell(counts, self._dry_device, target_ms, playing=playing, now_s=now_s)
+    def _latency_s(self) -> float:
+        return self._output.latency_s + self._resampler.delay_samples / self._rate

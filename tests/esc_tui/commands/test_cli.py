@@ -17,7 +17,7 @@ from esc_tui.errors import ExitCode
 from esc_tui.plain.headless import JsonOutput
 from net.errors import ConnectError
 from net.protocol.limits import DEFAULT_LIMITS
-from net.receiver.meters import HISTORY_CHUNKS
+from net.receiver.incoming_stream import HISTORY_CHUNKS
 from net.sender.engine import Sender
 from net.settings import MAX_BUFFER_CHUNKS, SenderSettings
 from net.telemetry.stats import LinkState

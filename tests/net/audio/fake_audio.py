@@ -1,5 +1,6 @@
 """A stand-in for sounddevice: its streams call their callbacks, or give and take frames, when a test says so."""
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,10 @@ class FakeStream:
     def __init__(self, module: "FakeSounddevice", kind: str, **options: Any) -> None:
         if module.busy:
             raise PortAudioError("Device unavailable [PaErrorCode -9985]")
+        if module.hang is not None:
+            module.hanging = True
+            module.hang.wait(30)
+        self._module = module
         self.kind, self.options = kind, options
         self.samplerate, self.channels = options["samplerate"], options["channels"]
         self.latency = 0.01
@@ -27,6 +32,8 @@ class FakeStream:
         module.streams.append(self)
 
     def start(self) -> None:
+        if self._module.stuck:
+            raise PortAudioError("Unanticipated host error [PaErrorCode -9999]")
         self.active = True
 
     def close(self) -> None:
@@ -90,7 +97,9 @@ class FakeSounddevice:
     PortAudioError = PortAudioError
 
     def __init__(self, host_api: str = "Core Audio") -> None:
-        self.busy = False
+        self.busy = self.stuck = self.hanging = False
+        self.hang: threading.Event | None = None
+        """Where given, opening waits for it."""
         self.streams: list[FakeStream] = []
         self.initialized = 0
         self.host_api = host_api

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from net.audio.devices import TIMED_BLOCKS, AudioSystem
-from net.audio.ring import FrameRing
+from net.audio.devices import TIMED_BLOCKS, AudioSystem, Direction
+from net.audio.ring_buffer import RingBuffer
 from net.errors import AudioDeviceError
 from tests.net.audio.fake_audio import FakeSounddevice
 from tests.net.waiting import wait_until
@@ -33,14 +33,14 @@ def test_devices_are_listed_with_their_rates_and_defaults() -> None:
 @pytest.mark.parametrize(("wanted", "index"), [(None, 0), ("2", 2), ("USB Headset", 2), ("usb", 2)])
 def test_an_input_is_found_by_number_name_or_part_of_it(wanted: str | None, index: int) -> None:
     """Without a wish it is the default."""
-    assert AudioSystem(FakeSounddevice()).find_input(wanted).index == index
+    assert AudioSystem(FakeSounddevice()).find(Direction.INPUT, wanted).index == index
 
 
 @pytest.mark.parametrize("wanted", ["1", "9", "Studio", ""])
 def test_a_wrong_input_is_an_error_that_names_the_choices(wanted: str) -> None:
     """An output's number, an unknown number or name, or a name of several."""
     with pytest.raises(AudioDeviceError, match="0 'Built-in Microphone', 2 'USB Headset'"):
-        AudioSystem(FakeSounddevice()).find_input(wanted)
+        AudioSystem(FakeSounddevice()).find(Direction.INPUT, wanted)
 
 
 def test_without_portaudio_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +58,7 @@ def test_a_busy_device_is_an_error_that_names_it() -> None:
     module.busy = True
     system = AudioSystem(module)
     with pytest.raises(AudioDeviceError, match="'USB Headset' cannot be opened: Device unavailable"):
-        system.open_input(system.find_input("usb"), lambda _: None)
+        system.open(Direction.INPUT, system.find(Direction.INPUT, "usb"), lambda _: None)
 
 
 @pytest.mark.parametrize("host_api", ["Core Audio", "ALSA"])
@@ -67,7 +67,7 @@ def test_recorded_frames_reach_the_callback(host_api: str) -> None:
     module = FakeSounddevice(host_api)
     system = AudioSystem(module)
     taken: list[np.ndarray] = []
-    stream = system.open_input(system.find_input(), taken.append)
+    stream = system.open(Direction.INPUT, system.find(Direction.INPUT), taken.append)
     module.streams[0].deliver(np.ones((480, 2)))
     wait_until(lambda: sum(map(len, taken)) == 480)
     assert not stream.failed
@@ -103,8 +103,8 @@ def test_latency_is_what_the_blocks_times_tell(times: Times | None, expected_s: 
     module = FakeSounddevice()
     system = AudioSystem(module)
     streams = [
-        system.open_input(system.find_input(), lambda _: None),
-        system.open_output(system.find_output(), lambda _: None),
+        system.open(Direction.INPUT, system.find(Direction.INPUT), lambda _: None),
+        system.open(Direction.OUTPUT, system.find(Direction.OUTPUT), lambda _: None),
     ]
     for fake in module.streams:
         for _ in range(TIMED_BLOCKS):
@@ -122,7 +122,7 @@ def test_a_polled_output_takes_what_the_callback_fills_in() -> None:
     def fill(block: np.ndarray) -> None:
         block[:] = 0.25
 
-    stream = system.open_output(system.find_output(), fill)
+    stream = system.open(Direction.OUTPUT, system.find(Direction.OUTPUT), fill)
     module.streams[0].available = 960
     wait_until(lambda: sum(map(len, module.streams[0].played)) == 960)
     module.streams[0].glitch = True
@@ -136,7 +136,7 @@ def test_the_system_is_not_refreshed_under_an_open_stream() -> None:
     """Looking for plugged devices would end all streams, so it waits until none is open."""
     module = FakeSounddevice()
     system = AudioSystem(module)
-    stream = system.open_output(system.find_output(), lambda _: None)
+    stream = system.open(Direction.OUTPUT, system.find(Direction.OUTPUT), lambda _: None)
     system.refresh()
     assert module.initialized == 0
     stream.close()
@@ -146,7 +146,7 @@ def test_the_system_is_not_refreshed_under_an_open_stream() -> None:
 
 def test_a_ring_passes_frames_in_order_across_its_edge() -> None:
     """What is written comes out once, in order, however the blocks fall."""
-    ring = FrameRing(100, 2)
+    ring = RingBuffer(100, 2)
     out = []
     for start in range(0, 700, 70):
         ring.write(np.arange(start, start + 70, dtype=np.float32)[:, None].repeat(2, axis=1))
@@ -156,7 +156,7 @@ def test_a_ring_passes_frames_in_order_across_its_edge() -> None:
 
 def test_a_full_ring_drops_counts_and_keeps_time() -> None:
     """What found no room is counted, and comes out as silence of the same length."""
-    ring = FrameRing(100, 1)
+    ring = RingBuffer(100, 1)
     ring.write(np.ones((130, 1), np.float32))
     frames = ring.read()
     assert ring.dropped_frames == 30

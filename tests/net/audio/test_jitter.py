@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from net.audio.excess_delay import BEYOND_MS, PATIENCE_S
-from net.audio.jitter import GROWTH_MS, JitterBuffer
-from net.audio.time_scaling import Loudness, best_fit, longest_pause, spliced
+from net.audio.excess_delay import NEGLIGIBLE_MS, PATIENCE_S
+from net.audio.jitter import JitterBuffer
+from net.audio.target_delay import GROWTH_MS
+from net.audio.time_scaling import PeakLevel, best_cut_length, cut, longest_pause
 
 RATE = 16000
 BLOCK = 2560  # 160 ms
@@ -57,7 +58,7 @@ def test_a_late_block_is_one_underrun_with_fades_and_raises_the_target() -> None
     arrivals = [at + (400 if k >= 10 else 0) for k, at in enumerate(steady(30))]
     out = play(buffer, arrivals, 5000)
     assert buffer.counts.underruns == 1
-    assert buffer.target_ms >= 60 + GROWTH_MS
+    assert buffer.target.jitter_ms >= 60 + GROWTH_MS
     assert np.abs(np.diff(out)).max() < 0.15  # a 220 Hz tone steps by 0.043 at most; a fade adds little
     assert buffer.counts.played_samples + buffer.counts.silence_samples == len(out) - 60 * 16
     assert buffer.counts.silence_samples == pytest.approx((400 - 60 + GROWTH_MS) * 16, abs=3 * PULL)
@@ -69,7 +70,7 @@ def test_the_target_grows_with_lateness_but_not_by_an_outage(late_ms: float, gro
     buffer = JitterBuffer(RATE, 400, live=True)
     play(buffer, [at + (400 + late_ms if k >= 20 else 0) for k, at in enumerate(steady(60))], 8000)
     assert buffer.counts.underruns == 1
-    assert buffer.target_ms - 400 == pytest.approx(grown_ms, abs=20)
+    assert buffer.target.jitter_ms - 400 == pytest.approx(grown_ms, abs=20)
 
 
 def test_a_device_that_sleeps_hears_everything() -> None:
@@ -80,7 +81,7 @@ def test_a_device_that_sleeps_hears_everything() -> None:
         if now_ms % 160 == 0:
             buffer.push(tone(now_ms * 16, BLOCK), now_ms // 160)
         if now_ms % 2000 == 0:
-            buffer.device_paused(2.0)
+            buffer.target.observe_pull(2.0)
             for _ in range(200):
                 buffer.pull(PULL)
         if now_ms == 10_000:
@@ -89,17 +90,17 @@ def test_a_device_that_sleeps_hears_everything() -> None:
     assert later.underruns <= 3
     assert (buffer.counts.underruns, buffer.counts.silence_samples) == (later.underruns, later.silence_samples)
     assert buffer.counts.skipped_samples == later.skipped_samples
-    assert buffer.held_ms == buffer.target_ms + 2000
+    assert buffer.target.total_ms == buffer.target.jitter_ms + 2000
 
 
 def test_a_device_that_was_late_once_does_not_sleep() -> None:
     """One long pause of the device holds nothing back, and two that lie far apart do not either."""
     buffer = JitterBuffer(RATE, 80, live=True)
-    buffer.device_paused(2.0)
+    buffer.target.observe_pull(2.0)
     for _ in range(4000):
-        buffer.device_paused(0.01)
-    buffer.device_paused(2.0)
-    assert buffer.held_ms == 80
+        buffer.target.observe_pull(0.01)
+    buffer.target.observe_pull(2.0)
+    assert buffer.target.total_ms == 80
 
 
 def test_the_end_is_played_out_and_is_no_underrun() -> None:
@@ -119,13 +120,13 @@ def test_a_calm_while_lowers_a_raised_target_to_what_was_asked_for() -> None:
     buffer = JitterBuffer(RATE, 60, live=True)
     arrivals = [at + (200 if k >= 10 else 0) for k, at in enumerate(steady(900))]
     play(buffer, arrivals[:20], 3300)
-    raised_ms = buffer.target_ms
+    raised_ms = buffer.target.jitter_ms
     assert raised_ms > 60
     for k in range(900):
         buffer.push(tone(0, BLOCK), k)
         for _ in range(16):
             buffer.pull(PULL)
-    assert buffer.target_ms == 60
+    assert buffer.target.jitter_ms == 60
     assert buffer.counts.underruns == 1
 
 
@@ -181,19 +182,19 @@ def test_what_an_outage_has_added_is_left_out_within_seconds() -> None:
     assert buffer.counts.underruns == 1
     assert max(ages_ms[200:300]) > ages_ms[100] + 150
     settled = ages_ms[int(200 + (PATIENCE_S + 2.0) * 100) :]
-    assert max(settled) <= ages_ms[100] + BEYOND_MS + GROWTH_MS
+    assert max(settled) <= ages_ms[100] + NEGLIGIBLE_MS + GROWTH_MS
     assert buffer.counts.skipped_samples > 0.1 * RATE
     assert buffer.counts.underruns == 1
     assert np.abs(np.diff(out)).max() < 0.15
 
 
-def test_a_surplus_is_left_out_of_pauses_where_there_are_any() -> None:
+def test_excess_delay_is_cut_out_of_pauses_where_there_are_any() -> None:
     """Words keep their lengths: only the pauses between them become shorter."""
     word, pause = 4800, 3200
     sound = tone(0, 20 * RATE) * (np.arange(20 * RATE) % (word + pause) < word)
     buffer, out, ages_ms = after_an_outage(sound, 12_000)
     assert buffer.counts.skipped_samples > 0.1 * RATE
-    assert max(ages_ms[500:]) <= ages_ms[100] + BEYOND_MS + GROWTH_MS
+    assert max(ages_ms[500:]) <= ages_ms[100] + NEGLIGIBLE_MS + GROWTH_MS
     loud = np.convolve(np.abs(out) > 0.01, np.ones(100), "same") > 0
     starts, stops = np.flatnonzero(np.diff(loud.astype(int)) == 1), np.flatnonzero(np.diff(loud.astype(int)) == -1)
     lengths = (stops[: len(starts)] - starts[: len(stops)])[10:]
@@ -203,19 +204,19 @@ def test_a_surplus_is_left_out_of_pauses_where_there_are_any() -> None:
 
 def test_pauses_are_found_beside_what_is_loud() -> None:
     """A pause is what is far below the loudest of late, and is found whole, to 10 ms."""
-    loudness = Loudness(RATE)
-    loudness.push(tone(0, RATE))
+    peak = PeakLevel(RATE)
+    peak.push(tone(0, RATE))
     sound = np.concatenate([tone(0, 1600), 0.005 * tone(0, 800), tone(0, 800), 0.005 * tone(0, 1600), tone(0, 480)])
-    assert longest_pause(sound, RATE, loudness.quiet_below) == (3200, 1600)
-    assert longest_pause(tone(0, 1600), RATE, loudness.quiet_below) == (0, 0)
+    assert longest_pause(sound, RATE, peak.quiet_below) == (3200, 1600)
+    assert longest_pause(tone(0, 1600), RATE, peak.quiet_below) == (0, 0)
 
 
 def test_a_cut_is_made_where_the_ends_fit() -> None:
     """Of a tone whole periods are left out, and what is left is the tone."""
     sound = tone(0, 4000)
-    length = best_fit(sound, 80, 1000, 1200)
+    length = best_cut_length(sound, 80, 1000, 1200)
     assert 1000 <= length <= 1200
     assert length * 220 / RATE == pytest.approx(round(length * 220 / RATE), abs=0.02)
-    left = spliced(sound, 0, length, 80)
+    left = cut(sound, 0, length, 80)
     assert len(left) == 4000 - length
     assert np.abs(np.diff(left, 2)).max() < 0.5 * (2 * np.pi * 220 / RATE) ** 2 * 1.2

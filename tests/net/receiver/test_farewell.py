@@ -74,7 +74,7 @@ def test_no_stream_begins_while_a_receiver_stops(tmp_path: Path, tiny_codec: Cod
     speech = write_speech(tmp_path / "in.wav", 3200)
     sender = make_sender(speech, receiver.port, tiny_codec, connect_timeout_s=0.0)
     with running(receiver):
-        assert receiver._sessions.close("the receiver was stopped") == []
+        assert receiver._registry.close("the receiver was stopped") == []
         with running(sender):
             assert sender.wait(DEADLINE_S)
     assert isinstance(sender.error, StreamRefused)

@@ -171,11 +171,11 @@ def test_nothing_is_kept_of_a_failed_stream_that_begins_again(
         for resume in (False, True, True):
             with greeting(receiver, replace(hello, resume=resume)) as peer:
                 assert peer.recv(1)
-                failed.append(weakref.ref(receiver._sessions.all()[-1]))
+                failed.append(weakref.ref(receiver._registry.all()[-1]))
                 peer.sendall(too_long)
                 read_to_end(peer)
-            wait_until(lambda: all(session.ended for session in receiver._sessions.all()))
-        wait_until(lambda: gc.collect() >= 0 and [session() is None for session in failed] == [True, True, False])
+            wait_until(lambda: all(stream.ended for stream in receiver._registry.all()))
+        wait_until(lambda: gc.collect() >= 0 and [stream() is None for stream in failed] == [True, True, False])
 
 
 def test_silence_at_the_end_is_not_free(tmp_path: Path, tiny_codec: Codec) -> None:
@@ -232,8 +232,8 @@ def test_no_name_of_a_peer_does_anything(
         peer.sendall(encode_control(End(0, 0, True), DEFAULT_LIMITS))
         peer.shutdown(socket.SHUT_WR)
         read_to_end(peer)
-        (session,) = receiver._sessions.all()
-        assert session.wait(DEADLINE_S)
+        (stream,) = receiver._registry.all()
+        assert stream.wait(DEADLINE_S)
         for output in (ProgressOutput([receiver]), JsonOutput([receiver])):
             output.show()
             output.close()

@@ -10,11 +10,13 @@ from msgspec.structs import replace
 from net.protocol.messages import End
 from net.protocol.refusal import Refusal
 from net.receiver.quota import BLOCK_BYTES, DAY_S, FRAME_BYTES, LOOK_EVERY_S, MAX_PEERS, Quota
-from net.settings import QuotaLimits
+from net.settings import QuotaLimits, ReceiverSettings
 from tests.clock import FakeClock
 from tests.net.protocol.exchange import HELLO, chunk
 
 HOP = HELLO.chunk_samples - HELLO.overlap_samples
+STREAM_BYTES = 2 * BLOCK_BYTES
+"""Charged for a stream's WAV and checkpoint before anything comes."""
 CHUNK_BYTES = FRAME_BYTES + len(chunk().payload)
 
 
@@ -34,9 +36,10 @@ def free(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return free_bytes
 
 
-def intake(clock: FakeClock, *, chunk_files: bool = False, **limits: float | None) -> Quota:
+def quota_of(clock: FakeClock, *, chunk_files: bool = False, **limits: float | None) -> Quota:
     chosen = QuotaLimits(**limits)  # type: ignore[arg-type]
-    return Quota(chosen, Path(), files_a_stream=1, chunk_files=chunk_files, clock=clock)
+    settings = ReceiverSettings(save_path=Path(), save_chunks=chunk_files, intake=chosen)
+    return Quota(settings, clock)
 
 
 def refused(code: str) -> "pytest.RaisesExc[Refusal]":
@@ -45,11 +48,11 @@ def refused(code: str) -> "pytest.RaisesExc[Refusal]":
 
 def test_the_length_of_a_stream(clock: FakeClock) -> None:
     """A stream that lasts as long as it may is taken whole; a sample more is not."""
-    stream = intake(clock, max_stream_s=2.0).open(HELLO, "peer")
+    stream = quota_of(clock, max_stream_s=2.0).open(HELLO, "peer")
     stream.take(chunk(0))
     stream.take(chunk(1))
     stream.take_end(End(3, 32000, True))
-    stream = intake(clock, max_stream_s=2.0).open(HELLO, "peer")
+    stream = quota_of(clock, max_stream_s=2.0).open(HELLO, "peer")
     with refused("limit"):
         stream.take(chunk(2, samples=32001 - 2 * HOP))
     with refused("limit"):
@@ -58,12 +61,12 @@ def test_the_length_of_a_stream(clock: FakeClock) -> None:
 
 def test_the_bytes_of_a_stream(clock: FakeClock) -> None:
     """Two chunks fit exactly; with a byte less room the second is refused."""
-    stream = intake(clock, max_stream_bytes=2 * CHUNK_BYTES).open(HELLO, "peer")
+    stream = quota_of(clock, max_stream_bytes=2 * CHUNK_BYTES).open(HELLO, "peer")
     stream.take(chunk(0))
     stream.take(chunk(1))
     with refused("limit"):
         stream.take(chunk(2))
-    stream = intake(clock, max_stream_bytes=2 * CHUNK_BYTES - 1).open(HELLO, "peer")
+    stream = quota_of(clock, max_stream_bytes=2 * CHUNK_BYTES - 1).open(HELLO, "peer")
     stream.take(chunk(0))
     with refused("limit"):
         stream.take(chunk(1))
@@ -72,7 +75,7 @@ def test_the_bytes_of_a_stream(clock: FakeClock) -> None:
 def test_the_seconds_and_bytes_of_a_peer(clock: FakeClock) -> None:
     """They are counted over all its streams and for a day; another peer has its own account."""
     for limits in ({"max_peer_s": 2.0}, {"max_peer_bytes": 2 * CHUNK_BYTES}):
-        shared = intake(clock, **limits)
+        shared = quota_of(clock, **limits)
         shared.open(HELLO, "peer").take(chunk(0))
         shared.open(HELLO, "peer").take(chunk(0))
         with refused("limit"):
@@ -84,27 +87,27 @@ def test_the_seconds_and_bytes_of_a_peer(clock: FakeClock) -> None:
 
 def test_the_bytes_on_the_disk(clock: FakeClock) -> None:
     """The last byte that may be saved is saved; what would be one more is refused before it is decoded."""
-    needed = BLOCK_BYTES + 2 * 16000 + CHUNK_BYTES
-    exact = intake(clock, max_disk_bytes=needed)
+    needed = STREAM_BYTES + 2 * 16000 + CHUNK_BYTES
+    exact = quota_of(clock, max_disk_bytes=needed)
     exact.open(HELLO, "peer").take(chunk(0))
     assert exact.disk_bytes == needed
-    short = intake(clock, max_disk_bytes=needed - 1)
+    short = quota_of(clock, max_disk_bytes=needed - 1)
     stream = short.open(HELLO, "peer")
     with refused("storage"):
         stream.take(chunk(0))
     with refused("storage"):
-        intake(clock, max_disk_bytes=BLOCK_BYTES - 1).open(HELLO, "peer")
+        quota_of(clock, max_disk_bytes=STREAM_BYTES - 1).open(HELLO, "peer")
 
 
 def test_silence_and_chunk_files_are_charged(clock: FakeClock) -> None:
     """What was left out becomes silence on the disk, at the end, too; each chunk's file takes a block."""
-    shared = intake(clock)
+    shared = quota_of(clock)
     stream = shared.open(HELLO, "peer")
     stream.take(chunk(9))
-    assert shared.disk_bytes == BLOCK_BYTES + 2 * (9 * HOP + 16000) + CHUNK_BYTES
+    assert shared.disk_bytes == STREAM_BYTES + 2 * (9 * HOP + 16000) + CHUNK_BYTES
     stream.take_end(End(100, 99 * HOP + 16000, True))
-    assert shared.disk_bytes == BLOCK_BYTES + 2 * (99 * HOP + 16000) + CHUNK_BYTES
-    shared = intake(clock, chunk_files=True)
+    assert shared.disk_bytes == STREAM_BYTES + 2 * (99 * HOP + 16000) + CHUNK_BYTES
+    shared = quota_of(clock, chunk_files=True)
     shared.open(HELLO, "peer").take(chunk(0))
     assert shared.disk_bytes >= 2 * BLOCK_BYTES + 2 * 2 * 16000 + CHUNK_BYTES
 
@@ -112,30 +115,30 @@ def test_silence_and_chunk_files_are_charged(clock: FakeClock) -> None:
 def test_what_was_saved_before_is_not_charged_again(clock: FakeClock) -> None:
     """A stream that goes on, here or from another receiver, pays for what is new."""
     resumed = replace(HELLO, resume=True)
-    shared = intake(clock)
+    shared = quota_of(clock)
     shared.open(resumed, "peer").take(chunk(1000))
-    assert shared.disk_bytes == BLOCK_BYTES + 2 * 16000 + CHUNK_BYTES
-    shared = intake(clock)
+    assert shared.disk_bytes == STREAM_BYTES + 2 * 16000 + CHUNK_BYTES
+    shared = quota_of(clock)
     stream = shared.open(resumed, "peer")
-    stream.go_on(10 * HOP, 0)
+    stream.resume(10 * HOP, 0)
     stream.take(chunk(10))
-    assert shared.disk_bytes == BLOCK_BYTES + 2 * 16000 + CHUNK_BYTES
+    assert shared.disk_bytes == STREAM_BYTES + 2 * 16000 + CHUNK_BYTES
 
 
 def test_what_an_earlier_process_saved_counts_for_the_disk_once(clock: FakeClock) -> None:
     """After a restart the files of a stream that goes on count; when its sender comes again they do not count twice."""
-    shared = intake(clock, max_disk_bytes=10 * BLOCK_BYTES)
-    shared.open(HELLO, "peer").go_on(HOP, 5 * BLOCK_BYTES)
-    assert shared.disk_bytes == 6 * BLOCK_BYTES
-    shared.open(HELLO, "peer").go_on(HOP, 5 * BLOCK_BYTES)
+    shared = quota_of(clock, max_disk_bytes=12 * BLOCK_BYTES)
+    shared.open(HELLO, "peer").resume(HOP, 5 * BLOCK_BYTES)
     assert shared.disk_bytes == 7 * BLOCK_BYTES
+    shared.open(HELLO, "peer").resume(HOP, 5 * BLOCK_BYTES)
+    assert shared.disk_bytes == 9 * BLOCK_BYTES
     with refused("storage"):
-        shared.open(replace(HELLO, stream_id=bytes(16)), "peer").go_on(HOP, 5 * BLOCK_BYTES)
+        shared.open(replace(HELLO, stream_id=bytes(16)), "peer").resume(HOP, 5 * BLOCK_BYTES)
 
 
 def test_the_disk_is_never_filled(clock: FakeClock, free: list[int]) -> None:
     """At the floor of free space a stream goes on; below it, it ends, at the next look."""
-    stream = intake(clock, min_free_bytes=1 << 20).open(HELLO, "peer")
+    stream = quota_of(clock, min_free_bytes=1 << 20).open(HELLO, "peer")
     clock.advance(LOOK_EVERY_S)
     free[0] = (1 << 20) + 2 * 16000 + CHUNK_BYTES
     stream.take(chunk(0))
@@ -144,14 +147,14 @@ def test_the_disk_is_never_filled(clock: FakeClock, free: list[int]) -> None:
     clock.advance(LOOK_EVERY_S)
     with refused("storage"):
         stream.take(chunk(2))
-    free[0] = (1 << 20) + BLOCK_BYTES - 1
+    free[0] = (1 << 20) + STREAM_BYTES - 1
     with refused("storage"):
-        intake(clock, min_free_bytes=1 << 20).open(HELLO, "peer")
+        quota_of(clock, min_free_bytes=1 << 20).open(HELLO, "peer")
 
 
 def test_accounts_are_few(clock: FakeClock) -> None:
     """However many peers come, the table stays small."""
-    shared = intake(clock)
+    shared = quota_of(clock)
     for number in range(MAX_PEERS + 50):
         shared.open(HELLO, str(number))
     assert len(shared._peers) == MAX_PEERS

@@ -1,4 +1,4 @@
-"""The journal of a stream: who may go on with its file after the receiver was restarted."""
+"""The checkpoint of a stream: who may resume its file after the receiver was restarted."""
 
 import json
 from pathlib import Path
@@ -11,37 +11,35 @@ from codec.chunks.plan import ChunkPlan
 from codec.chunks.streaming import Contribution
 from codec.codec import Codec
 from net.errors import PeerNotTrusted
+from net.protocol.messages import End
 from net.protocol.refusal import Refusal
 from net.receiver.quota import BLOCK_BYTES
 from net.receiver.resume_checkpoint import ResumeCheckpoint
-from net.receiver.stream_files import FileChoices, StreamFiles
+from net.receiver.stream_files import StreamFiles
 from net.settings import TlsSettings
-from net.telemetry.events import EventLog
 from net.transport.security.identity import make_identity
 from tests.clock import FakeClock
 from tests.conftest import WaitUntil
 from tests.net.cutter import Cutter
 from tests.net.links import DEADLINE_S, locally_coded, make_receiver, make_sender, read_pcm16, running, write_speech
 from tests.net.protocol.exchange import HELLO
+from tests.net.receiver.contexts import make_context
 
 ALICE, MALLORY = "1111-alice", "2222-mallory"
 RESUMING = replace(HELLO, resume=True)
 SOUND = np.full(ChunkPlan().hop_samples, 0.1, np.float32)
 
 
-def open_files(folder: Path, sender: str | None, *, resume: bool = True) -> StreamFiles:
-    clock = FakeClock()
-    hello = RESUMING if resume else HELLO
-    choices = FileChoices(folder=folder)
-    return StreamFiles(choices, hello, sender, kbps=9.0, frame_samples=320, clock=clock, events=EventLog(clock))
+def open_files(codec: Codec, folder: Path, sender: str | None, *, resume: bool = True) -> StreamFiles:
+    return StreamFiles(make_context(folder, codec, FakeClock()), RESUMING if resume else HELLO, sender, codec)
 
 
 @pytest.fixture
-def begun(tmp_path: Path) -> Path:
+def begun(tmp_path: Path, tiny_codec: Codec) -> Path:
     """A folder with one chunk of a stream of Alice's, which a receiver left when it was killed."""
-    files = open_files(tmp_path, ALICE, resume=False)
+    files = open_files(tiny_codec, tmp_path, ALICE, resume=False)
     files.write(Contribution(0, SOUND))
-    files.close(complete=False)
+    files.close(None)
     return tmp_path
 
 
@@ -53,46 +51,46 @@ def age(folder: Path) -> None:
     path.write_text(json.dumps(fields))
 
 
-def test_who_began_a_stream_goes_on_with_it(begun: Path) -> None:
+def test_who_began_a_stream_goes_on_with_it(begun: Path, tiny_codec: Codec) -> None:
     """The files stand where the journal says."""
-    files = open_files(begun, ALICE)
+    files = open_files(tiny_codec, begun, ALICE)
     assert (files.start.chunks, files.start.samples) == (1, len(SOUND))
     assert files.kept_bytes == -(-(2 * len(SOUND) + 44) // BLOCK_BYTES) * BLOCK_BYTES
-    files.close(complete=True)
+    files.close(End(1, len(SOUND), True))
     assert len(list(begun.glob("*.wav"))) == 1
 
 
 @pytest.mark.parametrize("resume", [True, False])
 @pytest.mark.parametrize("claimant", [MALLORY, None])
-def test_nobody_else_goes_on_with_it(begun: Path, claimant: str | None, resume: bool) -> None:
+def test_nobody_else_goes_on_with_it(begun: Path, tiny_codec: Codec, claimant: str | None, resume: bool) -> None:
     """Another key, or no TLS at all, is refused, and neither file nor journal is touched."""
     before = {path.name: path.read_bytes() for path in begun.iterdir()}
     with pytest.raises(Refusal, match="another sender") as refused:
-        open_files(begun, claimant, resume=resume)
+        open_files(tiny_codec, begun, claimant, resume=resume)
     assert refused.value.code == "policy"
     assert {path.name: path.read_bytes() for path in begun.iterdir()} == before
 
 
-def test_a_key_does_not_claim_what_was_begun_without_tls(tmp_path: Path) -> None:
+def test_a_key_does_not_claim_what_was_begun_without_tls(tmp_path: Path, tiny_codec: Codec) -> None:
     """Who spoke in the clear may have been anybody: also the one who now has a key."""
-    files = open_files(tmp_path, None, resume=False)
+    files = open_files(tiny_codec, tmp_path, None, resume=False)
     files.write(Contribution(0, SOUND))
     with pytest.raises(Refusal, match="without --tls"):
-        open_files(tmp_path, ALICE)
-    again = open_files(tmp_path, None)
+        open_files(tiny_codec, tmp_path, ALICE)
+    again = open_files(tiny_codec, tmp_path, None)
     assert again.start.chunks == 1
     for opened in (files, again):
-        opened.close(complete=False)
+        opened.close(None)
 
 
-def test_an_old_journal_without_a_sender(begun: Path) -> None:
+def test_an_old_journal_without_a_sender(begun: Path, tiny_codec: Codec) -> None:
     """In the clear it is read as before; a key gets a new file, since nobody knows whose the old one is."""
     age(begun)
-    continued, files = open_files(begun, None), open_files(begun, ALICE)
+    continued, files = open_files(tiny_codec, begun, None), open_files(tiny_codec, begun, ALICE)
     assert (continued.start.chunks, files.start.chunks) == (1, 0)
     assert len(list(begun.glob("*.wav"))) == 2
     for opened in (continued, files):
-        opened.close(complete=False)
+        opened.close(None)
 
 
 @pytest.mark.parametrize("wav", ["../in.wav", "/in.wav", ""])

@@ -11,12 +11,12 @@ import pytest
 from codec.chunks.packed import PackedChunk
 from codec.codec import Codec
 from esc_tui.errors import ExitCode, exit_code
-from net.errors import PeerNotTrusted, RemoteProtocolError, StreamRefused
+from net.errors import PeerNotTrusted, RemoteProtocolError, StageFailed, StreamRefused
 from net.protocol.frames import encode_control
 from net.protocol.limits import DEFAULT_LIMITS
-from net.protocol.messages import Accept, Hello, Refuse
+from net.protocol.messages import Accept, Feedback, Hello, Refuse
 from net.protocol.state_machine import ReceiverProtocol
-from net.sender.connecting import Connection, Connector
+from net.sender.connecting import AcceptedConnection, Connector
 from net.sender.rate_controller import RateController
 from net.telemetry.stats import LinkState
 from tests.clock import FakeClock
@@ -147,7 +147,7 @@ def test_a_receiver_that_is_stuck_is_left_in_time(
     speech: Path, tiny_codec: Codec, serving: Callable[[Answer], ScriptedReceiver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that only says that it is alive holds a stream for five minutes, and as long as a lost one may stay away."""
-    monkeypatch.setattr("net.sender.connection.STALLED_S", 0.2)
+    monkeypatch.setattr("net.sender.exchange.STALLED_S", 0.2)
 
     def stay_alive(protocol: ReceiverProtocol, near: socket.socket) -> None:
         accept(protocol, near, window=1)
@@ -182,10 +182,10 @@ def test_a_connection_that_ends_just_before_a_chunk_is_sent(
 
     receiver = serving(close_when_a_chunk_is_taken)
     fit, connect = RateController.fit, Connector.connect
-    connections: list[Connection] = []
+    connections: list[AcceptedConnection] = []
 
-    def noted(connector: Connector, hello: Hello, *, again: bool) -> Connection:
-        connections.append(connect(connector, hello, again=again))
+    def noted(connector: Connector, hello: Hello, verifier: None, *, again: bool) -> AcceptedConnection:
+        connections.append(connect(connector, hello, verifier, again=again))
         return connections[-1]
 
     def late(choice: RateController, chunk: PackedChunk) -> PackedChunk:
@@ -239,6 +239,32 @@ def test_a_receiver_that_was_stopped_says_so(
         assert sender.wait(DEADLINE_S)
     assert "ended the stream (policy): the receiver was stopped" in str(sender.error)
     assert exit_code(sender.error) is ExitCode.STREAM_BROKEN
+
+
+def test_an_unexpected_error_of_the_listening_thread_fails_the_stream(
+    speech: Path,
+    tiny_codec: Codec,
+    serving: Callable[[Answer], ScriptedReceiver],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is no lost connection, which would be made again for ever: the error names it, and the log where it was."""
+    update = RateController.update
+
+    def fail_on_feedback(rate: RateController, feedback: Feedback | None = None) -> None:
+        if feedback is not None:
+            raise ZeroDivisionError("injected")
+        update(rate)
+
+    monkeypatch.setattr(RateController, "update", fail_on_feedback)
+    receiver = serving(say(acknowledged=0))
+    sender = make_sender(speech, receiver.port, tiny_codec, realtime=True)
+    with running(sender):
+        assert sender.wait(DEADLINE_S)
+    assert isinstance(sender.error, StageFailed)
+    assert "ZeroDivisionError: injected" in str(sender.error)
+    assert receiver.connections == 1
+    assert "in fail_on_feedback" in caplog.text
 
 
 def test_a_receiver_that_never_reads_holds_nobody(

@@ -7,6 +7,7 @@ from codec import Codec
 from codec.chunks.plan import ChunkPlan, Stitching
 from net.live import decoding_lookahead_samples
 from net.sender.live_plan import MOST_LOAD, LivePlan, choose, plan_live, wire_kbps
+from tests.clock import FakeClock
 from tests.net.protocol.exchange import HELLO
 
 CROSSFADED = LivePlan(ChunkPlan(2560, 320), encode_ms=15, decode_ms=12, sample_rate=16000, wire_kbps=12.5)
@@ -32,12 +33,34 @@ def test_seamless_chunks_must_keep_up_and_need_no_more_bits(change: dict[str, fl
     assert choice.other is None
 
 
-def test_the_preset_measures_what_it_chooses(tiny_codec: Codec) -> None:
-    """A small model is fast enough for the shortest chunks of either kind."""
-    choice = plan_live(tiny_codec, 6)
-    assert choice.chosen.encode_ms > 0
-    assert choice.chosen.load < MOST_LOAD
-    assert choice.chosen.mouth_to_ear_ms < 500
+class SlowClock(FakeClock):
+    """Each coding takes `step_s` of it."""
+
+    def __init__(self, step_s: float) -> None:
+        super().__init__()
+        self._step_s = step_s
+
+    def monotonic_s(self) -> float:
+        self.advance(self._step_s)
+        return super().monotonic_s()
+
+
+@pytest.mark.parametrize(
+    ("coding_ms", "seamless_ms", "crossfaded_ms"), [(1, 80, 160), (21, 120, 160), (50, 240, 240), (900, None, 960)]
+)
+def test_the_preset_measures_what_it_chooses(
+    tiny_codec: Codec, coding_ms: int, seamless_ms: int | None, crossfaded_ms: int
+) -> None:
+    """The slower the machine, the longer the chunks, so that coding at both ends takes at most half of the time."""
+    choice = plan_live(tiny_codec, 6, SlowClock(coding_ms / 1000))
+    assert (choice.chosen.encode_ms, choice.chosen.decode_ms) == pytest.approx((coding_ms, coding_ms))
+    if seamless_ms is None:
+        assert (choice.chosen.chunk_ms, choice.other) == (crossfaded_ms, None)
+        assert choice.chosen.load > MOST_LOAD
+    else:
+        assert choice.other
+        assert (choice.chosen.chunk_ms, choice.other.chunk_ms) == (seamless_ms, crossfaded_ms)
+        assert max(choice.chosen.load, choice.other.load) <= MOST_LOAD
 
 
 def test_bits_on_the_wire_count_overlap_tails_and_headers(tiny_codec: Codec) -> None:

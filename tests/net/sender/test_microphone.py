@@ -1,3 +1,4 @@
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,13 +7,16 @@ import numpy as np
 import pytest
 import soundfile
 
+from codec.errors import AudioFileError
+from codec.sound.wav import WavWriter
 from net.audio.devices import AudioSystem
 from net.errors import AudioDeviceError
 from net.sender.microphone import CaptureClock, MicrophoneSource
 from net.sender.sources import SourceBlock
-from net.telemetry.events import EventLog
+from net.settings import MicrophoneSettings
 from tests.net.audio.fake_audio import FakeSounddevice
 from tests.net.clocks import SteppedClock
+from tests.net.contexts import sender_context
 
 RATE = 16000
 
@@ -24,18 +28,14 @@ class Studio:
         self.module = FakeSounddevice()
         self.clock = SteppedClock()
         self.clock.on_wait = self._record
-        self.events = EventLog(self.clock)
+        self.context = sender_context(self.clock)
         self.stopping = threading.Event()
         self.heard_s = 0.0
         self.delivering = True
-        self.source = MicrophoneSource(
-            AudioSystem(self.module, self.clock),
-            wanted,
-            RATE,
-            clock=self.clock,
-            events=self.events,
-            save_path=save_path,
-        )
+        self._settings = MicrophoneSettings(device=wanted, save_path=save_path)
+
+    def open(self) -> None:
+        self.source = MicrophoneSource(AudioSystem(self.module, self.clock), self._settings, RATE, self.context)
 
     def _record(self, wait_s: float) -> None:
         stream = self.module.open_stream()
@@ -63,7 +63,7 @@ class Studio:
         return self._running
 
     def texts(self) -> str:
-        return "\n".join(event.text for event in self.events.since(0))
+        return "\n".join(event.text for event in self.context.events.since(0))
 
 
 def tone(rate: int, start: int, count: int) -> np.ndarray:
@@ -78,7 +78,7 @@ def joined(blocks: list[SourceBlock]) -> np.ndarray:
 def test_it_is_mono_at_the_models_rate_without_clicks(wanted: str) -> None:
     """Whatever the device's rate and channels, the tone comes through whole across all block edges."""
     studio = Studio(wanted)
-    studio.source.open()
+    studio.open()
     audio = joined(studio.listen(2.0))
     assert len(audio) == pytest.approx(2.0 * RATE, abs=0.03 * RATE)
     assert np.abs(np.diff(audio[400:], 2)).max() < 0.5 * (2 * np.pi * 440 / RATE) ** 2 * 1.05
@@ -88,7 +88,7 @@ def test_it_is_mono_at_the_models_rate_without_clicks(wanted: str) -> None:
 def test_capture_times_are_those_of_the_sound() -> None:
     """A block's time is that of its last sample: steady, and by the device's latency before it arrived."""
     studio = Studio()
-    studio.source.open()
+    studio.open()
     start_s = studio.clock.epoch_s()
     blocks = studio.listen(2.0)
     ends = np.cumsum([len(block.audio) for block in blocks]) / RATE
@@ -99,7 +99,7 @@ def test_capture_times_are_those_of_the_sound() -> None:
 def test_the_raw_recording_is_valid_at_every_moment(tmp_path: Path) -> None:
     """In a folder it gets a name with the time; it has the device's rate and channels and grows as sound comes."""
     studio = Studio(save_path=tmp_path / "takes")
-    studio.source.open()
+    studio.open()
     for seconds in (0.5, 1.0):
         studio.listen(0.5)
         (path,) = (tmp_path / "takes").glob("microphone_recording_*_*.wav")
@@ -114,7 +114,7 @@ def test_the_raw_recording_is_valid_at_every_moment(tmp_path: Path) -> None:
 def test_a_lost_device_is_silence_at_the_right_time_until_it_is_back() -> None:
     """One event tells the loss, one the return; the timeline has no hole and no extra."""
     studio = Studio()
-    studio.source.open()
+    studio.open()
     before = studio.listen(1.0)
     stream = studio.module.streams[0]
     stream.unplug()
@@ -134,7 +134,7 @@ def test_a_lost_device_is_silence_at_the_right_time_until_it_is_back() -> None:
 def test_a_device_that_falls_silent_is_opened_again() -> None:
     """No frames for longer than any device sleeps count as a loss."""
     studio = Studio()
-    studio.source.open()
+    studio.open()
     studio.listen(0.5)
     studio.delivering = False
     studio.listen(3.0)
@@ -145,7 +145,7 @@ def test_a_device_that_falls_silent_is_opened_again() -> None:
 def test_a_device_that_comes_back_at_another_rate_goes_on(tmp_path: Path) -> None:
     """The sound stays right, and the recording goes on in a second file of the new rate."""
     studio = Studio(save_path=tmp_path / "take.wav")
-    studio.source.open()
+    studio.open()
     studio.listen(1.0)
     studio.module.table[0]["rate"] = 44100.0
     studio.module.streams[0].unplug()
@@ -157,10 +157,70 @@ def test_a_device_that_comes_back_at_another_rate_goes_on(tmp_path: Path) -> Non
     assert soundfile.info(tmp_path / "take_2.wav").samplerate == 44100
 
 
+def test_a_recording_that_cannot_be_written_gives_the_device_back(tmp_path: Path) -> None:
+    """The error names the file, and no stream of the device stays open."""
+    (tmp_path / "file").write_text("")
+    studio = Studio(save_path=tmp_path / "file" / "take.wav")
+    with pytest.raises(AudioFileError, match=r"take\.wav"):
+        studio.open()
+    assert [stream.closed for stream in studio.module.streams] == [True]
+
+
+def test_a_second_file_that_cannot_be_opened_ends_the_recording_alone(tmp_path: Path) -> None:
+    """Sound goes on; it is told once, tried once, and leaves no file open."""
+    folder = tmp_path / "takes"
+    studio = Studio(save_path=folder / "take.wav")
+    studio.open()
+    studio.listen(0.5)
+    shutil.rmtree(folder)
+    folder.write_text("")
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    for rate in (44100.0, 16000.0, 48000.0):
+        studio.module.table[0]["rate"] = rate
+        studio.module.streams[-1].unplug()
+        assert joined(studio.listen(2.0))[-RATE // 2 :].std() > 0.3
+    assert studio.texts().count("the recording ends here") == 1
+    assert len(list(Path("/proc/self/fd").iterdir())) < descriptors
+    studio.source.close()
+
+
+def test_a_recording_that_can_no_longer_be_written_ends_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sound goes on, the file is closed, and what it holds is kept."""
+    studio = Studio(save_path=tmp_path / "take.wav")
+    studio.open()
+    studio.listen(0.5)
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    with monkeypatch.context() as full:
+        full.setattr(WavWriter, "write", broken_write)
+        assert joined(studio.listen(0.5)).std() > 0.3
+    assert len(list(Path("/proc/self/fd").iterdir())) < descriptors
+    studio.listen(0.5)
+    assert studio.texts().count("the recording ends here") == 1
+    assert 0.4 < soundfile.info(tmp_path / "take.wav").duration < 0.6
+    studio.source.close()
+
+
+def test_losses_on_a_busy_machine_are_reported_seldom_and_add_up() -> None:
+    """Whatever is dropped at each read, there is a line in five seconds at most, with all that was lost till then."""
+    studio = Studio()
+    studio.open()
+    studio.listen(0.5)
+    for _ in range(100):
+        studio.module.streams[0].deliver(np.zeros((2 * 48000 + 480, 2)))
+        studio.listen(0.05)
+    lines = [line for line in studio.texts().splitlines() if "were dropped" in line]
+    assert len(lines) == 2
+    assert sum(float(line.split()[0]) for line in lines) > 2000
+
+
+def broken_write(_writer: WavWriter, _frames: np.ndarray) -> None:
+    raise AudioFileError("no space")
+
+
 def test_an_absent_device_is_an_error_at_the_start() -> None:
     """Before anything is sent there is nothing to go on with."""
     with pytest.raises(AudioDeviceError, match="no audio input 'Studio'"):
-        Studio("Studio").source.open()
+        Studio("Studio").open()
 
 
 def test_late_arrivals_do_not_move_the_capture_clock() -> None:

@@ -135,7 +135,7 @@ def test_a_stream_stopped_early_leaves_a_whole_file(tmp_path: Path, tiny_codec: 
     receiver = make_receiver(tmp_path / "out", tiny_codec, once=True, save_codes=True)
     sender = make_sender(tmp_path / "in.esc", receiver.port, tiny_codec, realtime=True)
     with running(receiver, sender):
-        wait_until(lambda: receiver.snapshots() and receiver.snapshots()[0].chunks.decoded > 1)
+        wait_until(lambda: receiver.snapshots() and receiver.snapshots()[0].chunks.saved > 1)
     (codes,) = (tmp_path / "out").glob("*.esc*")
     with EscReader(codes) as reader:
         assert codes.suffix == ".esc"

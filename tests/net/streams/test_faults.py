@@ -1,21 +1,29 @@
 """Networks that fail: what arrives in the end is what would have arrived without it."""
 
-import errno
+import itertools
 import shutil
 import threading
-from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from codec.chunks.bits import unpack_codes
 from codec.codec import Codec
+from codec.container import EscReader
 from codec.errors import AudioFileError, UsageError
+from codec.files.in_memory import decompress
+from codec.sound.wav import to_pcm16
+from net.audio.devices import AudioSystem
+from net.receiver.engine import Receiver
 from net.receiver.stream_registry import FAREWELL_S
+from net.runtime.clock import SYSTEM_CLOCK
+from net.settings import PlaybackSettings, ReceiverSettings
 from net.telemetry.stats import LinkState
 from tests.clock import FakeClock
 from tests.conftest import WaitUntil
+from tests.net.audio.fake_audio import FakeSounddevice
 from tests.net.cutter import Cutter
 from tests.net.links import (
     DEADLINE_S,
@@ -27,6 +35,8 @@ from tests.net.links import (
     running,
     write_speech,
 )
+from tests.net.receiver.contexts import Carrier
+from tests.net.receiver.disks import full_disk
 
 STREAM_BYTES = 520
 """More than the whole short stream takes, HELLO included."""
@@ -59,15 +69,18 @@ def test_a_connection_that_was_replaced_does_not_make_a_stream_wait(
     sender = make_sender(speech, receiver.port, tiny_codec, realtime=True)
     with running(receiver, sender):
         wait_until(lambda: receiver.snapshots() and receiver.snapshots()[0].state is LinkState.STREAMING)
-        (session,) = receiver._sessions.all()
-        current = session._carrier
-        assert not session.lose("an old connection", "it is over")
-        assert session.status.state is LinkState.STREAMING
-        session.claim("a new one, which breaks before it has begun")
-        assert session.lose("a new one, which breaks before it has begun", "it is gone")
-        assert session.status.state is LinkState.RECONNECTING
-        session.claim(current)
-        session.begin(current)
+        (stream,) = receiver._registry.all()
+        status = stream.context.status
+        old: Any = Carrier()
+        failing: Any = Carrier()
+        assert not stream.detach(old, "it is over")
+        assert status.state is LinkState.STREAMING
+        current = stream.attach(failing)
+        assert current is not None
+        assert stream.detach(failing, "it is gone")
+        assert status.state is LinkState.RECONNECTING
+        stream.attach(current)
+        stream.mark_streaming(current)
         assert sender.wait(DEADLINE_S)
     assert sender.error is None
 
@@ -163,47 +176,132 @@ def test_there_is_nothing_to_resume_at_first(tmp_path: Path, tiny_codec: Codec) 
 def test_a_failing_disk_loses_nothing(
     tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    """In mid-stream the disk is full for a while, or the folder is removed: the file is whole in the end."""
+    """In mid-stream the disk is full for a while, or the folder is removed: every file is whole in the end."""
     monkeypatch.setattr("net.receiver.sinks.retrying.RETRY_S", 0.2)
     speech = write_speech(tmp_path / "in.wav", 16000)
-    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True)
+    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True, save_codes=True, save_chunks=True)
     sender = make_sender(speech, receiver.port, tiny_codec, realtime=True)
     with running(receiver, sender):
         wait_until(lambda: receiver.snapshots() and receiver.snapshots()[0].chunks.saved >= 2)
         if fault == "full":
-            with monkeypatch.context() as disk:
-                fill_disk(disk)
-                wait_until(lambda: any("No space" in event.text for event in receiver.events_since(0)))
+            with full_disk():
+                wait_until(lambda: failed_writes(receiver) == {".wav", "_chunks", ".esc"})
         else:
             shutil.rmtree(tmp_path / "out")
         assert sender.wait(DEADLINE_S)
         assert receiver.wait(DEADLINE_S)
+    assert sender.error is None
     assert receiver.error is None
     (stream,) = receiver.snapshots()
-    assert np.array_equal(read_pcm16(stream.files[0]), locally_coded(speech, tiny_codec))
+    expected = locally_coded(speech, tiny_codec)
+    wav, chunks, codes = map(Path, stream.files)
+    assert np.array_equal(read_pcm16(wav), expected)
+    assert np.array_equal(to_pcm16(decompress(codes, tiny_codec)), expected)
+    if fault == "full":
+        assert np.array_equal(np.concatenate([read_pcm16(path) for path in sorted(chunks.iterdir())]), expected)
 
 
-def test_a_disk_that_stays_full_is_told_in_the_end(
-    tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The stream is decoded to its end, the sender is served, and the receiver's error says what is missing."""
+def test_a_disk_that_stays_full_is_told_in_the_end(tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil) -> None:
+    """All is decoded, the sender is served, what was written is kept, and the error tells what is missing."""
     speech = write_speech(tmp_path / "in.wav", 16000)
-    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True)
+    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True, save_codes=True)
     sender = make_sender(speech, receiver.port, tiny_codec, realtime=True)
     with running(receiver, sender):
         wait_until(lambda: receiver.snapshots() and receiver.snapshots()[0].chunks.saved >= 1)
-        fill_disk(monkeypatch)
-        assert sender.wait(DEADLINE_S)
-        assert receiver.wait(DEADLINE_S)
+        with full_disk():
+            assert sender.wait(DEADLINE_S)
+            assert receiver.wait(DEADLINE_S)
     assert sender.error is None
     assert isinstance(receiver.error, AudioFileError)
     assert "missing" in str(receiver.error)
+    (stream,) = receiver.snapshots()
+    wav, codes = map(Path, stream.files)
+    kept = read_pcm16(wav)
+    assert len(kept) >= PLAN.hop_samples
+    assert np.array_equal(kept, locally_coded(speech, tiny_codec)[: len(kept)])
+    with EscReader(codes) as reader:
+        assert not reader.complete
+        assert 1 <= sum(chunk is not None for chunk in reader.chunks()) < PLAN.chunk_count(16000)
 
 
-def fill_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every write to a sound file fail."""
+def failed_writes(receiver: Receiver) -> set[str]:
+    """The endings of the files that the receiver could not write."""
+    texts = [event.text for event in receiver.events_since(0) if "cannot write" in event.text]
+    return {
+        ending
+        for ending in (".wav", "_chunks", ".esc")
+        for text in texts
+        if f"{ending}'" in text or f"{ending}/" in text
+    }
 
-    def full(_file: FileIO, _data: bytes) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("codec.sound.wav.write_all", full)
+def test_a_file_comes_to_its_end_though_the_disk_stays_full(
+    tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sender waits while nothing is saved, and goes on when what waits was given up."""
+    monkeypatch.setattr("net.receiver.sinks.retrying.KEPT_S", 1.5)
+    speech = write_speech(tmp_path / "in.wav", 48000)
+    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True, buffer_chunks=5)
+    sender = make_sender(speech, receiver.port, tiny_codec, buffer_chunks=1)
+    with running(receiver, sender):
+        wait_until(receiver.snapshots)
+        with full_disk():
+            wait_until(lambda: receiver.snapshots()[0].chunks.received >= 6)
+            assert receiver.snapshots()[0].chunks.saved < 6
+            assert not sender.wait(0.5)
+            assert sender.wait(DEADLINE_S)
+            assert receiver.wait(DEADLINE_S)
+    assert sender.error is None
+    assert "missing" in str(receiver.error)
+
+
+def test_a_stage_that_fails_ends_the_player_too(
+    tmp_path: Path, tiny_codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver for one stream ends with the stage's error, and gives its output device back."""
+
+    def broken(*_arguments: object) -> None:
+        raise RuntimeError("no such code")
+
+    monkeypatch.setattr("net.receiver.decoding.unpack_codes", broken)
+    module = FakeSounddevice()
+    settings = ReceiverSettings(
+        port=0, save_path=tmp_path / "out", host="127.0.0.1", once=True, playback=PlaybackSettings()
+    )
+    receiver = Receiver(settings, codec=tiny_codec, audio_system=AudioSystem(module, SYSTEM_CLOCK))
+    receiver.listen()
+    sender = make_sender(write_speech(tmp_path / "in.wav", 16000), receiver.port, tiny_codec)
+    with running(receiver, sender):
+        assert sender.wait(DEADLINE_S)
+        assert receiver.wait(5.0)
+        assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("player")]
+    assert "no such code" in str(receiver.error)
+    assert all(stream.closed for stream in module.streams)
+
+
+def test_a_sender_that_comes_back_while_its_stream_is_closed_is_told_busy_and_goes_on(
+    tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream that was given up is still being saved: its sender waits for that, resumes, and the file is whole."""
+    decoding = threading.Event()
+    calls = itertools.count()
+    monkeypatch.setattr(
+        "net.receiver.decoding.unpack_codes",
+        lambda *parts: (next(calls) < 3 or decoding.wait(DEADLINE_S)) and unpack_codes(*parts),
+    )
+    speech = write_speech(tmp_path / "in.wav", 32000)
+    receiver = make_receiver(tmp_path / "out", tiny_codec, grace_s=0.0)
+    with Cutter(receiver.port) as network, running(receiver):
+        sender = make_sender(speech, network.port, tiny_codec, realtime=True)
+        with running(sender):
+            wait_until(lambda: receiver.snapshots() and receiver.snapshots()[0].chunks.received >= 5)
+            network.target_port = None
+            network.cut()
+            wait_until(lambda: receiver.snapshots()[0].state is LinkState.FAILED)
+            network.target_port = receiver.port
+            wait_until(lambda: sender.error or any("busy" in event.text for event in sender.events_since(0)))
+            decoding.set()
+            assert sender.wait(DEADLINE_S)
+            wait_until(lambda: receiver.snapshots()[-1].state is LinkState.DONE)
+    assert sender.error is None
+    assert np.array_equal(read_pcm16(receiver.snapshots()[-1].files[0]), locally_coded(speech, tiny_codec))

@@ -47,7 +47,7 @@ class ToldSource:
     def end(self) -> None:
         self._blocks.put(None)
 
-    def blocks(self, stopping: threading.Event) -> Iterator[SourceBlock]:
+    def blocks(self, stopping: threading.Event, _first_sample: int = 0) -> Iterator[SourceBlock]:
         while not stopping.is_set():
             try:
                 block = self._blocks.get(timeout=0.02)
@@ -56,12 +56,6 @@ class ToldSource:
             if block is None:
                 return
             yield SourceBlock(block, SYSTEM_CLOCK.epoch_s())
-
-    def skip(self, samples: int) -> None:
-        pass
-
-    def delay(self, pause_s: float) -> None:
-        pass
 
     def close(self) -> None:
         pass

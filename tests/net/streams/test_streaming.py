@@ -1,6 +1,8 @@
 """Streams end to end, over loopback, with a small model."""
 
+import itertools
 import socket
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from codec.chunks.plan import ChunkPlan, Stitching
 from codec.codec import Codec
 from net.errors import ConnectError, StreamRefused
 from net.receiver.engine import Receiver
+from net.sender.source_control import SourceControl
 from net.telemetry.stats import LinkState, ReceiverChunks, SenderChunks
 from tests.conftest import WaitUntil
 from tests.net.cutter import Cutter
@@ -24,6 +27,9 @@ from tests.net.links import (
     running,
     write_speech,
 )
+
+PAUSED_BLOCKS = 20
+"""Blocks of a tenth of a second that are read before a pause."""
 
 
 def only_file(receiver: Receiver) -> str:
@@ -253,15 +259,29 @@ def test_streams_can_be_changed_while_running(tmp_path: Path, tiny_codec: Codec,
     assert len(read_pcm16(stream.files[0])) == 32000
 
 
-def test_a_pause_holds_the_stream_and_loses_nothing(tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil) -> None:
-    """While paused nothing more is read; after that the file is complete."""
-    speech = write_speech(tmp_path / "in.wav", 16000)
+def test_a_pause_holds_the_stream_and_loses_nothing(
+    tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While paused nothing more is read, though all before has arrived; after that the file is complete."""
+    speech = write_speech(tmp_path / "in.wav", 64000)
     receiver = make_receiver(tmp_path / "out", tiny_codec, once=True)
-    sender = make_sender(speech, receiver.port, tiny_codec, realtime=True)
+    sender = make_sender(speech, receiver.port, tiny_codec)
+    resting, blocks, await_turn = threading.Event(), itertools.count(), SourceControl.await_turn
+
+    def pause_once(control: SourceControl, end_s: float) -> None:
+        if next(blocks) == PAUSED_BLOCKS:
+            sender.set_paused(True)
+            resting.set()
+        await_turn(control, end_s)
+
+    monkeypatch.setattr(SourceControl, "await_turn", pause_once)
     with running(receiver, sender):
-        wait_until(lambda: sender.snapshots()[0].chunks.sent >= 1)
-        sender.set_paused(True)
-        assert sender.snapshots()[0].state is LinkState.PAUSED
+        assert resting.wait(DEADLINE_S)
+        read = (PAUSED_BLOCKS * 1600 - PLAN.overlap_samples) // PLAN.hop_samples
+        wait_until(lambda: receiver.snapshots() and receiver.snapshots()[0].chunks.decoded == read)
+        (paused,) = sender.snapshots()
+        assert paused.state is LinkState.PAUSED
+        assert paused.chunks.read == paused.chunks.sent == read
         sender.set_paused(False)
         assert sender.wait(DEADLINE_S)
         assert receiver.wait(DEADLINE_S)

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from net.telemetry.event_throttle import MAX_KINDS, TELL_EVERY_S, EventThrottle
+from net.telemetry.event_throttle import MAX_KINDS, REPORT_EVERY_S, EventThrottle
 from net.telemetry.events import EventLog
 from net.telemetry.stats import Severity
 from tests.clock import FakeClock
@@ -15,12 +15,12 @@ def events(clock: FakeClock) -> EventLog:
 
 @pytest.fixture
 def happen(clock: FakeClock, events: EventLog) -> Callable[..., None]:
-    repeats = EventThrottle(events, clock)
+    throttle = EventThrottle(events, clock)
 
     def again(text: str, whom: str = "10.0.0.1", *, wait_s: float = 0.0) -> None:
-        repeats.add(Severity.WARNING, "broken", whom, text)
+        throttle.add(Severity.WARNING, "broken", whom, text)
         clock.advance(wait_s)
-        repeats.tend()
+        throttle.poll()
 
     return again
 
@@ -34,14 +34,14 @@ def test_the_first_is_told_at_once_and_the_rest_is_counted(events: EventLog, hap
     for number in range(1000):
         happen(f"connection {number} is broken")
     assert texts(events) == ["connection 0 is broken"]
-    happen("one more", wait_s=TELL_EVERY_S)
+    happen("one more", wait_s=REPORT_EVERY_S)
     assert texts(events)[1:] == ["one more (1000 times more)"]
 
 
 def test_a_single_repetition_is_told_in_its_own_words(events: EventLog, happen: Callable[..., None]) -> None:
     """Nothing is lost by waiting for more."""
     happen("first")
-    happen("second", wait_s=TELL_EVERY_S)
+    happen("second", wait_s=REPORT_EVERY_S)
     assert texts(events) == ["first", "second"]
 
 
@@ -54,18 +54,29 @@ def test_others_are_told_by_themselves(events: EventLog, happen: Callable[..., N
 
 def test_after_a_rest_it_is_told_at_once_again(clock: FakeClock, events: EventLog) -> None:
     """A peer that was quiet for a while is news again."""
-    repeats = EventThrottle(events, clock)
+    throttle = EventThrottle(events, clock)
     for _ in range(2):
-        repeats.add(Severity.INFO, "gone", "10.0.0.1", "gone")
-        clock.advance(TELL_EVERY_S)
-        repeats.tend()
+        throttle.add(Severity.INFO, "gone", "10.0.0.1", "gone")
+        clock.advance(REPORT_EVERY_S)
+        throttle.poll()
     assert texts(events) == ["gone", "gone"]
 
 
 def test_at_the_end_all_is_told(clock: FakeClock, events: EventLog) -> None:
     """What was counted and not yet due is not swallowed."""
-    repeats = EventThrottle(events, clock)
+    throttle = EventThrottle(events, clock)
     for _ in range(3):
-        repeats.add(Severity.INFO, "gone", "10.0.0.1", "gone")
-    repeats.tend(at_once=True)
+        throttle.add(Severity.INFO, "gone", "10.0.0.1", "gone")
+    throttle.poll(at_once=True)
     assert texts(events) == ["gone", "gone (2 times more)"]
+
+
+def test_a_caller_that_adds_up_itself_is_admitted_once_in_a_while(clock: FakeClock, events: EventLog) -> None:
+    """Each kind by itself, as soon as the time is up, whether or not anybody polls."""
+    throttle = EventThrottle(events, clock)
+    assert throttle.admit("dropped", "a")
+    assert throttle.admit("dropped", "b")
+    assert not throttle.admit("dropped", "a")
+    clock.advance(REPORT_EVERY_S)
+    assert throttle.admit("dropped", "a")
+    assert not throttle.admit("dropped", "a")

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from net.telemetry.meters import CodecMeter, DurationMeter, RateMeter
+from net.telemetry.meters import CodecMeter, DurationMeter, LevelHistory, RateMeter
 from tests.clock import FakeClock
 
 
@@ -79,3 +79,27 @@ def test_the_real_time_factor_is_processing_time_over_audio_time(clock: FakeCloc
         clock.advance(0.08)
     assert meter.stats().rtf_now == pytest.approx(0.08)
     assert meter.stats().rtf_average == pytest.approx(0.08)
+
+
+def test_a_levels_history_has_its_value_at_the_end_of_each_second(clock: FakeClock) -> None:
+    """Seconds without a change repeat the value; the running second is not in yet."""
+    levels = LevelHistory(clock)
+    assert levels.values() == ()
+    levels.set(6)
+    levels.set(5)
+    clock.advance(2.5)
+    levels.set(3)
+    clock.advance(1.0)
+    assert levels.values() == (5, 5, 3)
+
+
+def test_durations_of_each_second_are_averaged_and_old_ones_leave_the_window(clock: FakeClock) -> None:
+    """A second in which nothing was measured is not a number; after a minute there are no percentiles."""
+    meter = DurationMeter("encode", clock)
+    meter.add(0.1)
+    meter.add(0.3)
+    clock.advance(2.0)
+    assert meter.stats().history_ms == pytest.approx((200.0, math.nan), nan_ok=True)
+    clock.advance(60.0)
+    assert math.isnan(meter.stats().p95_ms)
+    assert math.isnan(meter.stats().now_ms)

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from net.audio.devices import AudioSystem
-from net.audio.jitter import JitterCounts
-from net.receiver.sinks.playback_report import PlaybackReport
-from net.receiver.sinks.player import Player
+from net.audio.jitter import JitterBuffer, JitterCounts
+from net.receiver.sinks.playback_report import REPORT_EVERY_S, PlaybackReport
+from net.receiver.sinks.player import JOIN_S, Player
 from net.telemetry.events import EventLog
+from tests.clock import FakeClock
 from tests.net.audio.fake_audio import FakeSounddevice, FakeStream
 from tests.net.clocks import FastClock
 from tests.net.waiting import wait_until
@@ -24,19 +25,15 @@ def tone(start: int, samples: int, rate: int = RATE) -> np.ndarray:
 class Room:
     """A player with a speaker that asks for sound when the test says so."""
 
-    def __init__(self, *, live: bool = True, target_ms: float = 100) -> None:
-        self.module = FakeSounddevice()
+    def __init__(
+        self, *, live: bool = True, module: FakeSounddevice | None = None, system: AudioSystem | None = None
+    ) -> None:
+        self.module = module or FakeSounddevice()
         self.clock = FastClock()
+        self.system = system or AudioSystem(self.module, self.clock)
         self.events = EventLog(self.clock)
-        self.player = Player(
-            AudioSystem(self.module, self.clock),
-            None,
-            RATE,
-            live=live,
-            target_ms=target_ms,
-            clock=self.clock,
-            events=self.events,
-        )
+        buffer = JitterBuffer(RATE, 100, live=live)
+        self.player = Player(self.system, None, buffer, clock=self.clock, events=self.events)
         self.written = 0
 
     def speaker(self) -> FakeStream:
@@ -177,21 +174,81 @@ def test_a_device_that_runs_dry_is_counted_and_told() -> None:
     room.player.close()
 
 
-def test_gaps_and_cuts_are_told_seldom_and_with_their_length() -> None:
+def test_gaps_and_cuts_are_reported_seldom_and_with_their_length(clock: FakeClock) -> None:
     """Nothing while no sound is heard, then one line for all of it, and no more for two seconds."""
-    events = EventLog(FastClock())
-    report = PlaybackReport(events, "s", RATE)
-    report.tell(JitterCounts(underruns=1), 0, 100, playing=False, now_s=10.0)
+    events = EventLog(clock)
+    report = PlaybackReport(events, clock, "s", RATE)
+    report.update(JitterCounts(underruns=1), 0, 100, playing=False)
     assert not events.since(0)
     gaps = JitterCounts(underruns=2, silence_samples=3200, skipped_samples=1600)
-    report.tell(gaps, 0, 120, playing=True, now_s=11.0)
-    report.tell(JitterCounts(underruns=3, silence_samples=4800, skipped_samples=1600), 1, 140, playing=True, now_s=12.0)
+    report.update(gaps, 0, 120, playing=True)
+    more = JitterCounts(underruns=3, silence_samples=4800, skipped_samples=1600)
+    clock.advance(REPORT_EVERY_S - 0.1)
+    report.update(more, 1, 140, playing=True)
     assert [event.text for event in events.since(0)] == [
         "2 underruns: sound came too late, 200 ms of silence; the buffer aims at 120 ms now",
         "skipped 100 ms of sound that was too old to play",
     ]
-    report.tell(JitterCounts(underruns=3, silence_samples=4800, skipped_samples=1600), 1, 140, playing=True, now_s=13.0)
+    clock.advance(0.1)
+    report.update(more, 1, 140, playing=True)
     assert [event.text for event in events.since(2)] == [
         "the output ran dry once: this machine is too busy",
         "1 underrun: sound came too late, 100 ms of silence; the buffer aims at 140 ms now",
     ]
+
+
+def test_a_player_that_never_started_can_be_closed() -> None:
+    """It counts as played out, whoever waits for that, and starts nothing afterwards."""
+    room = Room()
+    room.player.close()
+    assert room.player.drained.is_set()
+    room.player.start()
+    assert room.player.join(5) == ()
+    assert not room.module.streams
+
+
+def test_closing_does_not_wait_for_a_device_that_hangs() -> None:
+    """It returns under its deadline, others can close and list devices, and what opens too late is given back."""
+    room, hang = Room(), threading.Event()
+    other = Room(module=room.module, system=room.system)
+    other.player.start()
+    others_stream = other.speaker()
+    room.module.hang = hang
+    room.player.start()
+    wait_until(lambda: room.module.hanging)
+    assert room.player.join(0.01) == ("player-",)
+    closers = [threading.Thread(target=each.player.close, daemon=True) for each in (room, room, other)]
+    for closer in closers:
+        closer.start()
+    for closer in closers:
+        closer.join(JOIN_S + 2)
+    assert not [closer for closer in closers if closer.is_alive()]
+    assert room.player.drained.is_set()
+    assert others_stream.closed
+    assert other.player.join(0) == ()
+    assert room.system.devices()
+    hang.set()
+    wait_until(lambda: room.module.streams[-1].closed)
+    assert room.player.join(5) == ()
+
+
+def test_an_unexpected_error_ends_playing_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    """It is an event, with its traceback in the log, and nobody waits for what will not be played."""
+    room = Room()
+    room.module.table[1]["max_output_channels"] = None  # type: ignore[index]
+    room.player.start()
+    wait_until(room.player.drained.is_set)
+    room.player.close()
+    assert "playing ends here" in room.texts()
+    assert "TypeError" in caplog.text
+
+
+def test_a_stream_that_does_not_start_is_given_back() -> None:
+    """A device that opens but does not start is closed before it is tried again."""
+    room = Room()
+    room.module.stuck = True
+    room.player.start()
+    wait_until(lambda: len(room.module.streams) >= 2)
+    assert room.module.streams[0].closed
+    room.player.close()
+    assert all(stream.closed for stream in room.module.streams)

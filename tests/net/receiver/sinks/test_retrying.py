@@ -7,6 +7,7 @@ import pytest
 from codec.chunks.streaming import Contribution
 from codec.errors import AudioFileError
 from codec.types import Audio
+from net.protocol.messages import End
 from net.receiver.sinks.retrying import KEPT_S, RetryingSink
 from tests.clock import FakeClock
 
@@ -27,23 +28,26 @@ class Disk:
             raise AudioFileError("cannot write 'out.wav': No space left on device")
         self.written.append(np.array(contribution.audio))
 
-    def close(self) -> None:
+    def write_gap(self, index: int, samples: int) -> None:
+        self.write(Contribution(index, np.zeros(samples, np.float32)))
+
+    def close(self, _end: End | None) -> None:
         self.closed = True
 
 
 class Kept:
-    """A keeper on a disk, fed with a second of sound at a time."""
+    """A retrying sink on a disk, fed with a second of sound at a time."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock, self.disk = clock, Disk()
         self.told: list[tuple[str, bool]] = []
-        self.keeper = RetryingSink(self.disk, RATE, clock, lambda text, loss: self.told.append((text, loss)))
+        self.sink = RetryingSink(self.disk, 0, RATE, clock, lambda text, loss: self.told.append((text, loss)))
         self.count = 0
 
     def feed(self, seconds: int) -> None:
         for _ in range(seconds):
             self.count += 1
-            self.keeper.write(Contribution(self.count, np.full(RATE, self.count, np.float32)))
+            self.sink.write(Contribution(self.count, np.full(RATE, self.count, np.float32)))
             self.clock.advance(1.0)
 
 
@@ -69,7 +73,7 @@ def test_sound_waits_for_a_full_disk_and_is_written_when_there_is_room(kept: Kep
     assert [int(audio[0]) for audio in kept.disk.written] == list(range(1, 13))
     assert [loss for _, loss in kept.told] == [False, False]
     assert "No space left" in kept.told[0][0]
-    assert kept.keeper.missing_samples == 0
+    assert kept.sink.missing_samples == 0
 
 
 def test_what_waits_too_long_is_given_up_as_silence_in_its_place(kept: Kept) -> None:
@@ -77,12 +81,12 @@ def test_what_waits_too_long_is_given_up_as_silence_in_its_place(kept: Kept) -> 
     kept.disk.works = False
     kept.feed(int(KEPT_S) + 5)
     kept.disk.works = True
-    kept.keeper.close()
+    kept.sink.close(None)
     sound = np.concatenate(kept.disk.written)
     assert len(sound) == (KEPT_S + 5) * RATE
     assert (sound[: 5 * RATE] == 0).all()
     assert sound[5 * RATE] == 6
-    assert kept.keeper.missing_samples == 5 * RATE
+    assert kept.sink.missing_samples == 5 * RATE
     assert kept.told[-1][1]
     assert "5.0 s" in kept.told[-1][0]
 
@@ -92,8 +96,8 @@ def test_a_disk_that_never_comes_back_is_told_at_the_end(kept: Kept) -> None:
     kept.feed(2)
     kept.disk.works = False
     kept.feed(3)
-    kept.keeper.close()
-    assert kept.keeper.missing_samples == 3 * RATE
+    kept.sink.close(None)
+    assert kept.sink.missing_samples == 3 * RATE
     assert kept.disk.closed
 
 

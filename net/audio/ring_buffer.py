@@ -1,30 +1,29 @@
-"""A bounded ring between an audio callback, which must never wait, and the thread that takes its sound."""
+"""A bounded ring buffer between an audio callback, which must never wait, and the thread that reads its sound."""
 
 import numpy as np
-import numpy.typing as npt
 
-Frames = npt.NDArray[np.float32]
+from net.audio.devices import Frames
 
 
-class FrameRing:
+class RingBuffer:
     """Passes frames `[frame, channel]` from one writing thread to one reading thread without a lock.
 
     Each side moves a counter of its own, which the other only reads. What does not fit is dropped and counted, and
-    `read` gives silence in its place, so that time goes on exactly.
+    `read` gives silence in its place, so that the timeline stays exact.
     """
 
     def __init__(self, capacity_frames: int, channels: int) -> None:
         self._ring = np.zeros((capacity_frames, channels), np.float32)
         self._capacity = capacity_frames
-        self._written = self._read = 0
-        self._dropped = self._made_up = 0
+        self._written = self._read = self._replaced = 0
+        self.dropped_frames = 0
+        """How many frames found no room so far."""
 
     def write(self, frames: Frames) -> None:
         """Copy frames in; drop those that do not fit."""
         room = self._capacity - (self._written - self._read)
-        if len(frames) > room:
-            self._dropped += len(frames) - room
-            frames = frames[:room]
+        self.dropped_frames += max(0, len(frames) - room)
+        frames = frames[:room]
         start = self._written % self._capacity
         head = min(len(frames), self._capacity - start)
         self._ring[start : start + head] = frames[:head]
@@ -32,24 +31,13 @@ class FrameRing:
         self._written += len(frames)
 
     def read(self) -> Frames:
-        """Take all that is there, then silence for what was dropped."""
-        dropped = self._dropped
+        """Return all frames that are there, then silence for those that were dropped."""
+        dropped = self.dropped_frames
         count = self._written - self._read
         start = self._read % self._capacity
         head = min(count, self._capacity - start)
-        missing = dropped - self._made_up
-        silence = np.zeros((missing, self._ring.shape[1]), np.float32)
+        silence = np.zeros((dropped - self._replaced, self._ring.shape[1]), np.float32)
         frames: Frames = np.concatenate([self._ring[start : start + head], self._ring[: count - head], silence])
         self._read += count
-        self._made_up = dropped
+        self._replaced = dropped
         return frames
-
-    @property
-    def dropped_frames(self) -> int:
-        """How many frames found no room so far."""
-        return self._dropped
-
-    @property
-    def written_frames(self) -> int:
-        """How many frames were copied in so far."""
-        return self._written

@@ -1,0 +1,58 @@
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codec.errors import UsageError
+from net.settings import MicrophoneSettings, PlaybackSettings, ReceiverSettings, SenderSettings
+
+FILE: dict[str, Any] = {"input": Path("a.wav")}
+LIVE: dict[str, Any] = {"microphone": MicrophoneSettings()}
+
+
+@pytest.mark.parametrize(
+    ("settings", "values", "message"),
+    [
+        (SenderSettings, {}, "choose what to stream: either --input FILE or --microphone"),
+        (SenderSettings, {**FILE, **LIVE}, "choose what to stream: either --input FILE or --microphone"),
+        (SenderSettings, {**LIVE, "resume": True}, "only a file can be resumed: give --input with --resume"),
+        (SenderSettings, {**FILE, "port": 0}, "--port must be 1 to 65535, not 0"),
+        (SenderSettings, {**FILE, "num_streams": 7}, "--num-streams must be 1 to 6, not 7"),
+        (SenderSettings, {**FILE, "lookahead_ms": -1.5}, "--lookahead-ms must not be negative, not -1.5"),
+        (
+            SenderSettings,
+            {**FILE, "adaptive": True},
+            "a file that is sent as fast as possible is never late: give --realtime with --adaptive",
+        ),
+        (SenderSettings, {**FILE, "buffer_chunks": 0}, "--buffer-size must be 1 to 1000 chunks, not 0"),
+        (SenderSettings, {**FILE, "rate_limit_bps": 99}, "--rate-limit-bps must be at least 100 bit/s, not 99"),
+        (SenderSettings, {**FILE, "connect_timeout_s": -1}, "--connect-timeout must not be negative, not -1"),
+        (
+            SenderSettings,
+            {**FILE, "reconnect_timeout_s": math.nan},
+            "--reconnect-timeout must not be negative, not nan",
+        ),
+        (PlaybackSettings, {"jitter_ms": 5001}, "--jitter-ms must be 0 to 5000, not 5001"),
+        (ReceiverSettings, {"port": 65536}, "--port must be 0 to 65535, not 65536"),
+        (ReceiverSettings, {"max_connections": 0}, "--max-connections must be at least 1, not 0"),
+        (ReceiverSettings, {"buffer_chunks": 1001}, "--buffer-size must be 1 to 1000 chunks, not 1001"),
+        (ReceiverSettings, {"min_streams": 0}, "--min-streams must be 1 to 6, not 0"),
+        (ReceiverSettings, {"lookahead_ms": -1}, "--lookahead-ms must not be negative, not -1"),
+        (ReceiverSettings, {"grace_s": -0.1}, "--grace must not be negative, not -0.1"),
+    ],
+)
+def test_a_value_that_cannot_work_is_named_with_its_option(
+    settings: type, values: dict[str, Any], message: str
+) -> None:
+    """The text says the option as it is typed, what it may be, and what it was."""
+    with pytest.raises(UsageError) as raised:
+        settings(**values)
+    assert str(raised.value) == message
+
+
+def test_the_defaults_and_the_ends_of_every_range_work() -> None:
+    """What is not given is checked like the rest, and passes."""
+    SenderSettings(**FILE, port=65535, num_streams=1, lookahead_ms=0, rate_limit_bps=100, connect_timeout_s=0)
+    SenderSettings(**LIVE, adaptive=True, reconnect_timeout_s=math.inf)
+    ReceiverSettings(port=0, playback=PlaybackSettings(jitter_ms=5000), buffer_chunks=1000, grace_s=0)
