@@ -6,7 +6,7 @@ import socket
 import threading
 
 from net.receiver.connection import ReceiverConnection
-from net.receiver.connection_limiter import ConnectionLimiter, ConnectionSlot, Rejection
+from net.receiver.connection_limiter import ConnectionLimiter, ConnectionSlot, Rejection, counted_address
 from net.receiver.context import ReceiverContext
 from net.receiver.rejected_connections import RejectedConnections
 from net.receiver.stream_registry import StreamRegistry
@@ -137,7 +137,7 @@ class Acceptor:
     def _make_room(self, host: str) -> bool:
         """Drop the oldest connection of the same address that can make room, or else any such."""
         idle = [each for each in self._connections.values() if each.can_make_room]
-        address = self._limiter.counts_as(host)
+        address = counted_address(host)
         same = [each for each in idle if each.slot.address == address]
         dropped = next(iter(same or idle), None)
         if dropped is not None:

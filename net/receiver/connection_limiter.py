@@ -83,7 +83,7 @@ class ConnectionLimiter:
 
     def admit(self, host: str) -> ConnectionSlot | Rejection:
         """Give a connection from `host` (as `getpeername` returns it) a slot, or return why not."""
-        key = _key(host)
+        key = counted_address(host)
         with self._lock:
             now_s = self._clock.monotonic_s()
             address = self._addresses.get(key) or _Address()
@@ -94,10 +94,6 @@ class ConnectionLimiter:
             self._connections += 1
             self._keep(key, address, now_s)
         return ConnectionSlot(self, key)
-
-    def counts_as(self, host: str) -> str:
-        """The address that `host` is counted under."""
-        return _key(host)
 
     def count_fault(self, key: str) -> None:
         """Count a fault against an address; beyond those forgiven, each doubles the time for which it must wait.
@@ -150,7 +146,7 @@ class ConnectionLimiter:
             del self._addresses[other]
 
 
-def _key(host: str) -> str:
+def counted_address(host: str) -> str:
     """What counts as one address: an IPv4 address, or an IPv6 network; the host itself where it is neither."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])

@@ -6,6 +6,7 @@ the file holds at least the sound that its checkpoint counts, and the sender sti
 """
 
 import contextlib
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,8 @@ from codec.atomic_file import write_atomically
 from codec.errors import AudioFileError
 from codec.sound.wav import held_samples
 from net.protocol.messages import End, Hello
+
+_plan_of = attrgetter("fingerprint", "chunk_samples", "overlap_samples", "stitching")
 
 
 class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,12 +39,7 @@ class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def fits(self, hello: Hello) -> bool:
         """Whether `hello` announces the same chunks of the same model."""
-        return (
-            self.fingerprint == hello.fingerprint
-            and self.chunk_samples == hello.chunk_samples
-            and self.overlap_samples == hello.overlap_samples
-            and self.stitching == hello.stitching
-        )
+        return bool(_plan_of(self) == _plan_of(hello))
 
 
 class ResumeCheckpoint:

@@ -9,6 +9,8 @@ from net.telemetry.status import eta_s
 if TYPE_CHECKING:
     from net.receiver.incoming_stream import IncomingStream
 
+_COUNTERS = ("received", "decoded", "stitched", "saved", "lost", "refused", "silent")
+
 
 def feedback(stream: "IncomingStream") -> Feedback:
     """How the stream stands, with the latest latencies."""
@@ -72,15 +74,10 @@ def stream_stats(stream: "IncomingStream", process: ProcessStats) -> StreamStats
         latencies=tuple(meter.stats() for meter in (*meters.latencies.values(), *heard)),
         round_trip=meters.round_trip.stats(),
         clock_offset_ms=stream.capture_clock.offset_ms,
-        chunks=_chunks(stream),
+        chunks=ReceiverChunks(played=player.played_chunks if player else 0, **meters.counts(*_COUNTERS)),
         codec=meters.coding.stats(),
         process=process,
         sound=meters.sound.stats(),
         playback=playback,
         files=tuple(map(str, stream.files.paths)),
     )
-
-
-def _chunks(stream: "IncomingStream") -> ReceiverChunks:
-    counts = stream.context.meters.counts("received", "decoded", "stitched", "saved", "lost", "refused", "silent")
-    return ReceiverChunks(played=stream.player.played_chunks if stream.player else 0, **counts)

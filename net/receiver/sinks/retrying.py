@@ -158,10 +158,6 @@ class RetryingSink(Generic[PartT]):
 
 
 def _samples(part: Part) -> int:
-    match part:
-        case PackedChunk():
-            return part.samples
-        case Contribution():
-            return len(part.audio)
-        case Position():
-            return 0
+    if isinstance(part, Contribution):
+        return len(part.audio)
+    return part.samples if isinstance(part, PackedChunk) else 0

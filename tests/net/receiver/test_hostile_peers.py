@@ -317,11 +317,11 @@ def test_a_frame_that_leaves_out_much_is_silence_at_once(tmp_path: Path, tiny_co
     plan, minutes = ChunkPlan(320, 0), 1
     hello, chunks = hello_for(tiny_codec, plan), minutes * 60 * 50
     receiver = make_receiver(tmp_path / "out", tiny_codec, once=True)
-    journals: list[int] = []
+    written: list[int] = []
     with running(receiver), greeting(receiver, hello) as connection, pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             "net.receiver.resume_checkpoint.ResumeCheckpoint.write",
-            lambda _journal, position: journals.append(position.chunks),
+            lambda _checkpoint, position: written.append(position.chunks),
         )
         patch.setattr("net.receiver.stream_registry.FAREWELL_S", 0.0)  # this peer says no more
         assert connection.recv(4096)  # ACCEPT
@@ -330,4 +330,4 @@ def test_a_frame_that_leaves_out_much_is_silence_at_once(tmp_path: Path, tiny_co
         assert receiver.wait(DEADLINE_S)
     (stream,) = receiver.snapshots()
     assert len(read_pcm16(stream.files[0])) == minutes * 60 * 16000
-    assert len(journals) <= minutes * 60 / 10 + 1
+    assert len(written) <= minutes * 60 / 10 + 1

@@ -44,7 +44,7 @@ def begun(tmp_path: Path, tiny_codec: Codec) -> Path:
 
 
 def age(folder: Path) -> None:
-    """Make the journal one of a version that wrote no sender."""
+    """Make the checkpoint one of a version that wrote no sender."""
     path = ResumeCheckpoint(folder, HELLO.stream_id).path
     fields = json.loads(path.read_text())
     del fields["sender"]
@@ -52,7 +52,7 @@ def age(folder: Path) -> None:
 
 
 def test_who_began_a_stream_goes_on_with_it(begun: Path, tiny_codec: Codec) -> None:
-    """The files stand where the journal says."""
+    """The files stand where the checkpoint says."""
     files = open_files(tiny_codec, begun, ALICE)
     assert (files.start.chunks, files.start.samples) == (1, len(SOUND))
     assert files.kept_bytes == -(-(2 * len(SOUND) + 44) // BLOCK_BYTES) * BLOCK_BYTES
@@ -63,7 +63,7 @@ def test_who_began_a_stream_goes_on_with_it(begun: Path, tiny_codec: Codec) -> N
 @pytest.mark.parametrize("resume", [True, False])
 @pytest.mark.parametrize("claimant", [MALLORY, None])
 def test_nobody_else_goes_on_with_it(begun: Path, tiny_codec: Codec, claimant: str | None, resume: bool) -> None:
-    """Another key, or no TLS at all, is refused, and neither file nor journal is touched."""
+    """Another key, or no TLS at all, is refused, and neither file nor checkpoint is touched."""
     before = {path.name: path.read_bytes() for path in begun.iterdir()}
     with pytest.raises(Refusal, match="another sender") as refused:
         open_files(tiny_codec, begun, claimant, resume=resume)
@@ -83,7 +83,7 @@ def test_a_key_does_not_claim_what_was_begun_without_tls(tmp_path: Path, tiny_co
         opened.close(None)
 
 
-def test_an_old_journal_without_a_sender(begun: Path, tiny_codec: Codec) -> None:
+def test_an_old_checkpoint_without_a_sender(begun: Path, tiny_codec: Codec) -> None:
     """In the clear it is read as before; a key gets a new file, since nobody knows whose the old one is."""
     age(begun)
     continued, files = open_files(tiny_codec, begun, None), open_files(tiny_codec, begun, ALICE)
@@ -94,8 +94,8 @@ def test_an_old_journal_without_a_sender(begun: Path, tiny_codec: Codec) -> None
 
 
 @pytest.mark.parametrize("wav", ["../in.wav", "/in.wav", ""])
-def test_a_journal_leads_nowhere_else(begun: Path, wav: str) -> None:
-    """A journal that names a file elsewhere is no journal."""
+def test_a_checkpoint_leads_nowhere_else(begun: Path, wav: str) -> None:
+    """A checkpoint that names a file elsewhere is none."""
     path = ResumeCheckpoint(begun, HELLO.stream_id).path
     fields = json.loads(path.read_text())
     (begun.parent / "in.wav").write_bytes(bytes(100_000))
