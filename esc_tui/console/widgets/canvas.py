@@ -13,6 +13,9 @@ from esc_tui.console.widgets.styled import Styled
 WORTH_A_JUMP_CELLS = 4
 """So many unchanged cells cost as many bytes as moving the cursor over them."""
 
+Cell = tuple[str, Style | None, int]
+"""A cell's character and style; of text that changes as a whole, that text and the cell's number in it."""
+
 
 class Canvas(Styled):
     """Shows the lines that `draw` returns. `redraw` repaints the changed part of each changed line, no more.
@@ -87,20 +90,19 @@ def _changes(old: Sequence[Strip], new: Sequence[Strip]) -> list[tuple[int, int,
     return changes
 
 
-def _cells(strip: Strip) -> list[tuple[str, Style | None]]:
-    """Character and style of each cell; of a wide character, all in its first cell."""
-    cells: list[tuple[str, Style | None]] = []
+def _cells(strip: Strip) -> list[Cell]:
+    """What stands in each cell. Text of other than one cell a character changes as a whole."""
+    cells: list[Cell] = []
     for text, style, _ in strip:
-        if len(text) == cell_len(text):
-            cells += [(character, style) for character in text]
+        width = cell_len(text)
+        if width == len(text):
+            cells += [(character, style, 0) for character in text]
         else:
-            cells += [(text, style)] + [("", style)] * (cell_len(text) - 1)
+            cells += [(text, style, at) for at in range(width)]
     return cells
 
 
-def _changed_stretches(
-    before: Sequence[tuple[str, Style | None]], after: Sequence[tuple[str, Style | None]]
-) -> list[tuple[int, int]]:
+def _changed_stretches(before: Sequence[Cell], after: Sequence[Cell]) -> list[tuple[int, int]]:
     """Where two lines differ; stretches that lie close together count as one."""
     stretches: list[tuple[int, int]] = []
     for cell, content in enumerate(after):
