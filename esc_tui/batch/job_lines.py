@@ -10,7 +10,7 @@ from esc_tui.batch.runner import JobState, JobStats
 from esc_tui.console.drawing.gauge import gauge
 from esc_tui.console.drawing.line import Line
 from esc_tui.console.drawing.numbers import clock, fixed
-from esc_tui.console.drawing.styles import Ink
+from esc_tui.console.drawing.palette import Palette
 
 SIGNS = {
     JobState.WAITING: "·",
@@ -29,7 +29,7 @@ def first_shown(count: int, chosen: int, lines: int) -> int:
     return max(0, min(chosen - lines // 2, count - lines))
 
 
-def job_lines(jobs: Sequence[JobStats], chosen: int, width: int, height: int, ink: Ink) -> list[Line]:
+def job_lines(jobs: Sequence[JobStats], chosen: int, width: int, height: int, ink: Palette) -> list[Line]:
     """A heading, and as many files around the chosen one as fit."""
     measured = any(stats.outcome and stats.outcome.quality for stats in jobs)
     columns = FIGURES + MEASURES if measured else FIGURES
@@ -44,7 +44,7 @@ def job_lines(jobs: Sequence[JobStats], chosen: int, width: int, height: int, in
     return [heading, *(_line(stats, names[at], layout, is_chosen=at == chosen) for at, stats in shown)]
 
 
-def total_line(jobs: Sequence[JobStats], elapsed_s: float, width: int, ink: Ink) -> Line:
+def total_line(jobs: Sequence[JobStats], elapsed_s: float, width: int, ink: Palette) -> Line:
     """All files together: how many are done, how much sound has passed, how fast, and how long it will take."""
     ended = sum(stats.state in (JobState.DONE, JobState.FAILED) for stats in jobs)
     failed = sum(stats.state is JobState.FAILED for stats in jobs)
@@ -68,7 +68,7 @@ def total_line(jobs: Sequence[JobStats], elapsed_s: float, width: int, ink: Ink)
 class _Layout:
     name_cells: int
     columns: Sequence[tuple[str, int]]
-    ink: Ink
+    ink: Palette
 
     @property
     def figures_cells(self) -> int:
@@ -112,5 +112,5 @@ def _values(stats: JobStats) -> list[str]:
     return values
 
 
-def _state_style(state: JobState, ink: Ink) -> Style:
+def _state_style(state: JobState, ink: Palette) -> Style:
     return {JobState.DONE: ink.good, JobState.FAILED: ink.bad, JobState.STOPPED: ink.warn}.get(state, ink.value)

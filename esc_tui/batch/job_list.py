@@ -31,15 +31,15 @@ class JobList(Canvas):
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """A heading and the files."""
-        return job_lines(self.jobs, self.chosen, width, max(2, height), self.ink)
+        return job_lines(self.jobs, self.chosen, width, max(2, height), self.palette)
 
     def watch_jobs(self) -> None:
         """Show the newest figures."""
-        self.redraw()
+        self.refresh()
 
     def watch_chosen(self) -> None:
         """Mark another file."""
-        self.redraw()
+        self.refresh()
 
     def on_click(self, event: Click) -> None:
         """Choose the file under the mouse."""
@@ -58,8 +58,8 @@ class BatchTotals(Canvas):
 
     def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - always one line
         """The line."""
-        return [total_line(self.jobs, self.elapsed_s, width, self.ink)]
+        return [total_line(self.jobs, self.elapsed_s, width, self.palette)]
 
     def watch_jobs(self) -> None:
         """Show the newest figures."""
-        self.redraw()
+        self.refresh()

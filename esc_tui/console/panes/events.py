@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.reactive import var
+from textual.reactive import reactive
 from textual.widgets import Input
 
 from esc_tui.console.drawing.line import Line
@@ -26,19 +26,15 @@ FILTER_WORDS = {
 
 
 class EventsTitle(Canvas):
-    """Tells how many events there are, and which of them are shown."""
+    """The pane's name, how many events there are, and which of them are shown."""
 
-    summary: var[str] = var("")
+    summary: reactive[str] = reactive("")
     """What is shown, in words."""
 
     def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - always one line
         """The pane's name and its filter."""
-        line = Line().add("EVENTS", self.ink.strong).space(2)
-        return [line.left(self.summary, max(0, width - line.cells), self.ink.muted)]
-
-    def watch_summary(self) -> None:
-        """Show the new words."""
-        self.redraw()
+        line = Line().add("EVENTS", self.palette.strong).space(2)
+        return [line.left(self.summary, max(0, width - line.cells), self.palette.muted)]
 
 
 class EventFilter(Input):
@@ -51,7 +47,7 @@ class EventFilter(Input):
 
     @dataclass
     class Done(Message):
-        """The filter is as it shall be."""
+        """The filter is complete."""
 
     def __init__(self) -> None:
         super().__init__(placeholder="show events that contain…", compact=True)
@@ -61,7 +57,7 @@ class EventFilter(Input):
         self.post_message(self.Done())
 
     def action_clear(self) -> None:
-        """Take the filter away."""
+        """Remove the filter."""
         self.value = ""
         self.post_message(self.Done())
 
@@ -69,21 +65,21 @@ class EventFilter(Input):
 class EventsPane(Vertical):
     """The event log with its filter."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_widget = EventLog(id="events")
+        """The log."""
+
     def compose(self) -> ComposeResult:
-        """Title, log, and the filter's input, which shows itself when it is needed."""
+        """Title, log, and the filter's input, which is shown while it is needed."""
         yield EventsTitle()
-        yield EventLog(id="events")
+        yield self.log_widget
         yield EventFilter()
 
     def append(self, events: Iterable[LoggedEvent]) -> None:
         """Log events."""
         self.log_widget.append(events)
         self._summarise()
-
-    @property
-    def log_widget(self) -> EventLog:
-        """The log."""
-        return self.query_one(EventLog)
 
     def step_severity(self) -> None:
         """Show all, then warnings and errors, then errors, then all."""
@@ -103,7 +99,7 @@ class EventsPane(Vertical):
         self._summarise()
 
     def on_event_filter_done(self, message: EventFilter.Done) -> None:
-        """Go back to the log."""
+        """Return to the log."""
         message.stop()
         self.log_widget.focus()
         self.remove_class("-finding")
@@ -112,5 +108,5 @@ class EventsPane(Vertical):
         log = self.log_widget
         filters = [FILTER_WORDS[log.lowest], f"containing “{log.needle}”" if log.needle else ""]
         words = ", ".join(filter(None, filters))
-        shown = f"{log.shown_count} of {log.kept_count} {words}" if words else f"{log.kept_count}"
+        shown = f"{log.shown_count} of {len(log.kept)} {words}" if words else f"{len(log.kept)}"
         self.query_one(EventsTitle).summary = shown

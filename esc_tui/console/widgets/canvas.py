@@ -1,6 +1,7 @@
-"""The base of all instruments: lines drawn by pure functions, of which only what changed is sent to the terminal."""
+"""The base of most widgets: lines drawn by pure functions, of which only what changed is sent to the terminal."""
 
 from collections.abc import Sequence
+from typing import Self
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -8,7 +9,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from esc_tui.console.drawing.line import Line
-from esc_tui.console.widgets.styled import Styled
+from esc_tui.console.widgets.themed import Themed
 
 WORTH_A_JUMP_CELLS = 4
 """So many unchanged cells cost as many bytes as moving the cursor over them."""
@@ -17,10 +18,10 @@ Cell = tuple[str, Style | None, int]
 """A cell's character and style; of text that changes as a whole, that text and the cell's number in it."""
 
 
-class Canvas(Styled):
-    """Shows the lines that `draw` returns. `redraw` repaints the changed part of each changed line, no more.
+class Canvas(Themed):
+    """Shows the lines that `draw` returns. A refresh repaints the changed part of each changed line, no more.
 
-    Over ssh each cell costs bytes: a full repaint at 8 Hz would send about 100 kB/s, changes alone about a tenth.
+    So reactives need no watchers: what they change is drawn anew, and what they leave as it was costs nothing.
     """
 
     DEFAULT_CSS = """
@@ -37,18 +38,16 @@ class Canvas(Styled):
         """The lines to show in `width` × `height` cells; `height` is 0 where it follows from the lines."""
         raise NotImplementedError
 
-    def redraw(self) -> None:
-        """Draw again, and repaint what has changed."""
-        if not self.is_mounted or not self.size.width:
-            return
-        old = self._strips
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Draw again, and repaint what has changed; with arguments, as Textual does."""
+        if regions or layout or recompose or not repaint or not self.is_mounted or not self.size.width:
+            return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        before = self._strips
         self._paint(self.size)
-        if len(old) != len(self._strips) and self.styles.auto_dimensions:
-            self.refresh(layout=True)
-            return
-        regions = [Region(start, y, end - start, 1) for y, start, end in _changes(old, self._strips)]
-        if regions:
-            self.refresh(*regions)
+        if len(before) != len(self._strips) and self.styles.auto_dimensions:
+            return super().refresh(layout=True)
+        changed = [Region(start, y, end - start, 1) for y, start, end in _changes(before, self._strips)]
+        return super().refresh(*changed) if changed else self
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
         """As many lines as are drawn."""
@@ -61,7 +60,7 @@ class Canvas(Styled):
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.ground)
 
     def notify_style_update(self) -> None:
-        """Take the new theme's styles."""
+        """Draw anew in the new theme's styles."""
         super().notify_style_update()
         self._drawn_size = Size(0, 0)
 

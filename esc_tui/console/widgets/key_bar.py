@@ -1,10 +1,12 @@
-"""The last line: keys and what they do, as many as fit whole."""
+"""The last line: keys and what they do, as many as fit whole.
+
+Not Textual's `Footer`: that cuts the last key's name at 80 columns, and offers keys that would be typed into an input.
+"""
 
 from collections.abc import Sequence
 
 from textual.binding import Binding
 from textual.events import Click
-from textual.screen import Screen
 from textual.widgets import Input
 
 from esc_tui.console.drawing.line import Line
@@ -28,12 +30,14 @@ class KeyBar(Canvas):
 
     def on_mount(self) -> None:
         """Follow the screen's keys."""
-        self.screen.bindings_updated_signal.subscribe(self, self._take_bindings)
+        self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.refresh())
 
     def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - always one line
         """The keys from left to right, the palette's at the right."""
         palette = (
-            Line().add(self._key(self.app.COMMAND_PALETTE_BINDING), self.ink.payload).add(" palette", self.ink.muted)
+            Line()
+            .add(self._key(self.app.COMMAND_PALETTE_BINDING), self.palette.payload)
+            .add(" palette", self.palette.muted)
         )
         line, spans = Line(), []
         for description, bindings in self._groups().items():
@@ -51,9 +55,6 @@ class KeyBar(Canvas):
         for start, end, key in self._spans:
             if start <= event.x - self.gutter.left < end:
                 self.app.simulate_key(key)
-
-    def _take_bindings(self, _screen: Screen[object]) -> None:
-        self.redraw()
 
     def _groups(self) -> dict[str, list[tuple[Binding, bool]]]:
         groups: dict[str, list[tuple[Binding, bool]]] = {}
@@ -75,10 +76,12 @@ class KeyBar(Canvas):
         line, spans = Line(), []
         for binding, enabled in bindings:
             key_start = start + line.cells
-            line.add(self.app.get_key_display(binding), self.ink.payload if enabled else self.ink.faint).space(1)
+            line.add(self.app.get_key_display(binding), self.palette.payload if enabled else self.palette.faint).space(
+                1
+            )
             spans.append((key_start, start + line.cells, binding.key))
         is_enabled = any(enabled for _, enabled in bindings)
-        line.add(description.lower(), self.ink.value if is_enabled else self.ink.faint)
+        line.add(description.lower(), self.palette.value if is_enabled else self.palette.faint)
         last_start, _, key = spans[-1]
         spans[-1] = (last_start, start + line.cells, key)
         return line.space(2), spans

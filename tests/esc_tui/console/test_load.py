@@ -6,7 +6,7 @@ import time
 from rich.style import Style
 from textual.color import Color
 
-from esc_tui.console.drawing.spectrogram import ColorMap, SoundHistory
+from esc_tui.console.drawing.spectrogram_image import ColorMap, SoundHistory
 from esc_tui.console.widgets.event_log import EventLog
 from net.telemetry.stats import Role
 from tests.esc_tui.console.fake_engine import FakeEngine, receiver_stats, sound
@@ -44,14 +44,14 @@ async def test_ten_thousand_events_and_eight_streams_stay_smooth() -> None:
 def test_the_spectrogram_costs_less_than_a_twentieth_of_a_core() -> None:
     """Drawing a second of a large picture takes less than 50 ms, in the best of some tries."""
     plain = Style.null()
-    colors = ColorMap.for_theme(Color.parse("#000000"), dark=True, is_shaded=False, ink=plain, cursor=plain)
+    colors = ColorMap.for_theme(Color.parse("#000000"), dark=True, is_shaded=False, shade=plain, cursor=plain)
 
     def a_second(start_s: float) -> float:
         sounds = [sound(start_s + tick / 8) for tick in range(8)]
         history, begin_s = SoundHistory(), time.process_time()
         for passing in sounds:
             history.push(passing)
-            picture = history.picture(90, 16)
+            picture = history.image(90, 16)
             for y in range(0, len(picture), 2):
                 colors.segments(picture[y], picture[y + 1])
         return time.process_time() - begin_s

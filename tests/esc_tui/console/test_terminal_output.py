@@ -66,9 +66,9 @@ class EmulatedApp(ConsoleApp):
 
     async def publish(self, pilot: Pilot[None]) -> None:
         """Show the engines as they are now."""
-        published = self._console.publisher.read()
-        self._console.post_message(published)
-        await until(pilot, lambda: self._console.view is published.view)
+        before = self._console.view
+        self._console.publisher.publish()
+        await until(pilot, lambda: self._console.view is not before)
         self._console._on_timer_update()
 
     def wrong_lines(self) -> list[tuple[str, str]]:
