@@ -206,7 +206,7 @@ async def test_keys_that_an_engine_cannot_take_are_left_out_and_told() -> None:
 async def test_a_key_that_fails_leaves_the_others(caplog: pytest.LogCaptureFixture) -> None:
     """An intent's unexpected error is in the log, and the next key acts."""
     engine = FakeEngine(Role.SENDER)
-    engine.set_muted = lambda muted: 1 / 0  # type: ignore[method-assign]
+    engine.set_muted = lambda _muted: 1 / 0  # type: ignore[method-assign,assignment]
     async with running([engine]) as (_, pilot):
         await pilot.press("m", "p")
         await until(pilot, lambda: engine.values_of("paused") == [True])
