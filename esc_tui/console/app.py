@@ -1,8 +1,8 @@
 """The console: a Textual app over one or two running engines."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -13,6 +13,7 @@ from codec.errors import UsageError
 from esc_tui.console.engine_handle import EngineHandle
 from esc_tui.console.messages import EnginesEnded, PeerAsked
 from esc_tui.console.screens.console import ConsoleScreen
+from esc_tui.console.screens.help import HelpScreen
 from esc_tui.console.screens.quit import Answer, QuitScreen
 from esc_tui.console.screens.trust import TrustScreen
 from esc_tui.console.supervisor import Supervisor
@@ -36,6 +37,7 @@ class ConsoleApp(App[None]):
 
     TITLE = "esc-tui"
     CSS_PATH = "console.tcss"
+    SCREENS: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {"help": HelpScreen}
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c,ctrl+q", "stop", "Quit", show=False)]
 
     def __init__(

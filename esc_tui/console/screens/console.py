@@ -18,7 +18,6 @@ from esc_tui.console.panes.events import EventsPane
 from esc_tui.console.panes.stream import StreamPane
 from esc_tui.console.publisher import Publisher
 from esc_tui.console.saved_files import save_report, save_screenshot
-from esc_tui.console.screens.help import HelpScreen
 from esc_tui.console.trimmed_output import trim_output
 from esc_tui.console.view import View
 from esc_tui.console.widgets.key_bar import KeyBar
@@ -44,8 +43,8 @@ class ConsoleScreen(Screen[None]):
         Binding("m", "mute", "Mute", tooltip="Send or play silence, or the sound again"),
         Binding("plus,equals_sign", "streams(1)", "Streams", key_display="+", tooltip="One stream more, 1.5 kbps"),
         Binding("minus", "streams(-1)", "Streams", key_display="−", tooltip="One stream less"),
-        Binding("question_mark", "help", "Help", key_display="?", tooltip="What every number means"),
-        Binding("z", "zoom", "Zoom", tooltip="Give one pane all the room, or share it again"),
+        Binding("question_mark", "app.push_screen('help')", "Help", key_display="?", tooltip="What every number means"),
+        Binding("z", "toggle('is_zoomed')", "Zoom", tooltip="Give one pane all the room, or share it again"),
         Binding("w", "window", "Window", tooltip="Show 60, 120 or 300 s of the past"),
         Binding("9", "volume(-1)", "Volume", tooltip="Play more softly"),
         Binding("0", "volume(1)", "Volume", tooltip="Play louder"),
@@ -197,10 +196,6 @@ class ConsoleScreen(Screen[None]):
         """Go to the next page."""
         self.action_page((self.page + step) % len(self._pages))
 
-    def action_zoom(self) -> None:
-        """Give the page all the room, or share it again."""
-        self.is_zoomed = not self.is_zoomed
-
     def action_find(self) -> None:
         """Filter the events by a text."""
         self.action_page(len(self._panes))
@@ -215,10 +210,6 @@ class ConsoleScreen(Screen[None]):
         log = self.events.log_widget
         self.app.copy_to_clipboard(log.text)
         self.notify(f"copied {log.shown_count} events", timeout=2)
-
-    def action_help(self) -> None:
-        """Explain every number."""
-        self.app.push_screen(HelpScreen())
 
     def action_screenshot(self) -> None:
         """Save a picture of the screen in the current folder."""

@@ -49,7 +49,7 @@ class EventLog(Themed, ScrollView, can_focus=True):
         """Add events, and scroll to them where the end was in sight."""
         new = list(events)
         self.kept.extend(new)
-        wanted = list(filter(self._is_wanted, new))
+        wanted = self._wanted(new)
         self._shown.extend(wanted)
         self._add_lines(wanted)
         self._resize()
@@ -107,13 +107,15 @@ class EventLog(Themed, ScrollView, can_focus=True):
         style = self.screen.get_component_rich_style("screen--selection")
         return Strip.join([before, Strip(Segment.apply_style(marked, post_style=style)), after])
 
-    def _is_wanted(self, logged: LoggedEvent) -> bool:
-        event = logged.event
-        is_severe = SEVERITY_ORDER.index(event.severity) >= SEVERITY_ORDER.index(self.lowest)
-        return is_severe and self.needle.casefold() in event.text.casefold()
+    def _wanted(self, events: Iterable[LoggedEvent]) -> list[LoggedEvent]:
+        severities, needle = SEVERITY_ORDER[SEVERITY_ORDER.index(self.lowest) :], self.needle.casefold()
+        return [
+            logged for logged in events
+            if logged.event.severity in severities and needle in logged.event.text.casefold()
+        ]  # fmt: skip
 
     def _filter(self) -> None:
-        self._shown = deque(filter(self._is_wanted, self.kept), KEPT)
+        self._shown = deque(self._wanted(self.kept), KEPT)
         self._follows = True
         self._lay_out()
         self._resize()

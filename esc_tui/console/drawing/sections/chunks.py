@@ -2,8 +2,15 @@
 
 from esc_tui.console.drawing.line import Line
 from esc_tui.console.drawing.page import Page
-from net.telemetry.stats import ReceiverChunks, SenderChunks, StreamStats
+from net.telemetry.stats import Role, StreamStats
 
+COUNTERS = {
+    Role.SENDER: ("read", "encoded", "sent", "acknowledged", "in_flight", "silent", "resent", "dropped"),
+    Role.RECEIVER: ("received", "decoded", "stitched", "played", "saved", "silent", "lost", "refused"),
+}
+FAULTS = ("resent", "dropped", "lost", "refused")
+"""Counters of which any at all is a fault."""
+SHORT_NAMES = {"acknowledged": "acked", "in_flight": "in flight"}
 LEAST_COUNTER_CELLS = 12
 """Room from the start for three digits: counters do not jump as they grow."""
 COUNTER_CELLS = 16
@@ -11,33 +18,19 @@ COUNTER_CELLS = 16
 COLUMNS = (8, 4, 2)
 
 
-def chunk_counters(chunks: SenderChunks | ReceiverChunks) -> list[tuple[str, int, bool]]:
-    """A stream's chunk counters: name, count, and whether any at all is a fault."""
-    if isinstance(chunks, SenderChunks):
-        return [
-            ("read", chunks.read, False), ("encoded", chunks.encoded, False), ("sent", chunks.sent, False),
-            ("acked", chunks.acknowledged, False), ("in flight", chunks.in_flight, False),
-            ("silent", chunks.silent, False), ("resent", chunks.resent, True), ("dropped", chunks.dropped, True),
-        ]  # fmt: skip
-    return [
-        ("received", chunks.received, False), ("decoded", chunks.decoded, False),
-        ("stitched", chunks.stitched, False), ("played", chunks.played, False), ("saved", chunks.saved, False),
-        ("silent", chunks.silent, False), ("lost", chunks.lost, True), ("refused", chunks.refused, True),
-    ]  # fmt: skip
-
-
 def chunk_lines(stats: StreamStats, page: Page) -> list[Line]:
     """The chunk counters, in as many columns as fit."""
-    palette, counters = page.palette, chunk_counters(stats.chunks)
-    needed = max(LEAST_COUNTER_CELLS, *(len(name) + 1 + len(str(count)) for name, count, _ in counters))
+    palette = page.palette
+    counts = [getattr(stats.chunks, name) for name in COUNTERS[stats.role]]
+    names = [SHORT_NAMES.get(name, name) for name in COUNTERS[stats.role]]
+    needed = max(LEAST_COUNTER_CELLS, *(len(f"{name} {count}") for name, count in zip(names, counts, strict=True)))
     columns = next((count for count in COLUMNS if page.width // count > needed), 1)
     cell = page.width // columns
     counter = min(COUNTER_CELLS, max(needed, cell - 2))
     lines = [Line().add("CHUNKS", palette.heading)]
-    for first in range(0, len(counters), columns):
-        line = Line()
-        for name, count, is_fault in counters[first : first + columns]:
-            style = palette.warn if is_fault and count else palette.value
-            line.add(name, palette.label).right(str(count), counter - len(name), style).space(cell - counter)
-        lines.append(line)
+    for number, (name, count) in enumerate(zip(names, counts, strict=True)):
+        if number % columns == 0:
+            lines.append(Line())
+        style = palette.warn if count and name in FAULTS else palette.value
+        lines[-1].add(name, palette.label).right(str(count), counter - len(name), style).space(cell - counter)
     return lines
