@@ -31,7 +31,7 @@ class ConsoleApp(App[None]):
 
     The app owns the engines' lives: it starts them once its screen is up (on a thread, so that an error is shown in
     the engine's pane), and has stopped them, and joined every thread of its own, when `run` returns. So the caller
-    neither starts nor stops them; it reads their last snapshots afterwards. `run` returns when the person quits; a
+    neither starts nor stops them; it reads their last snapshots afterwards. `run` returns when the user quits; a
     stream that ends by itself stays on show, with its summary.
     """
 
@@ -91,7 +91,7 @@ class ConsoleApp(App[None]):
         self._stop("now" if self._is_stopping else "finish")
 
     def action_stop(self) -> None:
-        """Leave; ask first where streams run. Asked for a second time: leave at once."""
+        """Stop and exit, after a question where streams run; at once when repeated."""
         running = self._console.view.running_streams
         if self._is_stopping:
             self._stop("now")
@@ -116,7 +116,7 @@ class ConsoleApp(App[None]):
             self._supervisor.request_stop()
 
     def on_delivery_complete(self, message: DeliveryComplete) -> None:
-        """Tell where a file was saved, once: Textual would tell it of pictures, too."""
+        """Notify where a file was saved, once: Textual itself does so for pictures."""
         message.prevent_default()
         if message.path is not None:
             self.notify(f"saved {message.path}", markup=False)
@@ -132,7 +132,7 @@ class ConsoleApp(App[None]):
         yield SystemCommand("Quit", "Stop the streams and leave", self.action_stop)
 
     def on_peer_asked(self, message: PeerAsked) -> None:
-        """Ask the person, or take the question back."""
+        """Show the question, or withdraw it once it is settled."""
         question = message.question
         if not self.screen_stack:  # the console is closing
             question.answer(False)
@@ -142,12 +142,12 @@ class ConsoleApp(App[None]):
             self.screen.dismiss(False)
 
     def on_engines_ended(self, message: EnginesEnded) -> None:
-        """Leave, now that nothing runs any more."""
+        """Exit: nothing runs any more."""
         self.survivors = message.survivors
         self.exit()
 
     def on_unmount(self) -> None:
-        """Leave nothing running, whatever brought the app to its end."""
+        """Stop the engines, whatever ended the app."""
         if self._questions is not None:
             self._questions.stop()
         self.survivors = tuple(dict.fromkeys((*self.survivors, *self._supervisor.close())))

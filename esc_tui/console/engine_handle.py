@@ -1,4 +1,4 @@
-"""What the console has of one engine: its state to read, and a thread that carries out what keys ask of it."""
+"""One engine of the console: its state to read, and a thread that carries out what keys ask of it."""
 
 import logging
 import queue
@@ -85,4 +85,4 @@ class EngineHandle:
             try:
                 intent()
             except Exception:
-                logger.exception("what a key asked of engine %s failed", self.engine.title)
+                logger.exception("a key's request to the engine %s failed", self.engine.title)

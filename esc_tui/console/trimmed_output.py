@@ -71,7 +71,7 @@ class TrimmingCompositor(Compositor):
 
 
 def trim_output(screen: Screen[None]) -> None:
-    """Let `screen`, which is not shown yet, send only what changes."""
+    """Trim the output of `screen`, which is not shown yet."""
     if isinstance(getattr(screen, "_compositor", None), Compositor):
         screen._compositor = TrimmingCompositor()
 

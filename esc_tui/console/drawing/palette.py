@@ -12,7 +12,7 @@ THEME_COLORS = ("foreground", "background", "primary", "secondary", "accent", "s
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Rich styles by meaning. Nothing is told by colour alone: a sign, a word or a place tells it as well."""
+    """Rich styles by meaning. Colour is never the only sign: a word, a symbol or a place says the same."""
 
     heading: Style
     """A section's name."""

@@ -64,7 +64,7 @@ class EventsPane(Vertical):
         self._summarise()
 
     def find(self) -> None:
-        """Let a person type what events must contain."""
+        """Show and focus the filter's input."""
         self.add_class("-finding")
         self.query_one(EventFilter).focus()
 

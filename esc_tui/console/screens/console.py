@@ -70,7 +70,7 @@ class ConsoleScreen(Screen[None]):
     page: var[int] = var(0)
     """The page that has the focus: an engine's pane, or after them the events."""
     is_zoomed: var[bool] = var(False)
-    """Whether one page has all the room, by a person's choice."""
+    """Whether the user has given one page all the room."""
     notice: var[str] = var("")
     """What the console is about to do."""
 
@@ -132,7 +132,7 @@ class ConsoleScreen(Screen[None]):
         self.action_page(message.page)
 
     def on_stream_pane_resized(self) -> None:
-        """Let panes that stand side by side show the same figure at the same height."""
+        """Lay out the panes; side by side, the same figure stands at the same height in both."""
         measured = [pane for pane in self._panes if pane.sizes]
         beside = largest(pane.sizes for pane in measured)
         for pane in measured:

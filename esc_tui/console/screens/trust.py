@@ -18,7 +18,7 @@ Trust it only if that is what it shows on its own screen."""
 
 
 class TrustScreen(ChoiceScreen[bool]):
-    """Returns whether to trust the peer. Leaves by itself when the question is settled otherwise."""
+    """Returns whether to trust the peer; False once the question is settled otherwise."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Trust"),
@@ -31,6 +31,6 @@ class TrustScreen(ChoiceScreen[bool]):
         self.question = question
 
     def on_screen_resume(self) -> None:
-        """Leave where the question was settled behind another screen."""
+        """Close where the question was settled behind another screen."""
         if not self.question.open:
             self.dismiss(False)

@@ -1,6 +1,6 @@
 """The streams of a receiver, to choose one from.
 
-Not a `DataTable`: that draws all rows anew at each change, and shows columns whether or not they fit.
+Not a `DataTable`: its columns neither share what room is left nor come and go with the width.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class StreamList(Canvas):
 
     @dataclass
     class Chosen(Message):
-        """A person chose a stream."""
+        """A stream was chosen."""
 
         stream_id: str
 
@@ -37,7 +37,7 @@ class StreamList(Canvas):
         return stream_rows(streams, self._chosen, width, self.palette) if len(streams) > 1 else []
 
     def watch_stats(self) -> None:
-        """Take no room for a single stream."""
+        """Hide the list of a single stream."""
         self.display = len(self._streams) > 1
 
     def on_click(self, event: Click) -> None:

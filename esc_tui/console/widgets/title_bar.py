@@ -27,7 +27,7 @@ class TitleBar(Canvas):
 
     @dataclass
     class PageChosen(Message):
-        """A person clicked on a page's name."""
+        """A page's name was clicked."""
 
         page: int
 
