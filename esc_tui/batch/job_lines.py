@@ -10,7 +10,7 @@ from esc_tui.batch.stats import JobState, JobStats, totals
 from esc_tui.console.drawing.gauge import gauge
 from esc_tui.console.drawing.line import Line
 from esc_tui.console.drawing.numbers import clock, fixed
-from esc_tui.console.drawing.styles import Ink
+from esc_tui.console.drawing.palette import Palette
 
 SIGNS = {JobState.WAITING: "·", JobState.RUNNING: "▶", JobState.DONE: "✓", JobState.FAILED: "✗", JobState.STOPPED: "■"}
 FIGURES = (("sound", 9), ("bytes", 11), ("kbps", 7), ("ratio", 7), ("RTF", 8))
@@ -23,7 +23,7 @@ def first_shown(count: int, chosen: int, lines: int) -> int:
     return max(0, min(chosen - lines // 2, count - lines))
 
 
-def job_lines(jobs: Sequence[JobStats], chosen: int, width: int, height: int, ink: Ink) -> list[Line]:
+def job_lines(jobs: Sequence[JobStats], chosen: int, width: int, height: int, ink: Palette) -> list[Line]:
     """Return a heading, and as many files around the chosen one as fit."""
     measured = any(stats.outcome and stats.outcome.quality for stats in jobs)
     columns = FIGURES + MEASURES if measured else FIGURES
@@ -38,7 +38,7 @@ def job_lines(jobs: Sequence[JobStats], chosen: int, width: int, height: int, in
     return [heading, *(_line(stats, names[at], layout, is_chosen=at == chosen) for at, stats in shown)]
 
 
-def total_line(jobs: Sequence[JobStats], elapsed_s: float, width: int, ink: Ink) -> Line:
+def total_line(jobs: Sequence[JobStats], elapsed_s: float, width: int, ink: Palette) -> Line:
     """Return a line for all files: how many have ended, how much sound is coded, how fast, and the time left."""
     total = totals(jobs, elapsed_s)
     line = Line().add(f"{total.ended} of {total.files} files", ink.strong)
@@ -57,7 +57,7 @@ def total_line(jobs: Sequence[JobStats], elapsed_s: float, width: int, ink: Ink)
 class _Layout:
     name_cells: int
     columns: Sequence[tuple[str, int]]
-    ink: Ink
+    ink: Palette
 
     @property
     def figures_cells(self) -> int:
@@ -96,5 +96,5 @@ def _values(stats: JobStats) -> list[str]:
     return values
 
 
-def _state_style(state: JobState, ink: Ink) -> Style:
+def _state_style(state: JobState, ink: Palette) -> Style:
     return {JobState.DONE: ink.good, JobState.FAILED: ink.bad, JobState.STOPPED: ink.warn}.get(state, ink.value)

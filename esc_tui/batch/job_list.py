@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from textual.events import Click
 from textual.message import Message
-from textual.reactive import var
+from textual.reactive import reactive
 
 from esc_tui.batch.job_lines import first_shown, job_lines, total_line
 from esc_tui.batch.stats import JobStats
@@ -17,9 +17,9 @@ Jobs = tuple[JobStats, ...]
 class JobList(Canvas):
     """Shows a line for each of `jobs`; a click chooses one."""
 
-    jobs: var[Jobs] = var((), always_update=True)
+    jobs: reactive[Jobs] = reactive((), always_update=True)
     """All files as of now."""
-    chosen: var[int] = var(0)
+    chosen: reactive[int] = reactive(0)
     """The file whose sound is shown."""
 
     class Chosen(Message):
@@ -31,9 +31,7 @@ class JobList(Canvas):
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """A heading and the files."""
-        return job_lines(self.jobs, self.chosen, width, max(2, height), self.ink)
-
-    watch_jobs = watch_chosen = Canvas.redraw
+        return job_lines(self.jobs, self.chosen, width, max(2, height), self.palette)
 
     def on_click(self, event: Click) -> None:
         """Choose the file under the mouse."""
@@ -45,13 +43,11 @@ class JobList(Canvas):
 class BatchTotals(Canvas):
     """One line for all files together."""
 
-    jobs: var[Jobs] = var((), always_update=True)
+    jobs: reactive[Jobs] = reactive((), always_update=True)
     """All files as of now."""
-    elapsed_s: var[float] = var(0.0)
+    elapsed_s: reactive[float] = reactive(0.0)
     """How long the batch has run."""
 
     def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - always one line
         """The line."""
-        return [total_line(self.jobs, self.elapsed_s, width, self.ink)]
-
-    watch_jobs = Canvas.redraw
+        return [total_line(self.jobs, self.elapsed_s, width, self.palette)]

@@ -1,8 +1,8 @@
 """The console: a Textual app over one or two running engines."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -10,17 +10,17 @@ from textual.events import DeliveryComplete
 from textual.screen import Screen
 
 from codec.errors import UsageError
-from esc_tui.console.messages import EnginesEnded, PeerAsked, StartFailed
+from esc_tui.console.engine_handle import EngineHandle
+from esc_tui.console.messages import EnginesEnded, PeerAsked
 from esc_tui.console.screens.console import ConsoleScreen
+from esc_tui.console.screens.help import HelpScreen
 from esc_tui.console.screens.quit import Answer, QuitScreen
 from esc_tui.console.screens.trust import TrustScreen
 from esc_tui.console.supervisor import Supervisor
 from esc_tui.console.theme import DARK, THEMES
-from esc_tui.console.view import EngineReader
 from esc_tui.terminal import on_termination
 from net.engine import Engine
 from net.runtime.clock import SYSTEM_CLOCK, Clock
-from net.telemetry.stats import Role
 from net.transport.security.trust_questions import TrustQuestions
 
 DEFAULT_REFRESH_HZ = 8.0
@@ -31,12 +31,13 @@ class ConsoleApp(App[None]):
 
     The app owns the engines' lives: it starts them once its screen is up (on a thread, so that an error is shown in
     the engine's pane), and has stopped them, and joined every thread of its own, when `run` returns. So the caller
-    neither starts nor stops them; it reads their last snapshots afterwards. `run` returns when the person quits; a
+    neither starts nor stops them; it reads their last snapshots afterwards. `run` returns when the user quits; a
     stream that ends by itself stays on show, with its summary.
     """
 
     TITLE = "esc-tui"
     CSS_PATH = "console.tcss"
+    SCREENS: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {"help": HelpScreen}
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c,ctrl+q", "stop", "Quit", show=False)]
 
     def __init__(
@@ -44,7 +45,6 @@ class ConsoleApp(App[None]):
         engines: Sequence[Engine],
         *,
         title: str = "",
-        roles: Sequence[Role] = (),
         refresh_hz: float = DEFAULT_REFRESH_HZ,
         theme: str | None = None,
         clock: Clock = SYSTEM_CLOCK,
@@ -52,16 +52,12 @@ class ConsoleApp(App[None]):
     ) -> None:
         """Show `engines`, at most two, left to right.
 
-        `roles` says what each is while it has no stream; without it, an engine with a snapshot is what that says and
-        one with none is a receiver. `theme` is the name of one of Textual's themes, or `esc-dark`, `esc-light`;
-        raises `UsageError` for another. `questions` are those that the engines have about their peers.
+        `theme` is the name of one of Textual's themes, or `esc-dark`, `esc-light`; raises `UsageError` for another.
+        `questions` are those that the engines have about their peers.
         """
         super().__init__()
         self._questions = questions
-        known = list(roles) or [_role(engine) for engine in engines]
-        self._readers = tuple(
-            EngineReader(index, engine, role) for index, (engine, role) in enumerate(zip(engines, known, strict=True))
-        )
+        self._engines = tuple(EngineHandle(index, engine) for index, engine in enumerate(engines))
         self._console_title = title
         self._refresh_hz = refresh_hz
         self.survivors: tuple[str, ...] = ()
@@ -69,7 +65,7 @@ class ConsoleApp(App[None]):
         self.terminated = False
         """Whether SIGTERM ended the console."""
         self._clock = clock
-        self._supervisor = Supervisor(engines, self._post_to_console, clock)
+        self._supervisor = Supervisor(self._engines, self.post_message)
         self._is_stopping = False
         for own in THEMES:
             self.register_theme(own)
@@ -79,23 +75,23 @@ class ConsoleApp(App[None]):
 
     def get_default_screen(self) -> Screen[None]:
         """The console itself."""
-        self._console = ConsoleScreen(self._readers, self._console_title, self._refresh_hz, self._clock)
+        self._console = ConsoleScreen(self._engines, self._console_title, self._refresh_hz, self._clock)
         return self._console
 
     def on_mount(self) -> None:
         """Start the engines."""
         if self._questions is not None:
             self._questions.set_listener(lambda question: self.post_message(PeerAsked(question)))
-        on_termination(self._take_termination)
+        on_termination(self._terminate)
         self._supervisor.start()
 
-    def _take_termination(self) -> None:
-        """End in order, as without the console; told a second time: at once."""
+    def _terminate(self) -> None:
+        """End in order, as without the console; at the second signal, at once."""
         self.terminated = True
         self._stop("now" if self._is_stopping else "finish")
 
     def action_stop(self) -> None:
-        """Leave; ask first where streams run. Asked for a second time: leave at once."""
+        """Stop and exit, after a question where streams run; at once when repeated."""
         running = self._console.view.running_streams
         if self._is_stopping:
             self._stop("now")
@@ -120,7 +116,7 @@ class ConsoleApp(App[None]):
             self._supervisor.request_stop()
 
     def on_delivery_complete(self, message: DeliveryComplete) -> None:
-        """Tell where a file was saved, once: Textual would tell it of pictures, too."""
+        """Notify where a file was saved, once: Textual itself does so for pictures."""
         message.prevent_default()
         if message.path is not None:
             self.notify(f"saved {message.path}", markup=False)
@@ -136,7 +132,7 @@ class ConsoleApp(App[None]):
         yield SystemCommand("Quit", "Stop the streams and leave", self.action_stop)
 
     def on_peer_asked(self, message: PeerAsked) -> None:
-        """Ask the person, or take the question back."""
+        """Show the question, or withdraw it once it is settled."""
         question = message.question
         if not self.screen_stack:  # the console is closing
             question.answer(False)
@@ -146,22 +142,12 @@ class ConsoleApp(App[None]):
             self.screen.dismiss(False)
 
     def on_engines_ended(self, message: EnginesEnded) -> None:
-        """Leave, now that nothing runs any more."""
+        """Exit: nothing runs any more."""
         self.survivors = message.survivors
         self.exit()
 
     def on_unmount(self) -> None:
-        """Leave nothing running, whatever brought the app to its end."""
+        """Stop the engines, whatever ended the app."""
         if self._questions is not None:
             self._questions.stop()
-        self.survivors += self._supervisor.close()
-
-    def _post_to_console(self, message: StartFailed | EnginesEnded) -> object:
-        if isinstance(message, EnginesEnded):
-            return self.post_message(message)
-        return self._console.post_message(message)
-
-
-def _role(engine: Engine) -> Role:
-    streams = engine.snapshots()
-    return streams[0].role if streams else Role.RECEIVER
+        self.survivors = tuple(dict.fromkeys((*self.survivors, *self._supervisor.close())))

@@ -2,8 +2,8 @@
 
 | message | from | to | says |
 |---|---|---|---|
-| `Published` | publisher | console screen | the engines as they are now, and their new events |
-| `StartFailed` | supervisor | console screen | an engine could not start, and why |
+| `Published` | publisher | console screen | the engines as they are now |
+| `EventsLogged` | publisher | console screen | events that no earlier message had |
 | `PeerAsked` | an engine | app | a peer waits to be trusted, or needs no answer any more |
 | `EnginesEnded` | supervisor | app | all engines have ended after a stop; threads that outlived it |
 """
@@ -18,24 +18,20 @@ from net.transport.security.trust_questions import TrustQuestion
 
 @dataclass
 class Published(Message):
-    """The engines at one moment. A newer one replaces an older one that still waits; the newer holds its events too."""
+    """The engines at one moment; a newer one replaces one that still waits to be handled."""
 
     view: View
-    events: tuple[LoggedEvent, ...]
-    next_sequences: tuple[int, ...]
-    """For each engine, the number after its last event in `events`: what the reader acknowledges."""
 
     def can_replace(self, message: Message) -> bool:
-        """A newer view supersedes one that nobody has seen."""
+        """A newer view supersedes an older one."""
         return isinstance(message, Published)
 
 
 @dataclass
-class StartFailed(Message):
-    """Engine `engine` could not start."""
+class EventsLogged(Message):
+    """New events of all engines, in the order of their times."""
 
-    engine: int
-    reason: str
+    events: tuple[LoggedEvent, ...]
 
 
 @dataclass

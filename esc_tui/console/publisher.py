@@ -1,70 +1,69 @@
-"""The one thread that reads the engines and tells the console, a few times a second."""
+"""The one thread that reads the engines and publishes what it read, a few times a second."""
 
 import threading
 from collections.abc import Callable, Sequence
 
-from esc_tui.console.messages import Published
-from esc_tui.console.view import EngineReader, LoggedEvent, View
+from textual.message import Message
+
+from esc_tui.console.engine_handle import EngineHandle
+from esc_tui.console.messages import EventsLogged, Published
+from esc_tui.console.view import LoggedEvent, View
 from net.runtime.clock import SYSTEM_CLOCK, Clock
 
 JOIN_TIMEOUT_S = 2.0
 
 
 class Publisher:
-    """Posts a `Published` message `refresh_hz` times a second, from a thread named "publisher".
+    """Posts messages `refresh_hz` times a second, from a thread named "publisher".
 
-    Messages that the console has not read yet are replaced by newer ones, so each carries every event since those that
-    `acknowledge` last confirmed. `post` may be called from any thread and must not block.
+    `post` may be called from any thread and must not block.
     """
 
     def __init__(
         self,
-        readers: Sequence[EngineReader],
-        post: Callable[[Published], object],
+        engines: Sequence[EngineHandle],
+        post: Callable[[Message], object],
         *,
-        refresh_hz: float = 8.0,
+        refresh_hz: float,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._readers = tuple(readers)
+        self._engines = tuple(engines)
         self._post = post
         self._period_s = 1.0 / refresh_hz
         self._clock = clock
         self._stopping = threading.Event()
-        self._acknowledged = (0,) * len(self._readers)
-        self._thread: threading.Thread | None = None
+        self._next_sequences = [0] * len(self._engines)
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._thread.start()
 
-    def stop(self) -> bool:
-        """End the thread and wait for it; tell whether it has ended. May be called again."""
+    def stop(self) -> None:
+        """End the thread and wait for it. May be called again."""
         self._stopping.set()
-        if self._thread is None:
-            return True
-        self._thread.join(JOIN_TIMEOUT_S)
-        return not self._thread.is_alive()
+        if self._thread.ident is not None:
+            self._thread.join(JOIN_TIMEOUT_S)
 
-    def acknowledge(self, next_sequences: tuple[int, ...]) -> None:
-        """Take note that the console has all events before these numbers, one an engine."""
-        self._acknowledged = next_sequences
+    def publish(self) -> None:
+        """Post the engines' new events, then the engines as they are now."""
+        events = self._new_events()
+        if events:
+            self._post(EventsLogged(events))
+        self._post(Published(View(tuple(engine.read() for engine in self._engines), self._clock.epoch_s())))
 
-    def read(self) -> Published:
-        """The engines as they are now."""
+    def _new_events(self) -> tuple[LoggedEvent, ...]:
         events: list[LoggedEvent] = []
-        next_sequences = []
-        for reader, first in zip(self._readers, self._acknowledged, strict=True):
-            new = reader.engine.events_since(first)
-            events.extend(LoggedEvent(reader.index, event) for event in new)
-            next_sequences.append(new[-1].sequence + 1 if new else first)
-        events.sort(key=lambda logged: logged.event.epoch_s)
-        view = View(tuple(reader.read() for reader in self._readers), self._clock.epoch_s())
-        return Published(view, tuple(events), tuple(next_sequences))
+        for number, handle in enumerate(self._engines):
+            new = handle.engine.events_since(self._next_sequences[number])
+            if new:
+                self._next_sequences[number] = new[-1].sequence + 1
+            events.extend(LoggedEvent(handle.index, event) for event in new)
+        return tuple(sorted(events, key=lambda logged: logged.event.epoch_s))
 
     def _run(self) -> None:
         due_s = self._clock.monotonic_s()
         while not self._stopping.is_set():
-            self._post(self.read())
+            self.publish()
             due_s = max(due_s + self._period_s, self._clock.monotonic_s())
             self._clock.wait(self._stopping, due_s - self._clock.monotonic_s())

@@ -3,44 +3,33 @@
 import threading
 from collections.abc import Callable, Sequence
 
-from codec.errors import EscError
-from esc_tui.console.messages import EnginesEnded, StartFailed
-from net.engine import Engine
-from net.runtime.clock import SYSTEM_CLOCK, Clock
+from esc_tui.console.engine_handle import EngineHandle
+from esc_tui.console.messages import EnginesEnded
 
 STOP_TIMEOUT_S = 5.0
-POLL_S = 0.05
 
 
 class Supervisor:
-    """Owns the life of the engines: start, an orderly stop, a stop at once. Each returns immediately.
+    """Owns the life of the engines: start, an orderly stop, a stop at once; each returns immediately, `close` does not.
 
-    `post` takes the messages `StartFailed` and `EnginesEnded`, from any thread, without blocking.
+    `post` takes `EnginesEnded` from any thread, without blocking.
     """
 
-    def __init__(
-        self,
-        engines: Sequence[Engine],
-        post: Callable[[StartFailed | EnginesEnded], object],
-        clock: Clock = SYSTEM_CLOCK,
-    ) -> None:
+    def __init__(self, engines: Sequence[EngineHandle], post: Callable[[EnginesEnded], object]) -> None:
         self._engines = tuple(engines)
         self._post = post
-        self._clock = clock
         self._hurry = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self._started: list[Engine] = []
-        self._stopping = False
+        self._start = threading.Thread(target=self._start_engines, name="console-start", daemon=True)
+        self._stop = threading.Thread(target=self._stop_engines, name="console-stop", daemon=True)
 
     def start(self) -> None:
         """Start the engines, last one first: a demo's receiver listens before its sender connects."""
-        self._spawn("console-start", self._start_engines)
+        self._start.start()
 
     def request_stop(self) -> None:
         """Ask the engines to finish what they have; `EnginesEnded` follows. Again: no effect."""
-        if not self._stopping:
-            self._stopping = True
-            self._spawn("console-stop", self._stop_engines)
+        if self._stop.ident is None:
+            self._stop.start()
 
     def stop_now(self) -> None:
         """End the engines wherever they are; `EnginesEnded` follows."""
@@ -50,35 +39,23 @@ class Supervisor:
     def close(self) -> tuple[str, ...]:
         """End everything and wait for it, under a deadline; return the names of threads that outlived it."""
         self._hurry.set()
-        for thread in self._threads:
+        threads = [thread for thread in (self._start, self._stop) if thread.ident is not None]
+        for thread in threads:
             thread.join(STOP_TIMEOUT_S + 1.0)
         survivors = self._end_engines()
-        return survivors + tuple(thread.name for thread in self._threads if thread.is_alive())
-
-    def _spawn(self, name: str, work: Callable[[], None]) -> None:
-        thread = threading.Thread(target=work, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        return survivors + tuple(thread.name for thread in threads if thread.is_alive())
 
     def _start_engines(self) -> None:
-        for index, engine in reversed(tuple(enumerate(self._engines))):
-            if self._hurry.is_set():
-                return
-            try:
+        for engine in reversed(self._engines):
+            if not self._hurry.is_set():
                 engine.start()
-            except EscError as error:
-                self._post(StartFailed(index, str(error)))
-            else:
-                self._started.append(engine)
 
     def _stop_engines(self) -> None:
-        self._threads[0].join(STOP_TIMEOUT_S)
+        self._start.join(STOP_TIMEOUT_S)
         # The sender goes first: what it still has in hand needs a receiver that listens.
-        for engine in reversed(self._started):
-            engine.request_stop()
-            while not self._hurry.is_set() and not engine.wait(0):
-                self._clock.wait(self._hurry, POLL_S)
+        for engine in self._engines:
+            engine.finish(self._hurry)
         self._post(EnginesEnded(self._end_engines()))
 
     def _end_engines(self) -> tuple[str, ...]:
-        return tuple(name for engine in tuple(self._started) for name in engine.stop(STOP_TIMEOUT_S))
+        return tuple(name for engine in self._engines for name in engine.stop(STOP_TIMEOUT_S))

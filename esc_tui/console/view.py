@@ -1,14 +1,13 @@
 """What the console shows at one moment: the engines' snapshots, frozen, taken together."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from net.engine import Engine
 from net.telemetry.stats import Event, Role, StreamStats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EngineView:
-    """One engine at one moment. `ended` tells that it runs no more; `error` is what ended it, in words."""
+    """One engine at one moment: `ended` says that it no longer runs, `error` what ended it."""
 
     index: int
     role: Role
@@ -38,14 +37,8 @@ class View:
     @property
     def running_streams(self) -> int:
         """How many streams quitting would break off; both ends of one stream count once."""
-        running = {
-            stream.stream_id
-            for engine in self.engines
-            if not engine.ended
-            for stream in engine.streams
-            if not stream.state.is_final
-        }
-        return len(running)
+        running = [engine for engine in self.engines if not engine.ended]
+        return len({stream.stream_id for each in running for stream in each.streams if not stream.state.is_final})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +47,3 @@ class LoggedEvent:
 
     engine: int
     event: Event
-
-
-@dataclass(slots=True)
-class EngineReader:
-    """Takes views of one engine; `role` is what the engine is while it has no stream."""
-
-    index: int
-    engine: Engine
-    role: Role
-    start_error: str = field(default="")
-
-    def read(self) -> EngineView:
-        """The engine as it is now. Blocks never."""
-        streams = self.engine.snapshots()
-        error = self.engine.error
-        return EngineView(
-            self.index,
-            streams[0].role if streams else self.role,
-            self.engine.title,
-            streams,
-            self.engine.wait(0),
-            str(error) if error is not None else self.start_error,
-        )

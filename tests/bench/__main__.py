@@ -24,7 +24,7 @@ from tests.bench.coding import (
     roofline,
     whole_file_rtf,
 )
-from tests.bench.console import console_lateness
+from tests.bench.console import console_lateness, crowded_lateness, spectrogram_ms
 from tests.bench.link import transfer
 from tests.bench.start import start
 
@@ -64,7 +64,10 @@ def main() -> None:
     report["start"] = asdict(started) | {"beyond_torch_s": started.beyond_torch_s}
     console.print(report["start"])
     report["console_lateness"] = asdict(console_lateness(shared_codec(None, "cpu")))
-    console.print(report["console_lateness"])
+    report["crowded_lateness"] = asdict(crowded_lateness())
+    report["spectrogram_ms"] = spectrogram_ms()
+    for name in ("console_lateness", "crowded_lateness", "spectrogram_ms"):
+        console.print(name, report[name])
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=2) + "\n")
 

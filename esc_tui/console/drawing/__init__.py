@@ -1,1 +1,1 @@
-"""Pure drawing: numbers to lines of styled text. Knows no widget, no engine, no batch, no time."""
+"""Pure drawing: figures in, styled lines out; `sections` has one module a section. Imports no engine and no widget."""

@@ -22,8 +22,8 @@ def scale_top(highest: float) -> float:
 
 
 @lru_cache(maxsize=128)
-def held(history: tuple[float, ...], seconds: int) -> tuple[float, ...]:
-    """A history in which a second that knows nothing repeats the last known value, where that is no older than this."""
+def repeat_last_known(history: tuple[float, ...], seconds: int) -> tuple[float, ...]:
+    """A history in which a nan repeats the last known value, where that is at most `seconds` old."""
     values: list[float] = []
     known, age = math.nan, 0
     for value in history:

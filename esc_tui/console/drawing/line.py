@@ -1,6 +1,5 @@
-"""One line of a drawing: styled text put together from left to right, and the console's column grid."""
+"""One line of a drawing: styled text put together from left to right."""
 
-from dataclasses import dataclass
 from typing import Self
 
 from rich.cells import cell_len, set_cell_size
@@ -12,7 +11,7 @@ ELLIPSIS = "…"
 
 
 def clip(text: str, cells: int) -> str:
-    """Shorten `text` to `cells` terminal cells; what was cut is told by an ellipsis."""
+    """Shorten `text` to `cells` terminal cells; an ellipsis stands for what was cut."""
     if cell_len(text) <= cells:
         return text
     return set_cell_size(text, cells - 1) + ELLIPSIS if cells > 0 else ""
@@ -76,29 +75,3 @@ class Line:
     def text(self) -> str:
         """The line without its styles."""
         return "".join(segment.text for segment in self.segments)
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """The columns that all sections of a pane share: a label, three numbers, and what is left for a history."""
-
-    width: int
-    label_cells: int = 12
-    number_cells: int = 8
-    gap_cells: int = 2
-
-    @property
-    def numbers_end(self) -> int:
-        """Where the numbers end."""
-        return self.label_cells + 3 * self.number_cells
-
-    @property
-    def chart_start(self) -> int:
-        """Where a history begins."""
-        return self.numbers_end + self.gap_cells
-
-    @property
-    def chart_cells(self) -> int:
-        """How wide a history is; 0 where it would be too narrow to read."""
-        cells = self.width - self.chart_start
-        return cells if cells >= 8 else 0

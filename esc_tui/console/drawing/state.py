@@ -1,9 +1,9 @@
-"""The link's state, told by a sign, a word and a colour."""
+"""A link's state and an event's severity: sign, word and style."""
 
 from rich.style import Style
 
-from esc_tui.console.drawing.styles import Ink
-from net.telemetry.stats import LinkState, Severity
+from esc_tui.console.drawing.palette import Palette
+from net.telemetry.stats import LinkState, Severity, StreamStats
 
 STATE_SIGNS = {
     LinkState.CONNECTING: "○",
@@ -18,20 +18,32 @@ STATE_SIGNS = {
 SEVERITY_WORDS = {Severity.INFO: "info", Severity.WARNING: "warn", Severity.ERROR: "error"}
 
 
-def state_style(state: LinkState, ink: Ink) -> Style:
-    """The style that tells how well a stream in this state fares."""
-    if state is LinkState.FAILED:
-        return ink.bad
-    if state in (LinkState.PAUSED, LinkState.RECONNECTING, LinkState.CONNECTING):
-        return ink.warn
-    return ink.good
-
-
-def severity_style(severity: Severity, ink: Ink) -> Style:
-    """The style of an event's severity."""
-    return {Severity.INFO: ink.muted, Severity.WARNING: ink.warn, Severity.ERROR: ink.bad}[severity]
-
-
 def state_text(state: LinkState) -> str:
     """Sign and word."""
     return f"{STATE_SIGNS[state]} {state.value}"
+
+
+def state_style(state: LinkState, palette: Palette) -> Style:
+    """The style of a state: good, a warning, or bad."""
+    if state is LinkState.FAILED:
+        return palette.bad
+    if state in (LinkState.PAUSED, LinkState.RECONNECTING, LinkState.CONNECTING):
+        return palette.warn
+    return palette.good
+
+
+def severity_style(severity: Severity, palette: Palette) -> Style:
+    """The style of an event's severity."""
+    return {Severity.INFO: palette.muted, Severity.WARNING: palette.warn, Severity.ERROR: palette.bad}[severity]
+
+
+def silence_causes(stats: StreamStats) -> list[str]:
+    """Why silence goes out where sound should, in a word or two each."""
+    if stats.state.is_final:
+        return []
+    causes = [
+        (stats.muted, "muted"),
+        (stats.input_lost, "no microphone"),
+        (stats.playback is not None and not stats.playback.connected, "no output"),
+    ]
+    return [words for holds, words in causes if holds]

@@ -1,20 +1,16 @@
 """The pane of events: the log, what it is filtered by, and a line to type a filter in."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.message import Message
-from textual.reactive import var
-from textual.widgets import Input
+from textual.content import Content
+from textual.widgets import Input, Static
 
-from esc_tui.console.drawing.line import Line
 from esc_tui.console.view import LoggedEvent
-from esc_tui.console.widgets.canvas import Canvas
 from esc_tui.console.widgets.event_log import SEVERITY_ORDER, EventLog
 from net.telemetry.stats import Severity
 
@@ -25,22 +21,6 @@ FILTER_WORDS = {
 }
 
 
-class EventsTitle(Canvas):
-    """Tells how many events there are, and which of them are shown."""
-
-    summary: var[str] = var("")
-    """What is shown, in words."""
-
-    def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - always one line
-        """The pane's name and its filter."""
-        line = Line().add("EVENTS", self.ink.strong).space(2)
-        return [line.left(self.summary, max(0, width - line.cells), self.ink.muted)]
-
-    def watch_summary(self) -> None:
-        """Show the new words."""
-        self.redraw()
-
-
 class EventFilter(Input):
     """Where the text is typed that shown events must contain."""
 
@@ -49,41 +29,33 @@ class EventFilter(Input):
         Binding("escape", "clear", "Show all events"),
     ]
 
-    @dataclass
-    class Done(Message):
-        """The filter is as it shall be."""
-
     def __init__(self) -> None:
         super().__init__(placeholder="show events that contain…", compact=True)
 
-    async def action_submit(self) -> None:
-        """Keep what was typed."""
-        self.post_message(self.Done())
-
-    def action_clear(self) -> None:
-        """Take the filter away."""
+    async def action_clear(self) -> None:
+        """Remove the filter."""
         self.value = ""
-        self.post_message(self.Done())
+        await self.action_submit()
 
 
 class EventsPane(Vertical):
     """The event log with its filter."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_widget = EventLog(id="events")
+        """The log."""
+
     def compose(self) -> ComposeResult:
-        """Title, log, and the filter's input, which shows itself when it is needed."""
-        yield EventsTitle()
-        yield EventLog(id="events")
+        """Title, log, and the filter's input, which is shown while it is needed."""
+        yield Static(id="events-title")
+        yield self.log_widget
         yield EventFilter()
 
     def append(self, events: Iterable[LoggedEvent]) -> None:
         """Log events."""
         self.log_widget.append(events)
         self._summarise()
-
-    @property
-    def log_widget(self) -> EventLog:
-        """The log."""
-        return self.query_one(EventLog)
 
     def step_severity(self) -> None:
         """Show all, then warnings and errors, then errors, then all."""
@@ -92,7 +64,7 @@ class EventsPane(Vertical):
         self._summarise()
 
     def find(self) -> None:
-        """Let a person type what events must contain."""
+        """Show and focus the filter's input."""
         self.add_class("-finding")
         self.query_one(EventFilter).focus()
 
@@ -102,8 +74,8 @@ class EventsPane(Vertical):
         self.log_widget.needle = message.value
         self._summarise()
 
-    def on_event_filter_done(self, message: EventFilter.Done) -> None:
-        """Go back to the log."""
+    @on(Input.Submitted)
+    def _end_finding(self, message: Input.Submitted) -> None:
         message.stop()
         self.log_widget.focus()
         self.remove_class("-finding")
@@ -112,5 +84,6 @@ class EventsPane(Vertical):
         log = self.log_widget
         filters = [FILTER_WORDS[log.lowest], f"containing “{log.needle}”" if log.needle else ""]
         words = ", ".join(filter(None, filters))
-        shown = f"{log.shown_count} of {log.kept_count} {words}" if words else f"{log.kept_count}"
-        self.query_one(EventsTitle).summary = shown
+        shown = f"{log.shown_count} of {len(log.kept)} {words}" if words else f"{len(log.kept)}"
+        title = Content.from_markup("[b]EVENTS[/b]  [$foreground 60%]$shown[/]", shown=shown)
+        self.query_one("#events-title", Static).update(title)

@@ -1,8 +1,7 @@
-"""The console's main screen: a pane for each engine, and the event log."""
+"""The main screen: the title, a pane for each engine, the events, the keys."""
 
-import io
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,24 +11,24 @@ from textual.events import DescendantFocus
 from textual.reactive import var
 from textual.screen import Screen
 
-from esc_tui.console.messages import Published, StartFailed
-from esc_tui.console.panes.arrangement import largest
+from esc_tui.console.drawing.layout import largest
+from esc_tui.console.engine_handle import EngineHandle
+from esc_tui.console.messages import EventsLogged, Published
 from esc_tui.console.panes.events import EventsPane
 from esc_tui.console.panes.stream import StreamPane
 from esc_tui.console.publisher import Publisher
-from esc_tui.console.screens.help import HelpScreen
+from esc_tui.console.saved_files import save_report, save_screenshot
 from esc_tui.console.trimmed_output import trim_output
-from esc_tui.console.view import EngineReader, LoggedEvent, View
+from esc_tui.console.view import View
 from esc_tui.console.widgets.key_bar import KeyBar
 from esc_tui.console.widgets.title_bar import TitleBar
-from esc_tui.plain.report import session_report
 from net.engine import Engine
 from net.runtime.clock import Clock
-from net.telemetry.stats import LinkState, SenderChunks, StreamStats
+from net.telemetry.stats import LinkState, Role, StreamStats
 
 WINDOWS_S = (60, 120, 300)
-LEAST_PANE_CELLS = 56
-LEAST_LINES = 30
+LEAST_PANE_CELLS, LEAST_LINES = 56, 30
+"""In less room only one page is shown."""
 EVENTS_SHARE = 7
 LEAST_EVENTS_LINES = 5
 VOLUME_STEP, MOST_VOLUME = 0.1, 2.0
@@ -44,8 +43,8 @@ class ConsoleScreen(Screen[None]):
         Binding("m", "mute", "Mute", tooltip="Send or play silence, or the sound again"),
         Binding("plus,equals_sign", "streams(1)", "Streams", key_display="+", tooltip="One stream more, 1.5 kbps"),
         Binding("minus", "streams(-1)", "Streams", key_display="−", tooltip="One stream less"),
-        Binding("question_mark", "help", "Help", key_display="?", tooltip="What every number means"),
-        Binding("z", "zoom", "Zoom", tooltip="Give one pane all the room, or share it again"),
+        Binding("question_mark", "app.push_screen('help')", "Help", key_display="?", tooltip="What every number means"),
+        Binding("z", "toggle('is_zoomed')", "Zoom", tooltip="Give one pane all the room, or share it again"),
         Binding("w", "window", "Window", tooltip="Show 60, 120 or 300 s of the past"),
         Binding("9", "volume(-1)", "Volume", tooltip="Play more softly"),
         Binding("0", "volume(1)", "Volume", tooltip="Play louder"),
@@ -71,28 +70,28 @@ class ConsoleScreen(Screen[None]):
     page: var[int] = var(0)
     """The page that has the focus: an engine's pane, or after them the events."""
     is_zoomed: var[bool] = var(False)
-    """Whether one page has all the room, by a person's choice."""
+    """Whether the user has given one page all the room."""
     notice: var[str] = var("")
     """What the console is about to do."""
 
-    def __init__(self, readers: Sequence[EngineReader], title: str, refresh_hz: float, clock: Clock) -> None:
+    def __init__(self, engines: Sequence[EngineHandle], title: str, refresh_hz: float, clock: Clock) -> None:
         super().__init__()
         trim_output(self)
-        self.readers = tuple(readers)
+        self._engines = tuple(engines)
         self._purpose = title
-        self._next_sequences = (0,) * len(self.readers)
-        self._offered: tuple[object, ...] = ()
-        self._panes = tuple(StreamPane(reader.index, reader.role) for reader in self.readers)
+        self._offered: dict[str, bool | None] = {}
+        self._panes = tuple(StreamPane(engine.index, engine.role) for engine in self._engines)
         self.events = EventsPane()
         """The pane of events."""
-        self.publisher = Publisher(self.readers, self.post_message, refresh_hz=refresh_hz, clock=clock)
+        self._pages: tuple[StreamPane | EventsPane, ...] = (*self._panes, self.events)
+        self.publisher = Publisher(self._engines, self.post_message, refresh_hz=refresh_hz, clock=clock)
+        """Reads the engines while the screen is mounted."""
 
     def compose(self) -> ComposeResult:
         """Title, panes, event log, keys."""
-        names = [reader.role.value.capitalize() for reader in self.readers]
-        yield TitleBar(self._purpose, [*names, "Events"]).data_bind(
-            ConsoleScreen.view, ConsoleScreen.page, ConsoleScreen.notice
-        )
+        names = [*(engine.role.value.capitalize() for engine in self._engines), "Events"]
+        bar = TitleBar(self._purpose, names)
+        yield bar.data_bind(ConsoleScreen.view, ConsoleScreen.page, ConsoleScreen.notice)
         with Horizontal(id="panes"):
             for pane in self._panes:
                 yield pane.data_bind(ConsoleScreen.view, ConsoleScreen.window_s)
@@ -116,16 +115,11 @@ class ConsoleScreen(Screen[None]):
         """Show a newer view."""
         with self.app.batch_update():
             self.view = message.view
-            unseen = self._unseen(message.events)
-            if unseen:
-                self.events.append(unseen)
-        self._next_sequences = message.next_sequences
-        self.publisher.acknowledge(message.next_sequences)
         self._offer_keys()
 
-    def on_start_failed(self, message: StartFailed) -> None:
-        """Show why an engine does not run."""
-        self.readers[message.engine].start_error = message.reason
+    def on_events_logged(self, message: EventsLogged) -> None:
+        """Log new events."""
+        self.events.append(message.events)
 
     def on_descendant_focus(self, message: DescendantFocus) -> None:
         """Follow the focus to its page."""
@@ -137,12 +131,12 @@ class ConsoleScreen(Screen[None]):
         """Show the page whose name was clicked."""
         self.action_page(message.page)
 
-    def on_stream_pane_reshaped(self) -> None:
-        """Let panes that stand side by side show the same figure at the same height."""
-        measured = [pane for pane in self._panes if pane.needs]
-        beside = largest(pane.needs for pane in measured)
+    def on_stream_pane_resized(self) -> None:
+        """Lay out the panes; side by side, the same figure stands at the same height in both."""
+        measured = [pane for pane in self._panes if pane.sizes]
+        beside = largest(pane.sizes for pane in measured)
         for pane in measured:
-            pane.lay_out(pane.needs if self.has_class("-single") else beside)
+            pane.lay_out(pane.sizes if self.has_class("-single") else beside)
 
     def watch_page(self) -> None:
         """Show the page, where only one is shown."""
@@ -155,22 +149,20 @@ class ConsoleScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer a key where it has an effect: hidden on the wrong kind of pane, dimmed while no stream runs."""
-        offered = self._offers()
-        if action in offered:
-            return offered[action]
-        return super().check_action(action, parameters)
+        offers = self._offers()
+        return offers[action] if action in offers else super().check_action(action, parameters)
 
     def action_pause(self) -> None:
         """Pause the pane's stream, or resume it."""
-        self._send(lambda engine, stats: engine.set_paused(stats.state is not LinkState.PAUSED))
+        self._request(lambda engine, stats: engine.set_paused(stats.state is not LinkState.PAUSED))
 
     def action_mute(self) -> None:
         """Send or play silence, or the sound again."""
-        self._send(lambda engine, stats: engine.set_muted(not stats.muted))
+        self._request(lambda engine, stats: engine.set_muted(not stats.muted))
 
     def action_streams(self, step: int) -> None:
         """Use more or fewer streams from the next chunk on."""
-        self._send(
+        self._request(
             lambda engine, stats: engine.set_num_streams(min(stats.max_streams, max(1, stats.num_streams + step)))
         )
 
@@ -182,7 +174,7 @@ class ConsoleScreen(Screen[None]):
                 volume = round(stats.playback.volume + step * VOLUME_STEP, 1)
                 engine.set_volume(min(MOST_VOLUME, max(0.0, volume)))
 
-        self._send(set_volume)
+        self._request(set_volume)
 
     def action_stream(self, step: int) -> None:
         """Show another of the receiver's streams."""
@@ -195,22 +187,18 @@ class ConsoleScreen(Screen[None]):
 
     def action_page(self, page: int) -> None:
         """Go to a page."""
-        if page >= len(self._pages):
-            return
-        self.page = page
-        (self.events.log_widget if page == len(self.readers) else self._pages[page].query_one(".body")).focus()
+        if page < len(self._pages):
+            self.page = page
+            pane = self._pages[page]
+            (pane.log_widget if isinstance(pane, EventsPane) else pane.query_one(".body")).focus()
 
     def action_step_page(self, step: int) -> None:
         """Go to the next page."""
         self.action_page((self.page + step) % len(self._pages))
 
-    def action_zoom(self) -> None:
-        """Give the page all the room, or share it again."""
-        self.is_zoomed = not self.is_zoomed
-
     def action_find(self) -> None:
         """Filter the events by a text."""
-        self.action_page(len(self.readers))
+        self.action_page(len(self._panes))
         self.events.find()
 
     def action_filter(self) -> None:
@@ -223,24 +211,13 @@ class ConsoleScreen(Screen[None]):
         self.app.copy_to_clipboard(log.text)
         self.notify(f"copied {log.shown_count} events", timeout=2)
 
-    def action_help(self) -> None:
-        """Explain every number."""
-        self.app.push_screen(HelpScreen())
-
     def action_screenshot(self) -> None:
         """Save a picture of the screen in the current folder."""
-        self.app.deliver_screenshot(_file_name("svg"), path=".")
+        save_screenshot(self.app)
 
     def action_report(self) -> None:
         """Save the session's report in the current folder."""
-        report = session_report(self.view, self.events.log_widget.kept)
-        self.app.deliver_text(
-            io.StringIO(report.decode()),
-            save_directory=".",
-            save_filename=_file_name("json"),
-            mime_type="application/json",
-            name="report",
-        )
+        save_report(self.app, self.view, self.events.log_widget.kept)
 
     @property
     def pane(self) -> StreamPane | None:
@@ -249,48 +226,40 @@ class ConsoleScreen(Screen[None]):
             return None
         return self._panes[self.page if self.page < len(self._panes) else 0]
 
-    @property
-    def _pages(self) -> tuple[StreamPane | EventsPane, ...]:
-        return (*self._panes, self.events)
-
-    def _send(self, intent: Callable[[Engine, StreamStats], None]) -> None:
+    def _request(self, intent: Callable[[Engine, StreamStats], None]) -> None:
+        """Ask the pane's engine for something while its stream runs."""
         pane = self.pane
-        if pane is not None and pane.stats is not None and not pane.stats.state.is_final:
-            intent(self.readers[pane.index].engine, pane.stats)
-
-    def _unseen(self, events: Iterable[LoggedEvent]) -> list[LoggedEvent]:
-        # A message that was read before the last acknowledgement holds some events once more.
-        return [logged for logged in events if logged.event.sequence >= self._next_sequences[logged.engine]]
+        if pane is None or pane.stats is None or pane.stats.state.is_final:
+            return
+        handle = self._engines[pane.index]
+        if not handle.request(partial(intent, handle.engine, pane.stats)):
+            self.notify("the engine is busy: what the key asks for is left out", severity="warning")
 
     def _show_page(self) -> None:
-        is_cramped = self.size.width < LEAST_PANE_CELLS * len(self.readers) or self.size.height < LEAST_LINES
+        is_cramped = self.size.width < LEAST_PANE_CELLS * len(self._panes) or self.size.height < LEAST_LINES
         is_single = self.is_zoomed or is_cramped
         self.set_class(is_single, "-single")
         self.events.styles.height = "1fr" if is_single else max(LEAST_EVENTS_LINES, self.size.height // EVENTS_SHARE)
-        self.query_one("#panes").set_class(self.page == len(self.readers), "-off-page")
+        self.query_one("#panes").set_class(self.page == len(self._panes), "-off-page")
         for index, pane in enumerate(self._pages):
             pane.set_class(index != self.page, "-off-page")
 
     def _offers(self) -> dict[str, bool | None]:
+        """For each action that depends on the stream: True offers its key, None dims it, False hides it."""
         pane = self.pane if self.is_mounted else None
         stats = pane.stats if pane else None
-        runs = True if stats is not None and not stats.state.is_final else None
-        is_sender = stats is not None and isinstance(stats.chunks, SenderChunks)
-        streams = len(pane.engine.streams) if pane and pane.engine else 0
+        is_running = True if stats is not None and not stats.state.is_final else None
+        has_several = pane is not None and pane.engine is not None and len(pane.engine.streams) > 1
         return {
-            "pause": runs,
-            "mute": runs,
-            "streams": runs if is_sender else False,
-            "volume": runs if stats is not None and stats.playback is not None else False,
-            "stream": streams > 1,
+            "pause": is_running,
+            "mute": is_running,
+            "streams": is_running if stats is not None and stats.role is Role.SENDER else False,
+            "volume": is_running if stats is not None and stats.playback is not None else False,
+            "stream": has_several,
         }
 
     def _offer_keys(self) -> None:
-        offered = tuple(self._offers().values())
-        if offered != self._offered:
-            self._offered = offered
+        offers = self._offers()
+        if offers != self._offered:
+            self._offered = offers
             self.refresh_bindings()
-
-
-def _file_name(extension: str) -> str:
-    return f"esc-tui-{datetime.now():%Y%m%d-%H%M%S}.{extension}"

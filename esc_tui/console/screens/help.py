@@ -10,24 +10,27 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
 from esc_tui.console.drawing.line import Line
-from esc_tui.console.drawing.styles import Ink
-from esc_tui.console.screens.help_text import SECTIONS
+from esc_tui.console.drawing.palette import Palette
+from esc_tui.console.screens.help_text import HELP
 from esc_tui.console.widgets.canvas import Canvas
 
 TERM_CELLS = 18
+LEAST_WORDS_CELLS = 20
 
 
-def help_lines(width: int, ink: Ink) -> list[Line]:
+def help_lines(width: int, palette: Palette) -> list[Line]:
     """The help as lines of at most `width` cells."""
     lines = []
-    for section in SECTIONS:
-        lines.append(Line().add(section.name, ink.heading))
-        for term, meaning in section.terms:
-            for number, text in enumerate(wrap(meaning, max(20, width - TERM_CELLS))):
-                lines.append(Line().left("" if number else term, TERM_CELLS, ink.strong).add(text, ink.value))
-        lines += [Line().add(text, ink.muted) for text in wrap(section.note, max(20, width))]
-        lines.append(Line())
-    return lines
+    for paragraph in HELP.splitlines():
+        heading, term, meaning = paragraph.removeprefix("# "), *paragraph.partition(": ")[::2]
+        if paragraph.startswith("# "):
+            lines += [Line(), Line().add(heading, palette.heading)]
+        elif meaning:
+            for number, text in enumerate(wrap(meaning, max(LEAST_WORDS_CELLS, width - TERM_CELLS))):
+                lines.append(Line().left("" if number else term, TERM_CELLS, palette.strong).add(text, palette.value))
+        else:
+            lines += [Line().add(text, palette.muted) for text in wrap(term, max(LEAST_WORDS_CELLS, width))]
+    return lines[1:]
 
 
 class HelpText(Canvas):
@@ -35,7 +38,7 @@ class HelpText(Canvas):
 
     def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - the height follows from the lines
         """All of it; its scroll container shows a part."""
-        return help_lines(width, self.ink)
+        return help_lines(width, self.palette)
 
 
 class HelpScreen(ModalScreen[None]):

@@ -1,6 +1,7 @@
-"""The base of all instruments: lines drawn by pure functions, of which only what changed is sent to the terminal."""
+"""The base of most widgets: lines drawn by pure functions, of which only what changed is sent to the terminal."""
 
 from collections.abc import Sequence
+from typing import Self
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -8,16 +9,19 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from esc_tui.console.drawing.line import Line
-from esc_tui.console.widgets.styled import Styled
+from esc_tui.console.widgets.themed import Themed
 
 WORTH_A_JUMP_CELLS = 4
 """So many unchanged cells cost as many bytes as moving the cursor over them."""
 
+Cell = tuple[str, Style | None, int]
+"""A cell's character and style; of text that changes as a whole, that text and the cell's number in it."""
 
-class Canvas(Styled):
-    """Shows the lines that `draw` returns. `redraw` repaints the changed part of each changed line, no more.
 
-    Over ssh each cell costs bytes: a full repaint at 8 Hz would send about 100 kB/s, changes alone about a tenth.
+class Canvas(Themed):
+    """Shows the lines that `draw` returns. A refresh repaints the changed part of each changed line, no more.
+
+    So reactives need no watchers: what they change is drawn anew, and what they leave as it was costs nothing.
     """
 
     DEFAULT_CSS = """
@@ -34,18 +38,16 @@ class Canvas(Styled):
         """The lines to show in `width` × `height` cells; `height` is 0 where it follows from the lines."""
         raise NotImplementedError
 
-    def redraw(self) -> None:
-        """Draw again, and repaint what has changed."""
-        if not self.is_mounted or not self.size.width:
-            return
-        old = self._strips
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Draw again, and repaint what has changed; with arguments, as Textual does."""
+        if regions or layout or recompose or not repaint or not self.is_mounted or not self.size.width:
+            return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        before = self._strips
         self._paint(self.size)
-        if len(old) != len(self._strips) and self.styles.auto_dimensions:
-            self.refresh(layout=True)
-            return
-        regions = [Region(start, y, end - start, 1) for y, start, end in _changes(old, self._strips)]
-        if regions:
-            self.refresh(*regions)
+        if len(before) != len(self._strips) and self.styles.auto_dimensions:
+            return super().refresh(layout=True)
+        changed = [Region(start, y, end - start, 1) for y, start, end in _changes(before, self._strips)]
+        return super().refresh(*changed) if changed else self
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
         """As many lines as are drawn."""
@@ -58,7 +60,7 @@ class Canvas(Styled):
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.ground)
 
     def notify_style_update(self) -> None:
-        """Take the new theme's styles."""
+        """Draw anew in the new theme's styles."""
         super().notify_style_update()
         self._drawn_size = Size(0, 0)
 
@@ -87,20 +89,19 @@ def _changes(old: Sequence[Strip], new: Sequence[Strip]) -> list[tuple[int, int,
     return changes
 
 
-def _cells(strip: Strip) -> list[tuple[str, Style | None]]:
-    """Character and style of each cell; of a wide character, all in its first cell."""
-    cells: list[tuple[str, Style | None]] = []
+def _cells(strip: Strip) -> list[Cell]:
+    """What stands in each cell. Text of other than one cell a character changes as a whole."""
+    cells: list[Cell] = []
     for text, style, _ in strip:
-        if len(text) == cell_len(text):
-            cells += [(character, style) for character in text]
+        width = cell_len(text)
+        if width == len(text):
+            cells += [(character, style, 0) for character in text]
         else:
-            cells += [(text, style)] + [("", style)] * (cell_len(text) - 1)
+            cells += [(text, style, at) for at in range(width)]
     return cells
 
 
-def _changed_stretches(
-    before: Sequence[tuple[str, Style | None]], after: Sequence[tuple[str, Style | None]]
-) -> list[tuple[int, int]]:
+def _changed_stretches(before: Sequence[Cell], after: Sequence[Cell]) -> list[tuple[int, int]]:
     """Where two lines differ; stretches that lie close together count as one."""
     stretches: list[tuple[int, int]] = []
     for cell, content in enumerate(after):

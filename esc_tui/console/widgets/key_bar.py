@@ -1,10 +1,12 @@
-"""The last line: keys and what they do, as many as fit whole."""
+"""The last line: keys and what they do, as many as fit whole.
+
+Not Textual's `Footer`: that cuts the last key's name at 80 columns, and offers keys that would be typed into an input.
+"""
 
 from collections.abc import Sequence
 
-from textual.binding import Binding
+from textual.binding import ActiveBinding, Binding
 from textual.events import Click
-from textual.screen import Screen
 from textual.widgets import Input
 
 from esc_tui.console.drawing.line import Line
@@ -24,64 +26,55 @@ class KeyBar(Canvas):
 
     def __init__(self) -> None:
         super().__init__()
-        self._spans: list[tuple[int, int, str]] = []
+        self._ends: list[tuple[int, str]] = []
 
     def on_mount(self) -> None:
         """Follow the screen's keys."""
-        self.screen.bindings_updated_signal.subscribe(self, self._take_bindings)
+        self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.refresh())
 
     def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - always one line
         """The keys from left to right, the palette's at the right."""
-        palette = (
-            Line().add(self._key(self.app.COMMAND_PALETTE_BINDING), self.ink.payload).add(" palette", self.ink.muted)
-        )
-        line, spans = Line(), []
-        for description, bindings in self._groups().items():
-            group, group_spans = self._group(description, bindings, line.cells)
-            if line.cells + group.cells + palette.cells > width:
+        palette_key = self.app.COMMAND_PALETTE_BINDING
+        palette = Line().add(self.app.get_key_display(Binding(palette_key, "")), self.palette.payload)
+        palette.add(" palette", self.palette.muted)
+        line, self._ends = Line(), []
+        for description, group in self._groups().items():
+            keys, ends = self._keys(description, group)
+            if line.cells + keys.cells + palette.cells > width:
                 break
-            line.extend(group)
-            spans += group_spans
-        spans.append((width - palette.cells, width, self.app.COMMAND_PALETTE_BINDING))
-        self._spans = spans
+            self._ends += [(line.cells + end, key) for end, key in ends]
+            line.extend(keys)
+        self._ends += [(width - palette.cells, ""), (width, palette_key)]
         return [line.to(width - palette.cells).extend(palette)]
 
     def on_click(self, event: Click) -> None:
         """Press the key under the mouse."""
-        for start, end, key in self._spans:
-            if start <= event.x - self.gutter.left < end:
-                self.app.simulate_key(key)
+        key = next((key for end, key in self._ends if event.x - self.gutter.left < end), "")
+        if key:
+            self.app.simulate_key(key)
 
-    def _take_bindings(self, _screen: Screen[object]) -> None:
-        self.redraw()
-
-    def _groups(self) -> dict[str, list[tuple[Binding, bool]]]:
-        groups: dict[str, list[tuple[Binding, bool]]] = {}
+    def _groups(self) -> dict[str, list[ActiveBinding]]:
+        """The keys to show by their description, one for each action."""
+        groups: dict[str, list[ActiveBinding]] = {}
         for active in self.screen.active_bindings.values():
-            group = groups.setdefault(active.binding.description, [])
-            is_new = all(active.binding.action != binding.action for binding, _ in group)
-            if active.binding.show and is_new and not self._is_typed(active.binding):
-                group.append((active.binding, active.enabled))
-        return {description: group for description, group in groups.items() if group}
+            binding = active.binding
+            group = groups.setdefault(binding.description, []) if binding.show and not self._is_typed(binding) else []
+            if all(binding.action != other.binding.action for other in group):
+                group.append(active)
+        return groups
 
     def _is_typed(self, binding: Binding) -> bool:
         """Whether the key is a character for the input that has the focus. Textual knows it of letters, not of "+"."""
-        display = self.app.get_key_display(binding)
-        return len(display) == 1 and isinstance(self.screen.focused, Input)
+        return len(self.app.get_key_display(binding)) == 1 and isinstance(self.screen.focused, Input)
 
-    def _group(
-        self, description: str, bindings: Sequence[tuple[Binding, bool]], start: int
-    ) -> tuple[Line, list[tuple[int, int, str]]]:
-        line, spans = Line(), []
-        for binding, enabled in bindings:
-            key_start = start + line.cells
-            line.add(self.app.get_key_display(binding), self.ink.payload if enabled else self.ink.faint).space(1)
-            spans.append((key_start, start + line.cells, binding.key))
-        is_enabled = any(enabled for _, enabled in bindings)
-        line.add(description.lower(), self.ink.value if is_enabled else self.ink.faint)
-        last_start, _, key = spans[-1]
-        spans[-1] = (last_start, start + line.cells, key)
-        return line.space(2), spans
-
-    def _key(self, key: str) -> str:
-        return self.app.get_key_display(Binding(key, ""))
+    def _keys(self, description: str, group: Sequence[ActiveBinding]) -> tuple[Line, list[tuple[int, str]]]:
+        """A group of keys with its description, and where each key ends; the last one with the description."""
+        line, ends = Line(), []
+        for active in group:
+            style = self.palette.payload if active.enabled else self.palette.faint
+            line.add(self.app.get_key_display(active.binding), style).space(1)
+            ends.append((line.cells, active.binding.key))
+        is_enabled = any(active.enabled for active in group)
+        line.add(description.lower(), self.palette.value if is_enabled else self.palette.faint)
+        ends[-1] = (line.cells, ends[-1][1])
+        return line.space(2), ends

@@ -1,11 +1,11 @@
-"""The spectrogram: the picture of the sound, of which only the cells at the cursor are drawn anew."""
+"""The spectrogram of a stream, of which only the cells at the cursor are drawn anew."""
 
 from collections.abc import Sequence
 
 from textual.reactive import var
 
 from esc_tui.console.drawing.line import Line
-from esc_tui.console.drawing.spectrogram import AXIS_CELLS, ColorMap, SoundHistory, axis_labels
+from esc_tui.console.drawing.spectrogram_image import AXIS_CELLS, ColorMap, SoundHistory, axis_labels
 from esc_tui.console.widgets.canvas import Canvas
 from net.telemetry.stats import StreamStats
 
@@ -31,34 +31,34 @@ class Spectrogram(Canvas):
         self._color_map: ColorMap | None = None
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
-        """The picture, two pixel rows a line, with its axis at the left."""
+        """The image, two pixel rows a line, with its axis at the left."""
         if self.stats is None or not height:
             return []
         cells = max(1, width - AXIS_CELLS)
-        picture = self._history.picture(cells, height)
-        lines = [Line(self.color_map.segments(picture[y], picture[y + 1])) for y in range(0, len(picture), 2)]
+        image = self._history.image(cells, height)
+        lines = [Line(self.color_map.segments(image[y], image[y + 1])) for y in range(0, len(image), 2)]
         sweep_s = cells * self._history.columns_a_cell(cells) * self._history.column_ms / 1000
         labels = axis_labels(height, self.stats.sample_rate, sweep_s)
         return [
-            Line().left(label, AXIS_CELLS, self.ink.muted).extend(line)
+            Line().left(label, AXIS_CELLS, self.palette.muted).extend(line)
             for label, line in zip(labels, lines, strict=True)
         ]
 
     def watch_stats(self, stats: StreamStats | None) -> None:
-        """Take the new columns and draw them."""
+        """Append the new columns, and draw once they fill a cell."""
         if stats is None:
             return
         if stats.stream_id != self._stream_id:
             self._history, self._stream_id = SoundHistory(), stats.stream_id
         self._history.push(stats.sound)
-        # A tall picture costs many bytes a column: it advances two cells at a time.
+        # A tall image costs many bytes a column: it advances two cells at a time.
         step = self._history.columns_a_cell(self.size.width - AXIS_CELLS) * (2 if self.size.height > TALL_LINES else 1)
         if not 0 <= self._history.count - self._drawn_count < step:
             self._drawn_count = self._history.count
-            self.redraw()
+            self.refresh()
 
     def notify_style_update(self) -> None:
-        """Take the new theme's colours."""
+        """Drop the former theme's colours."""
         super().notify_style_update()
         self._color_map = None
 
@@ -66,12 +66,11 @@ class Spectrogram(Canvas):
     def color_map(self) -> ColorMap:
         """The colour map for the theme and the terminal."""
         if self._color_map is None:
-            few = self.app.console.color_system in FEW_COLORS or self.app.no_color
             self._color_map = ColorMap.for_theme(
                 self.background_colors[1],
                 dark=self.app.current_theme.dark,
-                is_shaded=few,
-                ink=self.ink.latency,
-                cursor=self.ink.faint,
+                is_shaded=self.app.console.color_system in FEW_COLORS or self.app.no_color,
+                shade=self.palette.latency,
+                cursor=self.palette.faint,
             )
         return self._color_map

@@ -1,14 +1,17 @@
-"""The streams of a receiver, to choose one from."""
+"""The streams of a receiver, to choose one from.
+
+Not a `DataTable`: its columns neither share what room is left nor come and go with the width.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.events import Click
 from textual.message import Message
-from textual.reactive import var
+from textual.reactive import reactive, var
 
 from esc_tui.console.drawing.line import Line
-from esc_tui.console.drawing.stream_list import first_shown, stream_lines
+from esc_tui.console.drawing.stream_rows import first_shown, stream_rows
 from esc_tui.console.view import EngineView
 from esc_tui.console.widgets.canvas import Canvas
 from net.telemetry.stats import StreamStats
@@ -19,26 +22,23 @@ class StreamList(Canvas):
 
     engine: var[EngineView | None] = var(None, always_update=True)
     """The pane's engine."""
-    stats: var[StreamStats | None] = var(None, always_update=True)
-    """The stream that is shown."""
+    stats: reactive[StreamStats | None] = reactive(None, always_update=True)
+    """The stream that is shown; set after `engine`."""
 
     @dataclass
     class Chosen(Message):
-        """A person chose a stream."""
+        """A stream was chosen."""
 
         stream_id: str
 
     def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - the height follows from the lines
         """A heading and a line a stream; nothing for a single stream."""
         streams = self._streams
-        if len(streams) < 2:
-            return []
-        return stream_lines(streams, self._chosen, width, self.ink)
+        return stream_rows(streams, self._chosen, width, self.palette) if len(streams) > 1 else []
 
     def watch_stats(self) -> None:
-        """Show the streams' newest figures."""
+        """Hide the list of a single stream."""
         self.display = len(self._streams) > 1
-        self.redraw()
 
     def on_click(self, event: Click) -> None:
         """Choose the stream under the mouse."""

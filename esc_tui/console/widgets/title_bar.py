@@ -6,7 +6,7 @@ from datetime import datetime
 
 from textual.events import Click
 from textual.message import Message
-from textual.reactive import var
+from textual.reactive import reactive
 
 from esc_tui.console.drawing.line import Line
 from esc_tui.console.view import View
@@ -18,16 +18,16 @@ PROGRAM_CELLS = 9
 class TitleBar(Canvas):
     """Names the program and what it does, and lists the pages with the keys that show them."""
 
-    view: var[View] = var(View(), always_update=True)
+    view: reactive[View] = reactive(View(), always_update=True)
     """All engines, from the screen: its time is what the clock shows."""
-    page: var[int] = var(0)
+    page: reactive[int] = reactive(0)
     """The page that has the focus."""
-    notice: var[str] = var("")
+    notice: reactive[str] = reactive("")
     """What the console is about to do, shown instead of its title."""
 
     @dataclass
     class PageChosen(Message):
-        """A person clicked on a page's name."""
+        """A page's name was clicked."""
 
         page: int
 
@@ -45,14 +45,14 @@ class TitleBar(Canvas):
             pages, spans = self._page_names(is_short=True)
         line = Line()
         if pages.cells + PROGRAM_CELLS + len(time_text) <= width:
-            line.left("esc-tui", PROGRAM_CELLS, self.ink.heading)
+            line.left("esc-tui", PROGRAM_CELLS, self.palette.heading)
         room = width - line.cells - pages.cells - len(time_text) - 4
-        what, style = (self.notice, self.ink.warn) if self.notice else (self._title, self.ink.value)
+        what, style = (self.notice, self.palette.warn) if self.notice else (self._title, self.palette.value)
         if room > 0:
             line.left(what, min(room, len(what)), style).space(2)
         self._spans = [(start + line.cells, end + line.cells) for start, end in spans]
         line.extend(pages)
-        return [line.to(width - len(time_text)).add(time_text, self.ink.muted) if room > 0 else line]
+        return [line.to(width - len(time_text)).add(time_text, self.palette.muted) if room > 0 else line]
 
     def _page_names(self, *, is_short: bool) -> tuple[Line, list[tuple[int, int]]]:
         """The pages side by side, and where each stands; in short, only the one that is shown has its name."""
@@ -60,7 +60,7 @@ class TitleBar(Canvas):
         for index, name in enumerate(self._pages):
             start, is_shown = pages.cells, index == self.page
             text = f" {index + 1} " if is_short and not is_shown else f" {index + 1} {name} "
-            pages.add(text, self.ink.chosen if is_shown else self.ink.muted)
+            pages.add(text, self.palette.chosen if is_shown else self.palette.muted)
             spans.append((start, pages.cells))
         return pages, spans
 
@@ -69,15 +69,3 @@ class TitleBar(Canvas):
         for page, (start, end) in enumerate(self._spans):
             if start <= event.x - self.gutter.left < end:
                 self.post_message(self.PageChosen(page))
-
-    def watch_view(self) -> None:
-        """Let the clock go on."""
-        self.redraw()
-
-    def watch_page(self) -> None:
-        """Mark another page."""
-        self.redraw()
-
-    def watch_notice(self) -> None:
-        """Tell what will happen."""
-        self.redraw()

@@ -133,6 +133,9 @@ class FakeEngine:
         self.reason = ""
         self.is_slow_to_finish = False
         self.on_request_stop: Callable[[Role], object] = lambda _role: None
+        self.may_take_intents = threading.Event()
+        """Intents wait until it is set, at most 10 s."""
+        self.may_take_intents.set()
         self._ended = threading.Event()
 
     def begin_again(self) -> None:
@@ -200,15 +203,23 @@ class FakeEngine:
         return tuple(self.events[sequence:])
 
     def set_paused(self, paused: bool) -> None:
-        self.intents.append(("paused", paused))
+        self._take("paused", paused)
         self.state = LinkState.PAUSED if paused else LinkState.STREAMING
 
     def set_muted(self, muted: bool) -> None:
-        self.intents.append(("muted", muted))
+        self._take("muted", muted)
         self.muted = muted
 
     def set_volume(self, volume: float) -> None:
-        self.intents.append(("volume", volume))
+        self._take("volume", volume)
 
     def set_num_streams(self, num_streams: int) -> None:
-        self.intents.append(("num_streams", num_streams))
+        self._take("num_streams", num_streams)
+
+    def values_of(self, intent: str) -> list[object]:
+        """What was asked for by this intent, in order."""
+        return [value for name, value in self.intents if name == intent]
+
+    def _take(self, intent: str, value: object) -> None:
+        self.may_take_intents.wait(10.0)
+        self.intents.append((intent, value))

@@ -7,7 +7,7 @@ from typing import Any
 
 from esc_tui.console.panes.stream import StreamPane
 from esc_tui.console.widgets.pane_title import PaneTitle
-from esc_tui.console.widgets.section import Section
+from esc_tui.console.widgets.stream_section import StreamSection
 
 NUMBER = re.compile(r"\d+:\d\d(?::\d\d)?|[−+]?\d+(?:\.\d+)?|–")
 NO_FIGURE = re.compile(r"p50|p95|\S+\.(?:wav|esc)\S*|\S+:\d{4,5}|\b[0-9a-f]{4}·[0-9a-f]{4}")
@@ -39,7 +39,7 @@ def agrees(cell: str, value: float) -> bool:
 def lines(pane: StreamPane) -> Iterator[tuple[str, str]]:
     """Each line of the pane's screen with the name of its section."""
     yield "TITLE", pane.query_one(PaneTitle).render_line(0).text
-    for section in pane.query(Section):
+    for section in pane.query(StreamSection):
         texts = [section.render_line(y).text for y in range(section.size.height)]
         heading = re.match(r"[A-Z]{3,}", texts[0]) if texts else None
         for text in texts:

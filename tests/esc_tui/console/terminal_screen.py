@@ -1,37 +1,43 @@
-"""As much of a terminal as the console's output needs: text, cursor moves, and no colours."""
+"""What a terminal shows: pyte, a terminal emulator, read cell by cell."""
 
 import re
+from functools import lru_cache
+from typing import NamedTuple
 
-TOKENS = re.compile(
-    r"\x1b\[(\d+);(\d+)H|\x1b\[(\d+)C|\x1b\[[0-9;?>=$]*[a-zA-Z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.|(\r)|(\n)|([^\x1b\r\n]+)"
-)
+import pyte
+from rich.cells import cell_len
+from rich.color import ColorSystem
+from rich.segment import Segment
+
+
+class Cell(NamedTuple):
+    """What an eye sees of one cell: a blank has no text colour, and of a half block it is seen which half is which."""
+
+    text: str
+    colors: tuple[str, ...]
+    attributes: tuple[bool, ...]
 
 
 class TerminalScreen:
-    """What a terminal shows after the output that it was fed."""
+    """A terminal of `width` × `height` cells after the output that it was fed."""
 
     def __init__(self, width: int, height: int) -> None:
-        self._cells = [[" "] * width for _ in range(height)]
-        self._x = self._y = 0
+        self._screen = pyte.Screen(width, height)
+        self._screen.set_mode(pyte.modes.LNM)
+        self._stream = pyte.Stream(self._screen)
 
     def feed(self, output: str) -> None:
-        """Take whole escape sequences and text; each character is one cell wide."""
-        for line, column, ahead, carriage, feed, text in TOKENS.findall(output):
-            if line:
-                self._y, self._x = int(line) - 1, int(column) - 1
-            elif ahead:
-                self._x += int(ahead)
-            elif carriage or feed:
-                self._x, self._y = 0, self._y + (1 if feed else 0)
-            for character in text:
-                if self._y < len(self._cells) and self._x < len(self._cells[0]):
-                    self._cells[self._y][self._x] = character
-                self._x += 1
+        """Take output; sequences that pyte does not know are left out."""
+        self._stream.feed(re.sub(r"\x1b\[[?>=]?[0-9;]*\$?[pu]|\x1b\[[>=<][0-9;]*[a-zA-Z]", "", output))
+
+    def row(self, y: int) -> list[Cell]:
+        """The cells of line `y`; the second cell of a wide character is empty."""
+        return [_seen(self._screen.buffer[y][x]) for x in range(self._screen.columns)]
 
     @property
     def lines(self) -> list[str]:
-        """The screen's lines, without trailing blanks."""
-        return ["".join(cells).rstrip() for cells in self._cells]
+        """The text of each line, without trailing blanks."""
+        return ["".join(cell.text for cell in self.row(y)).rstrip() for y in range(self._screen.lines)]
 
     def number_after(self, label: str) -> str:
         """The first number in the line that has `label`; empty where there is none."""
@@ -39,3 +45,23 @@ class TerminalScreen:
             if found := re.search(rf"\b{label}\b\D*?(\d+\.\d+)", line):
                 return found[1]
         return ""
+
+
+@lru_cache(maxsize=4096)
+def written_whole(segments: tuple[Segment, ...], width: int, system: ColorSystem = ColorSystem.TRUECOLOR) -> list[Cell]:
+    """The cells of one line whose pieces are each sent with all of their style, and at their own place."""
+    screen, x = TerminalScreen(width + 1, 1), 0  # a combining sign after the last column would be lost
+    for text, style, _ in segments:
+        piece = style.render(text, color_system=system) if style else text
+        screen.feed(f"\x1b[1;{x + 1}H{piece}")
+        x += cell_len(text)
+    return screen.row(0)[:width]
+
+
+def _seen(cell: pyte.screens.Char) -> Cell:
+    attributes = (cell.bold, cell.italics, cell.underscore, cell.reverse, cell.strikethrough)
+    if cell.data == " " and not any(attributes[2:]):
+        return Cell(" ", (cell.bg,), ())
+    if cell.data == "▄" and "default" not in (cell.fg, cell.bg):
+        return Cell("▀", (cell.bg, cell.fg), attributes)
+    return Cell(cell.data, (cell.fg, cell.bg), attributes)

@@ -10,7 +10,7 @@ from esc_tui.console.app import ConsoleApp
 from esc_tui.console.panes.stream import StreamPane
 from esc_tui.console.screens.quit import QuitScreen
 from esc_tui.console.widgets.event_log import EventLog
-from esc_tui.console.widgets.section import Section
+from esc_tui.console.widgets.stream_section import StreamSection
 from esc_tui.errors import ExitCode
 from esc_tui.options.command import Display
 from esc_tui.run import run_engines
@@ -37,7 +37,9 @@ async def test_panes_side_by_side_stand_level() -> None:
     async with running(both(), size=(140, 46)) as (app, pilot):
 
         def begins() -> list[list[int]]:
-            return [[section.region.y for section in pane.query(Section)] for pane in app.screen.query(StreamPane)]
+            return [
+                [section.region.y for section in pane.query(StreamSection)] for pane in app.screen.query(StreamPane)
+            ]
 
         await until(pilot, lambda: begins()[0][:-1] == begins()[1][:-1] and begins()[1][-1] > begins()[1][-2] > 0)
 
@@ -82,7 +84,7 @@ async def test_a_failed_stage_is_shown_with_its_reason_and_the_console_goes_on()
         engines[1].fail("stage decode failed: the model gave nan; use another model")
         pane = app.screen.query(StreamPane)[1]
         await until(pilot, lambda: pane.stats is not None and pane.stats.state is LinkState.FAILED)
-        shown = "\n".join(line.text for line in pane.query_one("Section")._lines)
+        shown = "\n".join(line.text for line in pane.query_one("StreamSection")._lines)
         assert "stage decode failed: the model gave nan" in shown
         await pilot.press("p")
         await until(pilot, lambda: engines[0].state is LinkState.PAUSED)

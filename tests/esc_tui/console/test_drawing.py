@@ -6,16 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from esc_tui.console.drawing.chart import held
+from esc_tui.console.drawing.chart import repeat_last_known
 from esc_tui.console.drawing.event_lines import event_lines
-from esc_tui.console.drawing.player import player_lines
-from esc_tui.console.drawing.sections import COUNTER_CELLS, Page, chunk_lines, progress_line
-from esc_tui.console.drawing.spectrogram import axis_labels
-from esc_tui.console.drawing.stream_list import stream_lines
-from esc_tui.console.drawing.styles import PLAIN
-from esc_tui.console.panes.arrangement import LEAST_PICTURE_LINES, Need, arrange
+from esc_tui.console.drawing.layout import LEAST_SPECTROGRAM_LINES, SectionSize, lay_out
+from esc_tui.console.drawing.page import Page
+from esc_tui.console.drawing.palette import PLAIN
+from esc_tui.console.drawing.sections.chunks import COUNTER_CELLS, chunk_lines
+from esc_tui.console.drawing.sections.link import progress_line
+from esc_tui.console.drawing.sections.player import player_lines
+from esc_tui.console.drawing.spectrogram_image import axis_labels
+from esc_tui.console.drawing.state import silence_causes
+from esc_tui.console.drawing.stream_rows import stream_rows
 from esc_tui.console.view import LoggedEvent
-from esc_tui.console.widgets.pane_title import troubles
 from net.telemetry.stats import Event, PlaybackStats, Severity
 from tests.esc_tui.console.fake_engine import EPOCH_S, receiver_stats
 
@@ -63,9 +65,9 @@ def test_the_player_says_why_nothing_is_heard(changes: dict[str, object], words:
 def test_the_title_tells_that_silence_stands_for_sound() -> None:
     """A microphone or output that is gone is named beside the state."""
     stats = receiver_stats(41.0)
-    assert troubles(stats) == []
+    assert silence_causes(stats) == []
     lost = replace(stats, input_lost=True, muted=True, playback=replace(PLAYBACK, connected=False))
-    assert troubles(lost) == ["muted", "no microphone", "no output"]
+    assert silence_causes(lost) == ["muted", "no microphone", "no output"]
 
 
 @pytest.mark.parametrize("text", ["short", "much to tell " * 20, "漢字 " * 40, "x" * 200, ""])
@@ -95,10 +97,10 @@ def test_a_counter_stands_by_its_own_name(width: int) -> None:
 @pytest.mark.parametrize("height", [20, 31, 40, 60])
 def test_a_column_is_no_higher_than_its_pane_where_it_can_be(height: int) -> None:
     """Gaps, charts and picture grow only into room that there is."""
-    needs = [Need(4, 0), Need(0, 0), Need(5, 2), Need(4, 3), Need(3, 0)]
-    arrangement = arrange(80, height, needs, [])
-    used = sum(need.height(arrangement.chart_rows) + arrangement.gap_rows for need in needs if need.lines)
-    assert used + arrangement.picture_rows <= max(height, 16 + LEAST_PICTURE_LINES)
+    needs = [SectionSize(4, 0), SectionSize(0, 0), SectionSize(5, 2), SectionSize(4, 3), SectionSize(3, 0)]
+    layout = lay_out(80, height, needs, [])
+    used = sum(need.height(layout.chart_rows) + layout.gap_rows for need in needs if need.lines)
+    assert used + layout.spectrogram_rows <= max(height, 16 + LEAST_SPECTROGRAM_LINES)
 
 
 def test_the_progress_is_whole_or_left_out() -> None:
@@ -112,7 +114,7 @@ def test_the_progress_is_whole_or_left_out() -> None:
 def test_a_stream_s_row_is_as_wide_as_its_list(width: int) -> None:
     """The heading's and the rows' columns stand under each other, whatever the width."""
     streams = [receiver_stats(41.0, stream_id=name, source=f"{name * 20}.flac") for name in ("a", "b")]
-    heading, *rows = (line.text for line in stream_lines(streams, 0, width, PLAIN))
+    heading, *rows = (line.text for line in stream_rows(streams, 0, width, PLAIN))
     ends = {row.index("0:41") + 4 for row in rows}
     assert ends == {len(heading)} == {heading.index("saved") + 5}
 
@@ -120,5 +122,5 @@ def test_a_stream_s_row_is_as_wide_as_its_list(width: int) -> None:
 def test_a_duration_holds_until_the_next_chunk() -> None:
     """A second without a chunk repeats the last one's value, but no longer than a chunk lasts."""
     nan = math.nan
-    shown = held((nan, 5.0, nan, 7.0, nan, nan, 8.0), 1)
+    shown = repeat_last_known((nan, 5.0, nan, 7.0, nan, nan, 8.0), 1)
     assert [None if math.isnan(value) else value for value in shown] == [None, 5.0, 5.0, 7.0, 7.0, None, 8.0]

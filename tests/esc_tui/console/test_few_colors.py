@@ -10,11 +10,11 @@ from textual.color import Color
 from textual.filter import Monochrome
 from textual.theme import Theme
 
-from esc_tui.console.drawing.spectrogram import SHADES
+from esc_tui.console.drawing.palette import theme_palette
+from esc_tui.console.drawing.spectrogram_image import SHADES
 from esc_tui.console.drawing.state import SEVERITY_WORDS, STATE_SIGNS
 from esc_tui.console.theme import THEMES
 from esc_tui.console.widgets.spectrogram import Spectrogram
-from esc_tui.console.widgets.styled import theme_ink
 from net.telemetry.stats import LinkState, Role, Severity
 from tests.esc_tui.console.fake_engine import FakeEngine
 from tests.esc_tui.console.waiting import SIDE_BY_SIDE, running
@@ -30,9 +30,9 @@ def on_few_colors(style: Style, ground: Color) -> tuple[object, object]:
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
 def test_everything_to_read_stands_out_from_its_ground(theme: Theme) -> None:
     """With 16 colours, and without hues, no text has the colour of what it is written on."""
-    ink, ground = theme_ink(theme.to_color_system().generate()), Color.parse(theme.background or "")
-    for field in fields(ink):
-        style: Style = getattr(ink, field.name)
+    palette, ground = theme_palette(theme.to_color_system().generate()), Color.parse(theme.background or "")
+    for field in fields(palette):
+        style: Style = getattr(palette, field.name)
         (grey,) = Monochrome().apply([Segment("x", style + Style(bgcolor=style.bgcolor or ground.rich_color))], ground)
         assert grey.style is not None
         for shown in (style, grey.style):

@@ -27,7 +27,7 @@ async def test_names_are_only_text(console: Console, name: str, state: LinkState
     engine.say(f"{name} refused")
     await console.until(lambda: console.screen.query_one(EventLog).text.endswith(f"{name} refused"))
     await console.until(lambda: pane.stats is not None and (pane.stats.source, pane.stats.state) == (name, state))
-    lines = [line for section in pane.query("Section") for line in section._lines]  # type: ignore[attr-defined]
+    lines = [line for section in pane.query("StreamSection") for line in section._lines]  # type: ignore[attr-defined]
     assert any(name[:6] in line.text for line in lines)
     assert console.app.is_running
     console.app.export_screenshot()

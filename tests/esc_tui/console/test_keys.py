@@ -3,13 +3,18 @@ from pathlib import Path
 
 import pytest
 
+from esc_tui.console.drawing.palette import theme_palette
+from esc_tui.console.engine_handle import MOST_WAITING_INTENTS
 from esc_tui.console.panes.events import EventsPane
+from esc_tui.console.panes.stream import StreamPane
 from esc_tui.console.screens.help import HelpScreen
 from esc_tui.console.widgets.event_log import EventLog
+from esc_tui.console.widgets.stream_section import StreamSection
+from esc_tui.console.widgets.title_bar import TitleBar
 from net.telemetry.stats import LinkState, Role, Severity
 from tests.esc_tui.console.conftest import Console
 from tests.esc_tui.console.fake_engine import FakeEngine
-from tests.esc_tui.console.waiting import running, until
+from tests.esc_tui.console.waiting import SIDE_BY_SIDE, running, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -35,14 +40,14 @@ async def test_m_mutes_and_unmutes(console: Console) -> None:
 async def test_plus_and_minus_ask_for_streams(console: Console) -> None:
     """One stream more or less, never more than HELLO promised."""
     await console.pilot.press("-", "+", "=")
-    assert [value for name, value in console.sender.intents if name == "num_streams"] == [5, 6, 6]
+    await console.until(lambda: console.sender.values_of("num_streams") == [5, 6, 6])
 
 
 async def test_9_and_0_set_the_volume_of_the_focused_receiver(console: Console) -> None:
     """Volume goes in steps of a tenth, to the engine whose pane has the focus."""
     await console.pilot.press("2", "9", "0")
-    assert [value for name, value in console.receiver.intents if name == "volume"] == [0.9, 1.1]
-    assert not [value for name, value in console.sender.intents if name == "volume"]
+    await console.until(lambda: console.receiver.values_of("volume") == [0.9, 1.1])
+    assert console.sender.values_of("volume") == []
 
 
 async def test_w_changes_the_window_of_all_charts(console: Console) -> None:
@@ -150,14 +155,62 @@ async def test_question_mark_explains(console: Console) -> None:
 
 
 async def test_t_opens_the_themes_and_every_theme_draws(console: Console) -> None:
-    """`t` offers themes; each of Textual's and ours can be shown while a stream runs."""
+    """`t` offers themes; each of Textual's and ours shows the stream in its own colours, all of them anew."""
     await console.pilot.press("t")
     await console.until(lambda: type(console.app.screen).__name__ == "CommandPalette")
     await console.pilot.press("escape")
-    await console.pilot.resize_terminal(80, 24)
+    await console.until(lambda: console.app.screen is console.screen)
+    section, title = console.screen.query_one(StreamSection), console.screen.query_one(TitleBar)
     for name in ("esc-light", "nord", "solarized-light", "esc-dark"):
         console.app.theme = name
         await console.pilot.pause()
+        palette = theme_palette(console.app.theme_variables)
+        label = next(iter(section.render_line(0))).style
+        assert label is not None
+        assert label.color == palette.label.color
+        drawn = [segment.style for segment in title.render_line(0) if segment.text.startswith("esc-tui")]
+        assert [style.color for style in drawn if style] == [palette.heading.color]
+        assert [style.bgcolor for style in drawn if style] == [title.background_colors[1].rich_color]
+
+
+async def test_a_key_does_not_wait_for_its_engine() -> None:
+    """While an engine takes its time over a key, the screen goes on and other engines take theirs; then it goes on."""
+    engines = [FakeEngine(Role.SENDER), FakeEngine(Role.RECEIVER)]
+    engines[0].may_take_intents.clear()
+    async with running(engines, size=SIDE_BY_SIDE) as (app, pilot):
+        await pilot.press("p")
+        assert engines[0].values_of("paused") == []
+        await pilot.press("2", "m")
+        pane = app.screen.query(StreamPane)[1]
+        await until(pilot, lambda: pane.stats is not None and pane.stats.muted)
+        await pilot.press("1", "m")
+        assert engines[0].intents == [("start", None)]
+        engines[0].may_take_intents.set()
+        await until(pilot, lambda: engines[0].intents == [("start", None), ("paused", True), ("muted", True)])
+
+
+async def test_keys_that_an_engine_cannot_take_are_left_out_and_told() -> None:
+    """An engine that hangs does not gather keys without end; the stop names the thread that it holds."""
+    engine = FakeEngine(Role.SENDER)
+    engine.may_take_intents.clear()
+    async with running([engine]) as (app, pilot):
+        await pilot.press(*"m" * (MOST_WAITING_INTENTS + 2))
+        await until(pilot, lambda: any("busy" in toast.message for toast in app._notifications))
+        await pilot.press("q", "q")
+        await until(pilot, lambda: not app.is_running)
+    assert app.survivors == ("console-intents-0",)
+    engine.may_take_intents.set()
+    await until(pilot, lambda: engine.values_of("muted") == [True])
+
+
+async def test_a_key_that_fails_leaves_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    """An intent's unexpected error is in the log, and the next key acts."""
+    engine = FakeEngine(Role.SENDER)
+    engine.set_muted = lambda _muted: 1 / 0  # type: ignore[method-assign,assignment]
+    async with running([engine]) as (_, pilot):
+        await pilot.press("m", "p")
+        await until(pilot, lambda: engine.values_of("paused") == [True])
+    assert "ZeroDivisionError" in caplog.text
 
 
 async def test_every_shown_key_is_a_command_too(console: Console) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of the console in each state of the link. After a wanted change: `pytest tests/tui --snapshot-update`."""
+"""Pictures of the console in each state. After a wanted change: `pytest tests/esc_tui/console --snapshot-update`."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from esc_tui.console.drawing.sections import Page, bitrate_lines
-from esc_tui.console.drawing.styles import PLAIN
+from esc_tui.console.drawing.page import Page
+from esc_tui.console.drawing.palette import PLAIN
+from esc_tui.console.drawing.sections.bitrate import bitrate_lines
 from tests.esc_tui.console.fake_engine import sender_stats
 
 

@@ -19,8 +19,8 @@ async def test_a_key_answers() -> None:
         async with running([FakeEngine(Role.RECEIVER)], questions=questions) as (app, pilot):
             for key, trusted in (("y", True), ("n", False), ("escape", False), ("enter", False)):
                 answer = pool.submit(questions.ask, "sender [red]alice", FINGERPRINT)
-                await until(pilot, lambda: bool(app.screen.query("TrustScreen #peer")))
-                shown = str(app.screen.query_one("#peer").render())
+                await until(pilot, lambda: bool(app.screen.query("TrustScreen #text")))
+                shown = str(app.screen.query_one("#text").render())
                 assert "sender [red]alice is not known yet" in shown
                 assert FINGERPRINT in shown
                 await pilot.press(key)

@@ -1,9 +1,9 @@
-"""The player's section: its buffer, its device, and what listeners had to miss."""
+"""The player's section: its buffer, its device, and what listeners missed."""
 
 from esc_tui.console.drawing.chart import scale_top
 from esc_tui.console.drawing.line import Line
 from esc_tui.console.drawing.numbers import fixed, milliseconds
-from esc_tui.console.drawing.sections import History, Page, heading, row_lines
+from esc_tui.console.drawing.page import LABEL_CELLS, Chart, Page
 from net.telemetry.stats import PlaybackStats, StreamStats
 
 GAP_CELLS = 2
@@ -14,31 +14,39 @@ LEAST_MISSED_MS = 50.0
 
 def player_lines(stats: StreamStats, page: Page) -> list[Line]:
     """The receiver's player; nothing where nobody listens."""
-    player, ink = stats.playback, page.ink
+    player, palette = stats.playback, page.palette
     if player is None or stats.state.is_final:
         return []
     top = scale_top(max((*player.buffer_history_ms[-page.window_s :], player.target_ms), default=1.0))
-    lines = [heading(page, "PLAYER", "ms", ("now", "target", "ppm"), f"{page.window_s} s, 0 to {top:g}")]
-    history = History(player.buffer_history_ms, top, ink.latency, ink.latency_fill, int(stats.epoch_s))
+    lines = [page.heading("PLAYER", "ms", ("now", "target", "ppm"), page.scale(top))]
     drift = fixed(player.drift_ppm, 1, plus=True)
-    lines += row_lines(page, "buffer", (milliseconds(player.buffer_ms), milliseconds(player.target_ms), drift), history)
+    numbers = (milliseconds(player.buffer_ms), milliseconds(player.target_ms), drift)
+    chart = Chart(player.buffer_history_ms, top, palette.latency, palette.latency_fill, int(stats.epoch_s))
+    lines += page.row("buffer", numbers, chart)
     return [*lines, _device_line(player, page), _missed_line(player, page)]
 
 
 def _device_line(player: PlaybackStats, page: Page) -> Line:
-    ink, label_cells = page.ink, page.grid.label_cells
+    palette = page.palette
     volume = f"{player.volume * 100:.0f} %"
-    figures = Line().add(f"muted at {volume}", ink.warn) if player.muted else Line().add(f"volume {volume}", ink.value)
+    figures = (
+        Line().add(f"muted at {volume}", palette.warn)
+        if player.muted
+        else Line().add(f"volume {volume}", palette.value)
+    )
     if not player.connected:
-        figures = Line().add("lost, trying again", ink.warn)
-    room = max(0, page.width - label_cells - figures.cells - GAP_CELLS)
-    line = Line().left("device", label_cells, ink.label).left(player.device, min(len(player.device), room), ink.value)
+        figures = Line().add("lost, trying again", palette.warn)
+    room = max(0, page.width - LABEL_CELLS - figures.cells - GAP_CELLS)
+    line = (
+        Line()
+        .left("device", LABEL_CELLS, palette.label)
+        .left(player.device, min(len(player.device), room), palette.value)
+    )
     return line.space(GAP_CELLS).extend(figures)
 
 
 def _missed_line(player: PlaybackStats, page: Page) -> Line:
     """What came too late, what stood for it, what was left out to catch up, how often the device itself ran dry."""
-    ink = page.ink
     figures = (
         ("underruns", f"{player.underruns}", player.underruns, 14),
         ("filled", _seconds(player.silence_ms), player.silence_ms >= LEAST_MISSED_MS, 13),
@@ -49,8 +57,8 @@ def _missed_line(player: PlaybackStats, page: Page) -> Line:
     gap = min(MOST_GAP_CELLS, max(GAP_CELLS, spare // len(figures)))
     line = Line()
     for name, figure, is_fault, cells in figures:
-        style = ink.warn if is_fault else ink.value
-        line.add(name, ink.label).right(figure, cells - len(name), style).space(gap)
+        style = page.palette.warn if is_fault else page.palette.value
+        line.add(name, page.palette.label).right(figure, cells - len(name), style).space(gap)
     return line
 
 

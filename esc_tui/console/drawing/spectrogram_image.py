@@ -1,4 +1,4 @@
-"""The sound as a picture: half blocks, two bands a cell, on a sweep like a heart monitor's.
+"""The spectrogram as an image: half blocks, two bands a cell, on a sweep like a heart monitor's.
 
 New sound is drawn at a cursor that runs from left to right and begins again at the left, over the oldest. Nothing else
 moves, so only the cells at the cursor are sent to the terminal; and since the place of a column follows from its
@@ -6,6 +6,8 @@ number alone, sender and receiver show the same sound at the same place.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,7 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color as ThemeColor
+from textual.color import Gradient
 
 from net.telemetry.sound import pitch_share
 from net.telemetry.stats import SoundStats
@@ -25,9 +28,9 @@ SWEEP_S = 6.0
 AXIS_CELLS = 6
 TICKS_KHZ = (4, 2, 1)
 CURSOR = 255
-"""In a picture: the cells at the cursor, between the newest and the oldest sound."""
+"""In an image: the cells at the cursor, between the newest and the oldest sound."""
 
-Picture = npt.NDArray[np.uint8]
+Image = npt.NDArray[np.uint8]
 """Levels 0 to 15, or `CURSOR`, uint8 `[pixel row, cell]`, highest band first, two pixel rows a line."""
 
 _DARK_MAP = ("#1d1147", "#51127c", "#832681", "#b73779", "#e75263", "#fc8961", "#fec488", "#fcfdbf")
@@ -45,7 +48,7 @@ class SoundHistory:
         """Duration of a column."""
 
     def push(self, sound: SoundStats) -> None:
-        """Take the columns that are new in `sound`; a stream that began again empties the history."""
+        """Append the columns that are new in `sound`; a stream that began again empties the history."""
         bands = sound.columns.shape[1]
         if sound.column_count < self.count or bands != self._columns.shape[1]:
             self._columns, self.count = np.zeros((KEPT_COLUMNS, bands), np.uint8), 0
@@ -62,7 +65,7 @@ class SoundHistory:
         """How many columns a cell of a sweep of `cells` covers, so that it takes about 6 s or longer."""
         return max(1, min(KEPT_COLUMNS // max(1, cells), round(SWEEP_S * 1000 / self.column_ms / max(1, cells))))
 
-    def picture(self, cells: int, lines: int) -> Picture:
+    def image(self, cells: int, lines: int) -> Image:
         """The newest sound as a sweep of `cells` × `lines`, with the cursor after the newest cell."""
         columns_a_cell = self.columns_a_cell(cells)
         newest = (self.count - 1) // columns_a_cell
@@ -77,7 +80,7 @@ class SoundHistory:
 
 
 def axis_labels(lines: int, sample_rate: int, sweep_s: float) -> list[str]:
-    """What stands left of a picture of `lines` lines: frequencies, at the foot the sweep's duration."""
+    """What stands left of an image of `lines` lines: frequencies, at the foot the sweep's duration."""
     labels = [""] * lines
     for tick_khz in TICKS_KHZ:
         line = lines - 1 - int(pitch_share(tick_khz * 1000, sample_rate) * lines)
@@ -88,7 +91,7 @@ def axis_labels(lines: int, sample_rate: int, sweep_s: float) -> list[str]:
     return labels
 
 
-def _pool_bands(columns: Picture, pixels: int) -> Picture:
+def _pool_bands(columns: Image, pixels: int) -> Image:
     bands = columns.shape[1]
     if pixels >= bands:
         return columns[:, np.arange(pixels) * bands // pixels]
@@ -103,29 +106,21 @@ class ColorMap:
     colors: tuple[Color, ...]
     is_shaded: bool
     """Draw by shades instead, on terminals with few colours."""
-    ink: Style
+    shade: Style
     cursor: Style
 
     @classmethod
-    def for_theme(cls, background: ThemeColor, *, dark: bool, is_shaded: bool, ink: Style, cursor: Style) -> "ColorMap":
+    def for_theme(
+        cls, background: ThemeColor, *, dark: bool, is_shaded: bool, shade: Style, cursor: Style
+    ) -> "ColorMap":
         """The map that stands out from `background`."""
-        anchors = [background, *(ThemeColor.parse(code) for code in (_DARK_MAP if dark else _LIGHT_MAP))]
-        colors = []
-        for level in range(LEVELS):
-            at = level * (len(anchors) - 1) / (LEVELS - 1)
-            below = min(int(at), len(anchors) - 2)
-            colors.append(anchors[below].blend(anchors[below + 1], at - below).rich_color)
-        return cls(tuple(colors), is_shaded, ink, cursor)
+        gradient = Gradient.from_colors(background, *(_DARK_MAP if dark else _LIGHT_MAP), quality=LEVELS)
+        return cls(tuple(color.rich_color for color in gradient.colors), is_shaded, shade, cursor)
 
     def segments(self, upper: npt.NDArray[np.uint8], lower: npt.NDArray[np.uint8]) -> list[Segment]:
         """One line of cells from the levels of its two pixel rows."""
-        segments, run, run_pair = [], "", (-1, -1)
-        for pair in zip(upper.tolist(), lower.tolist(), strict=True):
-            if pair != run_pair and run:
-                segments.append(Segment(run, self._style(run_pair)))
-                run = ""
-            run, run_pair = run + self._character(pair), pair
-        return [*segments, Segment(run, self._style(run_pair))] if run else segments
+        pairs = groupby(zip(upper.tolist(), lower.tolist(), strict=True))
+        return [Segment(self._character(pair) * len(list(run)), self._style(pair)) for pair, run in pairs]
 
     def _character(self, pair: tuple[int, int]) -> str:
         if CURSOR in pair:
@@ -138,15 +133,10 @@ class ColorMap:
         if CURSOR in pair:
             return self.cursor
         if self.is_shaded:
-            return self.ink
+            return self.shade
         return _pair_style(self.colors[pair[0]], self.colors[pair[1]])
 
 
-_styles: dict[tuple[Color, Color], Style] = {}
-
-
+@lru_cache(maxsize=LEVELS**2 * 4)
 def _pair_style(upper: Color, lower: Color) -> Style:
-    key = (upper, lower)
-    if key not in _styles:
-        _styles[key] = Style(color=upper, bgcolor=lower)
-    return _styles[key]
+    return Style(color=upper, bgcolor=lower)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from esc_tui.console.drawing.gauge import gauge
 from esc_tui.console.drawing.line import Line, clip
 from esc_tui.console.drawing.numbers import clock, fixed, milliseconds
+from esc_tui.console.drawing.palette import Palette
 from esc_tui.console.drawing.state import state_style, state_text
-from esc_tui.console.drawing.styles import Ink
 from net.telemetry.stats import ReceiverChunks, StreamStats
 
 MOST_LINES = 8
@@ -22,11 +22,11 @@ def first_shown(count: int, chosen: int) -> int:
     return max(0, min(chosen - MOST_LINES // 2, count - MOST_LINES))
 
 
-def stream_lines(streams: Sequence[StreamStats], chosen: int, width: int, ink: Ink) -> list[Line]:
+def stream_rows(streams: Sequence[StreamStats], chosen: int, width: int, palette: Palette) -> list[Line]:
     """A heading and one line a stream: state, source and peer, bitrate now, sound that has passed, and more."""
     first = first_shown(len(streams), chosen)
     shown = enumerate(streams[first : first + MOST_LINES], first)
-    return [_heading(len(streams), width, ink), *(_stream_line(s, i == chosen, width, ink) for i, s in shown)]
+    return [_heading(len(streams), width, palette), *(_stream_row(s, i == chosen, width, palette) for i, s in shown)]
 
 
 def _peer_cells(width: int) -> int:
@@ -40,19 +40,19 @@ def _source_cells(width: int) -> int:
     return max(8, width - rest - _peer_cells(width))
 
 
-def _heading(count: int, width: int, ink: Ink) -> Line:
-    line = Line().add("STREAMS ", ink.heading).left(str(count), STATE_CELLS - 6, ink.muted)
-    line.left("sound", _source_cells(width), ink.muted).left("sender", _peer_cells(width), ink.muted)
-    line.right("kbps", KBPS_CELLS, ink.muted)
+def _heading(count: int, width: int, palette: Palette) -> Line:
+    line = Line().add("STREAMS ", palette.heading).left(str(count), STATE_CELLS - 6, palette.muted)
+    line.left("sound", _source_cells(width), palette.muted).left("sender", _peer_cells(width), palette.muted)
+    line.right("kbps", KBPS_CELLS, palette.muted)
     if width >= WIDE_CELLS:
-        line.right("p50 ms", LATENCY_CELLS, ink.muted).right("lost", LOST_CELLS, ink.muted)
-    return line.right("saved", CLOCK_CELLS, ink.muted)
+        line.right("p50 ms", LATENCY_CELLS, palette.muted).right("lost", LOST_CELLS, palette.muted)
+    return line.right("saved", CLOCK_CELLS, palette.muted)
 
 
-def _stream_line(stats: StreamStats, is_chosen: bool, width: int, ink: Ink) -> Line:
-    text = ink.strong if is_chosen else ink.value
-    line = Line().add("▸ " if is_chosen else "  ", ink.heading)
-    line.left(state_text(stats.state), STATE_CELLS, state_style(stats.state, ink))
+def _stream_row(stats: StreamStats, is_chosen: bool, width: int, palette: Palette) -> Line:
+    text = palette.strong if is_chosen else palette.value
+    line = Line().add("▸ " if is_chosen else "  ", palette.heading)
+    line.left(state_text(stats.state), STATE_CELLS, state_style(stats.state, palette))
     line.left(clip(stats.source, _source_cells(width) - 2), _source_cells(width), text)
     line.left(stats.peer, _peer_cells(width), text)
     line.right(fixed(stats.payload.now_kbps, 2), KBPS_CELLS, text)
@@ -60,8 +60,8 @@ def _stream_line(stats: StreamStats, is_chosen: bool, width: int, ink: Ink) -> L
         decoded = next((latency.p50_ms for latency in stats.latencies if latency.name == "decoded"), None)
         lost = stats.chunks.lost if isinstance(stats.chunks, ReceiverChunks) else 0
         line.right(milliseconds(decoded), LATENCY_CELLS, text)
-        line.right(str(lost), LOST_CELLS, ink.warn if lost else text)
+        line.right(str(lost), LOST_CELLS, palette.warn if lost else text)
     line.right(clock(stats.audio_s), CLOCK_CELLS, text)
     if width >= WIDE_CELLS and stats.progress is not None:
-        line.space(2).extend(gauge(stats.progress, GAUGE_CELLS, ink.payload, ink))
+        line.space(2).extend(gauge(stats.progress, GAUGE_CELLS, palette.payload, palette))
     return line
