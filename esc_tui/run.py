@@ -1,11 +1,13 @@
 """Runs engines in the console, or without it where there is no terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from esc_tui.errors import ExitCode, exit_code, print_error
+from esc_tui.errors import ExitCode, exit_code, print_error, print_message
 from esc_tui.options.command import Display
 from esc_tui.terminal import in_terminal, quiet_libraries
 from net.engine import Engine
+from net.settings import MetricsSettings
 from net.transport.security.trust_questions import TrustQuestions
 
 
@@ -21,6 +23,24 @@ def run_engines(
 
         return run_headless(engines, display)
     return _run_console(engines, display, title, questions)
+
+
+@contextmanager
+def serving_metrics(engines: Sequence[Engine], settings: MetricsSettings | None) -> Iterator[None]:
+    """Let Prometheus scrape the engines while the body runs, where settings say so. Raises `ConnectError`."""
+    if settings is None:
+        yield
+        return
+    from net.metrics.server import MetricsServer  # noqa: PLC0415 - loads prometheus-client, which few need
+
+    server = MetricsServer(engines, settings)
+    try:
+        server.start()
+        print_message(f"metrics are served at {server.url}")
+        yield
+    finally:
+        for name in server.close():
+            print_message(f"thread {name} did not end in time")
 
 
 def _run_console(engines: Sequence[Engine], display: Display, title: str, questions: TrustQuestions | None) -> ExitCode:

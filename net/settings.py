@@ -71,6 +71,17 @@ class TlsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """Where Prometheus may scrape what is measured. With port 0 the system picks a free one."""
+
+    host: str = "localhost"
+    port: int
+
+    def __post_init__(self) -> None:
+        _check("--metrics-port", self.port, 0, 65535)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MicrophoneSettings:
     """Which input to record from (None: the default one), and the file or folder for the raw recording."""
 
@@ -107,6 +118,7 @@ class SenderSettings:
     """Where the identities of unfinished file streams are remembered; None: nowhere."""
     model_path: Path | None = None
     device: str = "cpu"
+    metrics: MetricsSettings | None = None
     tls: TlsSettings | None = None
 
     def __post_init__(self) -> None:
@@ -169,6 +181,7 @@ class ReceiverSettings:
     playback: PlaybackSettings | None = None
     model_path: Path | None = None
     device: str = "cpu"
+    metrics: MetricsSettings | None = None
     tls: TlsSettings | None = None
     insecure: bool = False
     intake: QuotaLimits = field(default_factory=QuotaLimits)

@@ -7,7 +7,7 @@ import click
 from esc_tui.errors import ExitCode
 from esc_tui.options.command import Display, SettingsCommand, build, display_options
 from esc_tui.options.receiver import receiver_options, receiver_settings
-from esc_tui.run import run_engines
+from esc_tui.run import run_engines, serving_metrics
 from net.transport.security.trust_questions import TrustQuestions
 
 
@@ -24,5 +24,6 @@ def command(**values: Any) -> ExitCode:
 
     questions = TrustQuestions()
     receiver = Receiver(settings, questions=questions)
-    receiver.listen()  # here, so that an error is printed and not shown in a console
-    return run_engines([receiver], display, "receiver", questions)
+    with serving_metrics([receiver], settings.metrics):
+        receiver.listen()  # here, so that an error is printed and not shown in a console
+        return run_engines([receiver], display, "receiver", questions)

@@ -9,7 +9,7 @@ from esc_tui.commands.devices import print_devices
 from esc_tui.errors import ExitCode, print_message
 from esc_tui.options.command import Display, SettingsCommand, build, display_options
 from esc_tui.options.sender import sender_options, sender_settings
-from esc_tui.run import run_engines
+from esc_tui.run import run_engines, serving_metrics
 from net.settings import SenderSettings
 from net.transport.security.trust_questions import TrustQuestions
 
@@ -34,7 +34,8 @@ def command(**values: Any) -> ExitCode:
     questions = TrustQuestions()
     sender = Sender(settings, questions=questions)
     sender.check()
-    return run_engines([sender], display, "sender", questions)
+    with serving_metrics([sender], settings.metrics):
+        return run_engines([sender], display, "sender", questions)
 
 
 def _measured_for_live(settings: SenderSettings) -> SenderSettings:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -56,6 +57,13 @@ def options_given(*parameters: str) -> list[str]:
         for parameter in context.command.params
         if parameter.name in parameters and context.get_parameter_source(parameter.name) is not ParameterSource.DEFAULT
     ]
+
+
+def require_extra(option: str, extra: str, *modules: str) -> None:
+    """Raise `UsageError` where a package of an extra, which the option needs, is not installed; imports none."""
+    if not all(map(find_spec, modules)):
+        packages = "one more package" if len(modules) == 1 else f"{len(modules)} more packages"
+        raise UsageError(f"{option} needs {packages}: run pip install 'esc-tui[{extra}]'")
 
 
 def compose(*decorators: Callable[[FunctionT], FunctionT]) -> Callable[[FunctionT], FunctionT]:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -13,7 +12,7 @@ from codec.errors import UsageError
 from codec.sound.formats import SoundFormat
 from esc_tui.batch.inputs import CODES_SUFFIXES
 from esc_tui.options.chunks import chunk_options, chunk_plan, stitching_option
-from esc_tui.options.command import Values, compose, flag, options_given
+from esc_tui.options.command import Values, compose, flag, options_given, require_extra
 from esc_tui.options.shared import PathType, model_options, num_streams_option, save_path_option
 
 inputs_argument = click.argument("inputs", nargs=-1, type=PathType, metavar="INPUT...")
@@ -102,8 +101,8 @@ def compress_plan(values: Values) -> ChunkPlan | None:
             raise UsageError(f"{path} is coded already: use decompress, or --to-streams to thin it")
     if values["no_audio"] and values["no_codes"] and not values["metrics"]:
         raise UsageError("--no-audio and --no-codes together leave nothing to write: take one of them away")
-    if values["metrics"] and not (find_spec("pystoi") and find_spec("pesq")):
-        raise UsageError("--metrics needs two more packages: run pip install 'esc-tui[metrics]'")
+    if values["metrics"]:
+        require_extra("--metrics", "metrics", "pystoi", "pesq")
     if values["streaming"]:
         return chunk_plan(values)
     if given := options_given("chunk_size", "overlap_size", "stitching"):

@@ -4,6 +4,7 @@ from click import option
 
 from codec.errors import UsageError
 from esc_tui.options.command import Values, build, compose, flag
+from esc_tui.options.metrics import metrics_options, metrics_settings
 from esc_tui.options.security import allow_options, tls_options, tls_settings
 from esc_tui.options.shared import address_options, model_options, save_path_option
 from net.settings import PlaybackSettings, QuotaLimits, ReceiverSettings
@@ -39,6 +40,7 @@ receiver_options = compose(
         help="Wait for so much of the codes after a seamless chunk.  "
         "[default: all that matters; 40 for short live chunks]",
     ),
+    metrics_options,
     tls_options,
     allow_options,
     model_options,
@@ -51,6 +53,7 @@ def receiver_settings(values: Values) -> ReceiverSettings:
         ReceiverSettings,
         values,
         playback=_playback_settings(values),
+        metrics=metrics_settings(values),
         tls=tls_settings(values),
         intake=QuotaLimits(max_disk_bytes=values["max_disk"]),
     )

@@ -6,6 +6,7 @@ from platformdirs import user_state_path
 from codec.errors import UsageError
 from esc_tui.options.chunks import chunk_ms_options, chunk_options, chunk_plan, lookahead_option, stitching_option
 from esc_tui.options.command import Values, build, compose, flag, options_given
+from esc_tui.options.metrics import metrics_options, metrics_settings
 from esc_tui.options.security import tls_options, tls_settings
 from esc_tui.options.shared import PathType, address_options, model_options, num_streams_option
 from net.settings import MicrophoneSettings, SenderSettings
@@ -42,6 +43,7 @@ sender_options = compose(
         help="Seconds to try to restore a broken connection.",
     ),
     flag("--resume", help="Go on with a file stream that an earlier sender did not finish."),
+    metrics_options,
     tls_options,
     model_options,
 )
@@ -60,6 +62,7 @@ def sender_settings(values: Values) -> SenderSettings:
         plan=chunk_plan(values, is_live=is_live),
         realtime=values["realtime"] or values["live"],
         state_folder=user_state_path("esc-tui"),
+        metrics=metrics_settings(values),
         tls=tls_settings(values),
     )
 

@@ -9,7 +9,7 @@ from esc_tui.console.view import LoggedEvent, View
 from net.engine import Engine
 from net.telemetry.stats import Event, StreamStats
 
-HISTORIES = ("history_kbps", "history_ms", "buffer_history_ms", "streams_history")
+HISTORIES = ("history_kbps", "history_ms", "buffer_history_ms", "streams_history", "buckets")
 
 
 def snapshot_record(stats: StreamStats, *, histories: bool = False) -> dict[str, Any]:

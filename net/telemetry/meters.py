@@ -1,6 +1,7 @@
 """Meters that stages feed and snapshots read. Each may be used from any thread."""
 
 import threading
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import psutil
 
 from net.runtime.clock import Clock
 from net.runtime.sliding_window import SlidingWindow
-from net.telemetry.stats import CodecStats, DurationStats, ProcessStats, RateStats
+from net.telemetry.stats import BUCKET_BOUNDS_S, CodecStats, DurationStats, ProcessStats, RateStats
 
 HISTORY_SECONDS = 300
 NOW_SECONDS = 1.0
@@ -116,6 +117,7 @@ class DurationMeter:
         self._second: list[float] = []
         self._count, self._total_s = 0, 0.0
         self._minimum_s, self._maximum_s = float("inf"), 0.0
+        self._buckets = [0] * (len(BUCKET_BOUNDS_S) + 1)
 
     def add(self, duration_s: float) -> None:
         """Count one duration, measured just now."""
@@ -128,6 +130,7 @@ class DurationMeter:
             self._total_s += duration_s
             self._minimum_s = min(self._minimum_s, duration_s)
             self._maximum_s = max(self._maximum_s, duration_s)
+            self._buckets[bisect_left(BUCKET_BOUNDS_S, duration_s)] += 1
 
     @contextmanager
     def time(self) -> Iterator[None]:
@@ -169,6 +172,7 @@ class DurationMeter:
                 maximum_ms=self._maximum_s * 1000,
                 total_s=self._total_s,
                 history_ms=self._seconds.values(),
+                buckets=tuple(self._buckets),
             )
 
     def _roll(self, now_s: float) -> None:

@@ -11,6 +11,12 @@ import numpy.typing as npt
 
 from net.runtime.queues import QueueStats
 
+BUCKET_BOUNDS_S = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75),
+    *(1.0, 1.5, 2.5, 5.0, 10.0),
+)
+"""The longest duration that each bucket of `DurationStats` counts; one more bucket counts what is longer."""
+
 
 class Role(enum.StrEnum):
     """Which end of the link a stream's numbers describe."""
@@ -75,7 +81,8 @@ class DurationStats:
 
     `p50_ms` and `p95_ms` cover the last 60 s; average, minimum and maximum the whole stream. `history_ms` holds the
     mean of each of the last seconds in which something was measured (nan where nothing was), oldest first, at most
-    300. All are nan while `count` is 0.
+    300. `buckets` counts all durations of the stream by length, as `BUCKET_BOUNDS_S` says. All are nan, and there are
+    no buckets, while `count` is 0.
     """
 
     name: str
@@ -88,6 +95,7 @@ class DurationStats:
     maximum_ms: float = float("nan")
     total_s: float = 0.0
     history_ms: tuple[float, ...] = ()
+    buckets: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,14 @@ Address = tuple[int, str]
 """A family of addresses, and one of it."""
 
 
-def listen(host: str, port: int, *, private: bool) -> list[socket.socket]:
+def listen(host: str, port: int, *, private: bool, prefix: str = "") -> list[socket.socket]:
     """Listen on the addresses that `host` stands for (if `private`, on this machine's own), all on one port.
 
-    Raises `ConnectError` where that fails.
+    Raises `ConnectError` where that fails, which names the options: `--host` and `--port` with the prefix.
     """
     listeners: list[socket.socket] = []
     failure: int | None = None
-    for family, address in resolve(host, port):
+    for family, address in resolve(host, port, prefix):
         if private and not is_loopback(address):
             continue  # the name resolves to something else than it did a moment ago
         bound_port = listeners[0].getsockname()[1] if listeners else port
@@ -33,7 +33,9 @@ def listen(host: str, port: int, *, private: bool) -> list[socket.socket]:
         for listener in listeners:
             listener.close()
         reason = os.strerror(failure) if failure is not None else "it stands for no address"
-        raise ConnectError(f"cannot listen on {address_text(host, port)} ({reason}): choose another --host or --port")
+        raise ConnectError(
+            f"cannot listen on {address_text(host, port)} ({reason}): choose another --{prefix}host or --{prefix}port"
+        )
     return listeners
 
 
@@ -52,14 +54,14 @@ def resolvable_host(host: str) -> str:
     return host
 
 
-def resolve(host: str, port: int) -> list[Address]:
+def resolve(host: str, port: int, prefix: str = "") -> list[Address]:
     """The families and addresses that `host` stands for. Raises `ConnectError` where there are none."""
     try:
         found = socket.getaddrinfo(resolvable_host(host), port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise ConnectError(f"there is no host {host!r} ({error.strerror}): check --host") from error
+        raise ConnectError(f"there is no host {host!r} ({error.strerror}): check --{prefix}host") from error
     except UnicodeError as error:
-        raise ConnectError(f"{host!r} cannot be the name of a host: check --host") from error
+        raise ConnectError(f"{host!r} cannot be the name of a host: check --{prefix}host") from error
     return list(dict.fromkeys((int(family), str(address[0])) for family, _, _, _, address in found))
 
 
