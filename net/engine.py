@@ -50,6 +50,10 @@ class Engine(Protocol):
         """Send silence (sender), or play silence (receiver)."""
         ...
 
+    def set_enhanced(self, enhanced: bool) -> None:
+        """Enhance what is sent, or send it as it is; a receiver, and a sender that cannot enhance, ignore it."""
+        ...
+
     def set_volume(self, volume: float) -> None:
         """Set the playback volume, 0 to 2; a sender ignores it."""
         ...

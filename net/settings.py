@@ -98,6 +98,8 @@ class SenderSettings:
 
     input: Path | None = None
     microphone: MicrophoneSettings | None = None
+    enhance: bool = False
+    """Suppress noise and level the voice before coding."""
     skip_silence: bool = False
     drop_when_behind: bool = False
     host: str = "localhost"
@@ -125,6 +127,10 @@ class SenderSettings:
         _require(
             (self.input is None) != (self.microphone is None),
             "choose what to stream: either --input FILE or --microphone",
+        )
+        _require(
+            not self.enhance or self.input is None or self.input.suffix.lower() != ".esc",
+            f"--enhance is for sound, and {self.input} holds codes: leave it out",
         )
         _require(not self.resume or self.input is not None, "only a file can be resumed: give --input with --resume")
         _check("--port", self.port, 1, 65535)

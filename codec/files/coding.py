@@ -10,6 +10,7 @@ from codec.chunks.plan import ChunkPlan
 from codec.container import EscHeader, EscPacker, EscReader, EscWriter, Stitching, thin_header, thinned_chunks
 from codec.errors import DamagedChunk
 from codec.files.esc_chunks import SPAN_SAMPLES, SoundDecoder, decoded_blocks, encoded_chunks, header_for
+from codec.sound.enhancement import enhanced_blocks
 from codec.sound.formats import SoundFormat
 from codec.sound.reading import AudioReader
 from codec.sound.writing import SoundWriter
@@ -23,7 +24,7 @@ class Watch(Protocol):
     """Is called with the sound as it passes; whatever it raises ends the work, and no half file stays."""
 
     def original(self, audio: ChannelAudio) -> None:
-        """Sound that was read, at the model's rate."""
+        """Sound that is coded, at the model's rate."""
         ...
 
     def decoded(self, audio: ChannelAudio) -> None:
@@ -37,11 +38,12 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coding:
-    """How sound is coded: the arguments of `header_for`."""
+    """How sound is coded: the arguments of `header_for`, and whether it is enhanced first, as the watch hears it."""
 
     num_streams: int | None = None
     plan: ChunkPlan | None = None
     stitching: Stitching | None = None
+    enhance: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ def compress_file(
         decoder = None
         if targets.audio or listen:
             decoder = SoundDecoder(codec, header, at_once_samples=SPAN_SAMPLES if coding.plan is None else 1)
-        for chunks in encoded_chunks(_watched(reader, watch), codec, header):
+        for chunks in encoded_chunks(_watched(reader, coding, watch), codec, header):
             for chunk in chunks:
                 codes.add(chunk)
                 payload_bytes += len(chunk.payload)
@@ -184,7 +186,10 @@ def _open_sound(stack: ExitStack, header: EscHeader, targets: Targets, watch: Wa
     return hear
 
 
-def _watched(reader: AudioReader, watch: Watch) -> Iterator[ChannelAudio]:
-    for block in reader.channel_blocks():
+def _watched(reader: AudioReader, coding: Coding, watch: Watch) -> Iterator[ChannelAudio]:
+    blocks = reader.channel_blocks()
+    if coding.enhance:
+        blocks = enhanced_blocks(blocks, reader.given_channels, reader.rate)
+    for block in blocks:
         watch.original(block)
         yield block

@@ -9,6 +9,7 @@ from click import option
 
 from codec.chunks.plan import ChunkPlan
 from codec.errors import UsageError
+from codec.sound.enhancement import check_enhancement
 from codec.sound.formats import SoundFormat
 from esc_tui.batch.inputs import CODES_SUFFIXES
 from esc_tui.options.chunks import chunk_options, chunk_plan, stitching_option
@@ -46,6 +47,7 @@ compress_options = compose(
         default="mix",
         help="Mix the channels, or code each by itself.",
     ),
+    flag("--enhance", help="Suppress noise and level the voice before coding (extra voice)."),
     format_option,
     flag("--no-audio", help="Do not write the reconstruction."),
     flag("--no-codes", help="Do not write the .esc file."),
@@ -95,12 +97,16 @@ def compress_plan(values: Values) -> ChunkPlan | None:
     if values["to_streams"] is not None:
         if values["to_streams"] < 1:
             raise UsageError(f"--to-streams must be at least 1, not {values['to_streams']}")
+        if values["enhance"]:
+            raise UsageError("--enhance is for sound, and --to-streams for codes: leave one of them out")
         return None
     for path in paths:
         if path.suffix.lower() in CODES_SUFFIXES:
             raise UsageError(f"{path} is coded already: use decompress, or --to-streams to thin it")
     if values["no_audio"] and values["no_codes"] and not values["metrics"]:
         raise UsageError("--no-audio and --no-codes together leave nothing to write: take one of them away")
+    if values["enhance"]:
+        check_enhancement()
     if values["metrics"]:
         require_extra("--metrics", "metrics", "pystoi", "pesq")
     if values["streaming"]:

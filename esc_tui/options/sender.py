@@ -4,6 +4,7 @@ from click import option
 from platformdirs import user_state_path
 
 from codec.errors import UsageError
+from codec.sound.enhancement import check_enhancement
 from esc_tui.options.chunks import chunk_ms_options, chunk_options, chunk_plan, lookahead_option, stitching_option
 from esc_tui.options.command import Values, build, compose, flag, options_given
 from esc_tui.options.metrics import metrics_options, metrics_settings
@@ -20,6 +21,7 @@ sender_options = compose(
     option("--mic-device", metavar="ID|NAME", help="Input to record from.  [default: the system's]"),
     option("--mic-save-path", type=PathType, metavar="FILE|FOLDER", help="Save the raw recording, too, as 16-bit WAV."),
     flag("--list-devices", help="List microphones and speakers, and end."),
+    flag("--enhance", help="Suppress noise and level the voice before coding (extra voice)."),
     flag("--skip-silence", help="Announce chunks without voice in a few bytes instead of coding."),
     flag("--live", help="Lowest latency that this machine's speed allows; says what it chose."),
     address_options,
@@ -54,6 +56,8 @@ def sender_settings(values: Values) -> SenderSettings:
     is_live = values["live"] or values["input"] is None
     if values["live"] and (given := options_given(*CHOSEN_BY_LIVE)):
         raise UsageError(f"--live chooses chunks and how they are joined itself: leave out {', '.join(given)}")
+    if values["enhance"]:
+        check_enhancement()
     return build(
         SenderSettings,
         values,

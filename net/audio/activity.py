@@ -4,6 +4,9 @@ A frame of 20 ms is active while its level is well above the noise floor, which 
 last 3 s: speech pauses more often than that, noise does not. Activity begins 9 dB above the floor, ends 5 dB above
 it, and lasts 200 ms longer (hangover), so that soft word endings are kept. Whatever is louder than −35 dBFS is
 active, however steady (music, a horn); whatever is below −65 dBFS is not.
+
+For sound that is not enhanced: an `Enhancer` tells voice itself, and better where noise is loud, but takes music for
+silence.
 """
 
 from collections import deque

@@ -158,6 +158,9 @@ class Receiver:
         """Play silence, or sound again."""
         self._playback.set_muted(muted)
 
+    def set_enhanced(self, enhanced: bool) -> None:
+        """Do nothing: the sender decides."""
+
     def set_volume(self, volume: float) -> None:
         """Set the playback volume, 0 to 2."""
         self._playback.set_volume(volume)

@@ -115,6 +115,12 @@ class Sender:
             self._events.info("muted" if muted else "unmuted")
         self._control.set_muted(muted)
 
+    def set_enhanced(self, enhanced: bool) -> None:
+        """Enhance the sound, or send it as it is; does nothing where the settings do not ask to enhance."""
+        if self._stream.enhanced not in (None, enhanced):
+            self._events.info("enhanced" if enhanced else "enhancement bypassed")
+        self._control.set_bypassed(not enhanced)
+
     def set_volume(self, volume: float) -> None:
         """A sender plays nothing."""
 

@@ -20,6 +20,7 @@ from net.runtime.pipeline import Pipeline
 from net.runtime.queues import StageQueue
 from net.sender.connection import SenderConnection
 from net.sender.encoding import Encoder, warm_up
+from net.sender.enhanced_source import EnhancedSource
 from net.sender.esc_source import EscSource
 from net.sender.microphone import MicrophoneSource
 from net.sender.rate_controller import RateController
@@ -104,6 +105,8 @@ class OutgoingStream:
             self.stream_id = self._known_stream_id()
         source = self.source = self.source or self._open_source()
         self.pipeline.on_end(source.close)
+        if self._settings.enhance and not isinstance(source, EscSource):
+            source = self.source = EnhancedSource(source, self.control, self.context.meters.sound)
         if isinstance(source, EscSource):
             self._begin_stored(source.header)
             self.pipeline.add_stage("read", lambda: self._read_codes(source))
@@ -134,7 +137,12 @@ class OutgoingStream:
     @property
     def input_lost(self) -> bool:
         """Whether the microphone is gone, and silence is sent."""
-        return isinstance(self.source, MicrophoneSource) and self.source.lost
+        return isinstance(self.source, MicrophoneSource | EnhancedSource) and self.source.lost
+
+    @property
+    def enhanced(self) -> bool | None:
+        """Whether the sound is enhanced just now, None where it cannot be."""
+        return not self.control.bypassed if self._settings.enhance else None
 
     def _known_stream_id(self) -> bytes:
         stream_id = self._resume_store.load() if self._resume_store else None

@@ -79,16 +79,22 @@ class SoundReader:
         if self._control.accepted and not self._control.paused:
             return True
         self._meters.sound.push(block.audio)
-        self._meters.sound.speech = self._activity.push(block.audio)
+        self._meters.sound.speech = self._has_voice(block, block.audio)
         return False
 
     def _measured(self, block: SourceBlock) -> Audio:
         audio = block.audio * 0 if self._control.muted else block.audio
         self._meters.sound.push(audio)
         self._meters.count("samples", len(audio))
-        self._voice.add(self._meters["samples"], self._activity.push(audio))
-        self._meters.sound.speech = self._activity.active
+        self._meters.sound.speech = self._has_voice(block, audio)
+        self._voice.add(self._meters["samples"], self._meters.sound.speech)
         return audio
+
+    def _has_voice(self, block: SourceBlock, audio: Audio) -> bool:
+        """Whether there is voice in the audio of a block: by the source where it knows, else by energy."""
+        if block.speech is None:
+            return self._activity.push(audio)
+        return block.speech and not self._control.muted
 
     def _put_chunks(self, chunks: list[SoundChunk], captured_s: float) -> None:
         """Queue chunks; `captured_s` is that of the newest sample, which may lie beyond a chunk's last."""

@@ -47,5 +47,6 @@ def _key(settings: SenderSettings) -> str:
     parts = (
         *(os.path.realpath(source), version, settings.host, str(settings.port), str(settings.model_path or "")),
         *(str(plan.chunk_samples), str(plan.overlap_samples), str(plan.stitching), str(settings.num_streams)),
+        *(("enhanced",) if settings.enhance else ()),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

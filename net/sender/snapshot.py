@@ -59,6 +59,7 @@ def _measured(stream: OutgoingStream) -> StreamStats:
         overlap_ms=plan.overlap_samples * 1000 / SAMPLE_RATE,
         input_lost=stream.input_lost,
         muted=stream.control.muted,
+        enhanced=stream.enhanced,
         payload=meters.payload.stats(),
         wire=meters.wire.stats(),
         latencies=tuple(meter.stats() for meter in meters.latencies.values()),

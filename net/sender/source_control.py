@@ -19,7 +19,7 @@ class SourceControl:
         self._running.set()
         self._accepted_or_stopped = threading.Event()
         self._first_chunk: int | None = None
-        self._muted = False
+        self._muted = self._bypassed = False
         self.stopped = threading.Event()
         """Set when nothing more is to be read."""
 
@@ -38,6 +38,11 @@ class SourceControl:
         """Whether silence is sent instead of the source."""
         return self._muted
 
+    @property
+    def bypassed(self) -> bool:
+        """Whether sound is sent as it is, though it could be enhanced."""
+        return self._bypassed
+
     def accept(self, first_chunk: int) -> None:
         """Begin reading, with `first_chunk`; only the first call counts."""
         if self._first_chunk is None:
@@ -54,6 +59,10 @@ class SourceControl:
     def set_muted(self, muted: bool) -> None:
         """Send silence, or the source again."""
         self._muted = muted
+
+    def set_bypassed(self, bypassed: bool) -> None:
+        """Send sound as it is, or enhanced again."""
+        self._bypassed = bypassed
 
     def stop(self) -> None:
         """End reading and every wait for it."""

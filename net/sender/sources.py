@@ -23,6 +23,8 @@ class SourceBlock:
     audio: Audio
     captured_s: float | None = None
     """When its last sample was captured (the sender's clock); None for sound that was recorded before."""
+    speech: bool | None = None
+    """Whether there is voice in it, None where the source does not know."""
 
 
 class Source(Protocol):

@@ -32,6 +32,8 @@ class SoundMeter:
         self._level_dbfs = self._peak_dbfs = float("-inf")
         self.speech: bool | None = None
         """Voice activity of the newest sound, None where it is not measured."""
+        self._input = np.zeros(0, np.float32)
+        self._input_dbfs: float | None = None
         self._lock = threading.Lock()
 
     def push(self, audio: Audio) -> None:
@@ -50,6 +52,12 @@ class SoundMeter:
                 self._columns = np.concatenate([self._columns, columns])[-KEPT_COLUMNS:]
                 self._count += len(columns)
 
+    def push_input(self, audio: Audio) -> None:
+        """Measure the level of sound before it is enhanced, over as much as the level after it."""
+        self._input = np.concatenate([self._input, audio])[-self._hop :]
+        if len(self._input):
+            self._input_dbfs = _dbfs(float(np.sqrt(np.mean(np.square(self._input)))))
+
     def stats(self) -> SoundStats:
         """The measures as of now."""
         with self._lock:
@@ -62,6 +70,7 @@ class SoundMeter:
                 column_ms=COLUMN_MS,
                 column_count=self._count,
                 columns=self._columns[KEPT_COLUMNS - kept :],
+                input_dbfs=self._input_dbfs,
             )
 
     def _new_columns(self) -> npt.NDArray[np.uint8]:

@@ -141,7 +141,8 @@ class SoundStats:
 
     `columns` is uint8 `[column, band]`, oldest column first, lowest band first; 0 is −90 dBFS or less, 255 is 0 dBFS.
     A column covers `column_ms`; `column_count` counts all since the stream began, so that a widget can scroll.
-    `speech` is the voice activity of the newest sound, None where it is not measured.
+    `speech` is the voice activity of the newest sound, `input_dbfs` its level before it was enhanced; None where that
+    is not measured.
     """
 
     level_dbfs: float = float("-inf")
@@ -151,6 +152,7 @@ class SoundStats:
     column_ms: float = 40.0
     column_count: int = 0
     columns: npt.NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 48), np.uint8))
+    input_dbfs: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,8 @@ class StreamStats:
     """Whether the sender's microphone is gone, and silence is sent until it is back."""
     muted: bool = False
     """Whether silence is sent (sender) or played (receiver) instead."""
+    enhanced: bool | None = None
+    """Whether noise is suppressed and the voice levelled before coding, None where that was not asked for."""
     on_air_s: float = 0.0
     audio_s: float = 0.0
     """How much of the sound has been sent (sender) or saved (receiver)."""

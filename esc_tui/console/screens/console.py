@@ -41,6 +41,7 @@ class ConsoleScreen(Screen[None]):
         Binding("q", "app.stop", "Quit"),
         Binding("p", "pause", "Pause", tooltip="Pause or resume the pane's stream"),
         Binding("m", "mute", "Mute", tooltip="Send or play silence, or the sound again"),
+        Binding("e", "enhance", "Enhance", tooltip="Send the sound as it is, or enhanced again"),
         Binding("plus,equals_sign", "streams(1)", "Streams", key_display="+", tooltip="One stream more, 1.5 kbps"),
         Binding("minus", "streams(-1)", "Streams", key_display="−", tooltip="One stream less"),
         Binding("question_mark", "app.push_screen('help')", "Help", key_display="?", tooltip="What every number means"),
@@ -160,6 +161,10 @@ class ConsoleScreen(Screen[None]):
         """Send or play silence, or the sound again."""
         self._request(lambda engine, stats: engine.set_muted(not stats.muted))
 
+    def action_enhance(self) -> None:
+        """Send the sound as it is, or enhanced again."""
+        self._request(lambda engine, stats: engine.set_enhanced(not stats.enhanced))
+
     def action_streams(self, step: int) -> None:
         """Use more or fewer streams from the next chunk on."""
         self._request(
@@ -253,6 +258,7 @@ class ConsoleScreen(Screen[None]):
         return {
             "pause": is_running,
             "mute": is_running,
+            "enhance": is_running if stats is not None and stats.enhanced is not None else False,
             "streams": is_running if stats is not None and stats.role is Role.SENDER else False,
             "volume": is_running if stats is not None and stats.playback is not None else False,
             "stream": has_several,

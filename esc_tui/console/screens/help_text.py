@@ -46,11 +46,13 @@ skipped: sound that was left out, because it was too old to be played
 ppm: drift: how much faster (+) or slower (−) the device's clock runs than the sender's
 # Sound, dBFS
 meter: level from −60 to 0 dBFS; ┃ is the recent peak; CLIP counts samples at full scale
+a → b: level before and after enhancement (noise suppression, automatic gain); as is: enhancement is bypassed
 picture: loudness by time and pitch, low tones at the bottom. New sound is drawn at the cursor, which runs from left \
 to right and begins again: the same sound stands at the same place in both panes
 # Keys
 q: quit; asks while a stream runs, and a second time quits at once
 p  m: pause or resume; send or play silence
+e: send the sound as it is, or enhanced again (where the sender was started with --enhance)
 +  −: one stream more or less, from the next chunk on
 9  0: play more softly, louder
 [  ]: the receiver's other streams

@@ -210,6 +210,9 @@ class FakeEngine:
         self._take("muted", muted)
         self.muted = muted
 
+    def set_enhanced(self, enhanced: bool) -> None:
+        self._take("enhanced", enhanced)
+
     def set_volume(self, volume: float) -> None:
         self._take("volume", volume)
 

@@ -14,12 +14,13 @@ from esc_tui.console.drawing.palette import PLAIN
 from esc_tui.console.drawing.sections.chunks import COUNTER_CELLS, chunk_lines
 from esc_tui.console.drawing.sections.link import progress_line
 from esc_tui.console.drawing.sections.player import player_lines
+from esc_tui.console.drawing.sections.sound import sound_lines
 from esc_tui.console.drawing.spectrogram_image import axis_labels
 from esc_tui.console.drawing.state import silence_causes
 from esc_tui.console.drawing.stream_rows import stream_rows
 from esc_tui.console.view import LoggedEvent
 from net.telemetry.stats import Event, PlaybackStats, Severity
-from tests.esc_tui.console.fake_engine import EPOCH_S, receiver_stats
+from tests.esc_tui.console.fake_engine import EPOCH_S, receiver_stats, sender_stats
 
 PLAYBACK = PlaybackStats(
     device="HDA Intel PCH: ALC257 Analog (hw:0,0)",
@@ -124,3 +125,18 @@ def test_a_duration_holds_until_the_next_chunk() -> None:
     nan = math.nan
     shown = repeat_last_known((nan, 5.0, nan, 7.0, nan, nan, 8.0), 1)
     assert [None if math.isnan(value) else value for value in shown] == [None, 5.0, 5.0, 7.0, 7.0, None, 8.0]
+
+
+@pytest.mark.parametrize(
+    ("enhanced", "shown"),
+    [(True, r" −32 →  −16  peak  −9"), (False, r"  as is  −16  peak  −9"), (None, r"[^→]  −16  peak  −9")],
+)
+@pytest.mark.parametrize("width", [56, 78, 98])
+def test_the_level_before_enhancement_stands_before_the_level(enhanced: bool | None, shown: str, width: int) -> None:
+    """Both levels while sound is enhanced, one while it is bypassed, and nothing more where it cannot be."""
+    stats = replace(sender_stats(41.0), enhanced=enhanced)
+    sound = replace(stats.sound, level_dbfs=-16.2, peak_dbfs=-9.1, speech=True, input_dbfs=-31.6)
+    (line,) = sound_lines(replace(stats, sound=sound), Page(width, PLAIN))
+    assert re.search(shown, line.text)
+    assert line.text.rstrip().endswith("speech")
+    assert len(line.text) <= width

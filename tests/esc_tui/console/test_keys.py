@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from esc_tui.console.widgets.stream_section import StreamSection
 from esc_tui.console.widgets.title_bar import TitleBar
 from net.telemetry.stats import LinkState, Role, Severity
 from tests.esc_tui.console.conftest import Console
-from tests.esc_tui.console.fake_engine import FakeEngine
+from tests.esc_tui.console.fake_engine import FakeEngine, sender_stats
 from tests.esc_tui.console.waiting import SIDE_BY_SIDE, running, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -35,6 +36,23 @@ async def test_m_mutes_and_unmutes(console: Console) -> None:
     await console.until(lambda: pane.stats is not None and pane.stats.muted)
     await console.pilot.press("m")
     await console.until(lambda: pane.stats is not None and not pane.stats.muted)
+
+
+async def test_e_bypasses_enhancement_where_there_is_any(console: Console) -> None:
+    """The key is offered at a sender that enhances alone, and asks for the other of what is."""
+    action = console.screen.check_action
+    await console.pilot.press("e")
+    assert console.sender.values_of("enhanced") == []
+    assert action("enhance", ()) is False
+    for enhanced in (True, False):
+        console.sender.streams = (replace(sender_stats(41.0), enhanced=enhanced),)
+        pane = console.panes[0]
+        await console.until(lambda pane=pane, enhanced=enhanced: pane.stats and pane.stats.enhanced is enhanced)
+        assert action("enhance", ()) is True
+        await console.pilot.press("e")
+    await console.until(lambda: console.sender.values_of("enhanced") == [False, True])
+    await console.pilot.press("2")
+    await console.until(lambda: action("enhance", ()) is False)
 
 
 async def test_plus_and_minus_ask_for_streams(console: Console) -> None:

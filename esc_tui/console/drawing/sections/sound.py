@@ -10,6 +10,7 @@ from net.telemetry.stats import StreamStats
 
 FLOOR_DBFS = -60.0
 LOUD_DBFS, HOT_DBFS = -12.0, -3.0
+INPUT_CELLS = 7
 
 
 def sound_lines(stats: StreamStats, page: Page) -> list[Line]:
@@ -18,7 +19,7 @@ def sound_lines(stats: StreamStats, page: Page) -> list[Line]:
         return []
     sound, palette = stats.sound, page.palette
     line = Line().add("SOUND", palette.heading).add(" dBFS", palette.muted).to(LABEL_CELLS)
-    figures = Line().right(fixed(sound.level_dbfs, 0), 5, palette.strong)
+    figures = _input_figures(stats, page).right(fixed(sound.level_dbfs, 0), 5, palette.strong)
     figures.add("  peak", palette.muted).right(fixed(sound.peak_dbfs, 0), 4, palette.value)
     if sound.speech is not None:
         figures.left("  speech" if sound.speech else "  quiet", 8, palette.value if sound.speech else palette.muted)
@@ -32,6 +33,16 @@ def sound_lines(stats: StreamStats, page: Page) -> list[Line]:
     cells = max(0, page.width - line.cells - figures.cells)
     peak = _meter_share(sound.peak_dbfs) or None
     return [line.extend(zoned_gauge(_meter_share(sound.level_dbfs), cells, zones, palette, peak)).extend(figures)]
+
+
+def _input_figures(stats: StreamStats, page: Page) -> Line:
+    """The level before enhancement, or that it is bypassed; nothing where sound is not enhanced."""
+    line, palette = Line(), page.palette
+    if stats.enhanced is None or stats.sound.input_dbfs is None:
+        return line
+    if not stats.enhanced:
+        return line.right("as is", INPUT_CELLS, palette.warn)
+    return line.right(fixed(stats.sound.input_dbfs, 0), INPUT_CELLS - 2, palette.value).add(" →", palette.muted)
 
 
 def _meter_share(level_dbfs: float) -> float:
