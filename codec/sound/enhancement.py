@@ -17,9 +17,9 @@ FRAME_SAMPLES = 160
 DELAY_SAMPLES = 96
 """By which the noise suppressor's windows make the sound late; it is taken out again."""
 NOISE_SUPPRESSION = 2
-"""Of 4: of levels 1 to 4 on speech in pink noise, the one with the best mean of STOI and PESQ after the codec."""
+"""Of 4. Level 3 takes out a little more noise, and costs clean speech more than noisy speech gains."""
 AUTO_GAIN = 3
-"""Any number but 0 turns the automatic gain on."""
+"""As the package advises; since its version 1.3 any number but 0 turns the automatic gain on."""
 HANGOVER_FRAMES = 20
 """Voice activity lasts 200 ms longer, so that soft word endings are kept."""
 FULL_SCALE = 32768.0

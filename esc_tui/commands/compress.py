@@ -47,10 +47,8 @@ def command(**values: Any) -> ExitCode:
 def _compress_jobs(
     sources: list[Input], results: Results, plan: ChunkPlan | None, workers: int, values: Values
 ) -> list[Job]:
-    coding, codec = (
-        Coding(num_streams=values["num_streams"], plan=plan, enhance=values["enhance"]),
-        load_codec(values, workers),
-    )
+    coding = Coding(num_streams=values["num_streams"], plan=plan, enhance=values["enhance"])
+    codec = load_codec(values, workers)
     header_for(codec, coding.num_streams, coding.plan)  # refuse here what no file can be coded with
     mix, metrics = values["channels"] == "mix", values["metrics"]
     return [

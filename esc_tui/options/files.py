@@ -47,7 +47,7 @@ compress_options = compose(
         default="mix",
         help="Mix the channels, or code each by itself.",
     ),
-    flag("--enhance", help="Suppress noise and level the voice before coding (extra voice)."),
+    flag("--enhance", help="Suppress noise and level the voice before coding, and before --metrics (extra voice)."),
     format_option,
     flag("--no-audio", help="Do not write the reconstruction."),
     flag("--no-codes", help="Do not write the .esc file."),

@@ -118,7 +118,7 @@ class Sender:
     def set_enhanced(self, enhanced: bool) -> None:
         """Enhance the sound, or send it as it is; does nothing where the settings do not ask to enhance."""
         if self._stream.enhanced not in (None, enhanced):
-            self._events.info("enhanced" if enhanced else "enhancement bypassed")
+            self._events.info("enhancement on again" if enhanced else "enhancement bypassed")
         self._control.set_bypassed(not enhanced)
 
     def set_volume(self, volume: float) -> None:
