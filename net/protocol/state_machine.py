@@ -1,7 +1,8 @@
 """A connection's state machine without I/O, as `PROTOCOL.md` describes it: bytes in, events out; calls in, bytes out.
 
-Feed what a socket gives to `receive_data` (and `receive_eof`), take what has come from `events`, and write what
-`data_to_send` returns to the socket. Nothing here blocks, knows the time, or is safe for two threads at once.
+Feed what a socket gives to `receive_data` (and `receive_eof`), take what has come from `events`, queue messages with
+`send`, and write what `data_to_send` returns to the socket. Nothing here blocks, knows the time, or is safe for two
+threads at once.
 
 After a `RemoteProtocolError` the connection is over; what came whole before the fault is still in `events`.
 """
@@ -102,14 +103,19 @@ class ProtocolSide(Generic[ReceivedT]):
         self._outbox.clear()
         return data
 
-    def send_ping(self, ping: Ping) -> None:
-        """Ask for a PONG. Once the connection is over, pings and pongs are dropped."""
-        self._send(ping)
+    def send(self, message: Message) -> None:
+        """Queue a message; raises `LocalProtocolError`, with nothing changed, where it must not be sent.
 
-    def send_pong(self, pong: Pong) -> None:
-        """Answer a PING that came as an event."""
-        self._pings_to_answer = max(0, self._pings_to_answer - 1)
-        self._send(pong)
+        Once the connection is over, pings, pongs and feedback are dropped. A broken protocol may still be refused.
+        """
+        if isinstance(message, PackedChunk):
+            frame = encode_chunk(message, self._offered)
+        else:
+            frame = encode_control(message, self._limits)
+        if isinstance(message, Pong):
+            self._pings_to_answer = max(0, self._pings_to_answer - 1)
+        if self._fire(self._role.sent, _event_of(message), message):
+            self._outbox += frame
 
     def _fire(self, transitions: Transitions, event: Event, message: Message | None = None) -> bool:
         """Move to the state that follows `event`; return False where it has no effect.
@@ -163,15 +169,6 @@ class ProtocolSide(Generic[ReceivedT]):
             raise LocalProtocolError("no stream has been accepted on this connection")
         return self._accepted
 
-    def _send(self, message: Message) -> None:
-        """Queue a message; raises `LocalProtocolError`, with nothing changed, where it must not be sent."""
-        if isinstance(message, PackedChunk):
-            frame = encode_chunk(message, self._offered)
-        else:
-            frame = encode_control(message, self._limits)
-        if self._fire(self._role.sent, _event_of(message), message):
-            self._outbox += frame
-
     def _admit(self, frame_type: FrameType) -> int:
         self._role.received.after(self._state, frame_type)
         if frame_type is FrameType.CHUNK:
@@ -204,32 +201,12 @@ class SenderProtocol(ProtocolSide[FromReceiver]):
         super().__init__(SENDER, limits, hello)
         self._outbox += encode_control(hello, limits)
 
-    def send_chunk(self, chunk: PackedChunk) -> None:
-        """Send a chunk; raises `LocalProtocolError` if it is not its turn, or `window_left` is 0."""
-        self._send(chunk)
-
-    def send_end(self, end: End) -> None:
-        """Announce that no chunk will follow; raises `LocalProtocolError` if the counts do not fit what was sent."""
-        self._send(end)
-
 
 class ReceiverProtocol(ProtocolSide[FromSender]):
     """The receiver's side of one connection."""
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         super().__init__(RECEIVER, limits, None)
-
-    def accept(self, accept: Accept) -> None:
-        """Accept the stream of HELLO, from chunk `accept.next_chunk` on."""
-        self._send(accept)
-
-    def refuse(self, refuse: Refuse) -> None:
-        """End the connection with a reason, at any time but after it ended; a broken protocol may still be answered."""
-        self._send(refuse)
-
-    def send_feedback(self, feedback: Feedback) -> None:
-        """Report progress to the sender; with `finished`, that all is decoded and saved."""
-        self._send(feedback)
 
 
 def _event_of(message: Message) -> Event:

@@ -60,7 +60,6 @@ class ReceiverConnection:
         self.slot, self._context, self._registry, self._verifier = slot, context, registry, verifier
         self._clock, self._handshake_s = context.clock, handshake_s
         self._deadline_s = self._clock.monotonic_s() + handshake_s
-        self._protocol = ReceiverProtocol()
         self._received = RateMeter("wire", self._clock)
         self._tcp = SocketTransport(connection, self._clock, RateMeter("sent", self._clock), self._received)
         self._link: Connection[Received] | None = None
@@ -102,7 +101,7 @@ class ReceiverConnection:
         if link is None:
             return
         with contextlib.suppress(ConnectionLost, ProtocolError):  # the peer is gone, or was refused already
-            link.send(lambda: self._protocol.refuse(Refuse(code, reason)), timeout_s)
+            link.send(Refuse(code, reason), timeout_s=timeout_s)
         link.send_eof()
 
     def stop(self, reason: str) -> None:
@@ -174,8 +173,7 @@ class ReceiverConnection:
         link = self._begin_link()
         hello = self._await_hello(link)
         stream = self._stream = self._registry.open(hello, self)
-        accept = Accept(stream.resume_index, socket.gethostname(), stream.window_chunks)
-        link.send(lambda: self._protocol.accept(accept))
+        link.send(Accept(stream.resume_index, socket.gethostname(), stream.window_chunks))
         stream.mark_streaming(self)
         with self._reporting(stream, link) as reporter:
             self._receive_stream(stream, link, reporter)
@@ -183,7 +181,7 @@ class ReceiverConnection:
     @contextlib.contextmanager
     def _reporting(self, stream: IncomingStream, link: Connection[Received]) -> Iterator[Reporter]:
         """Report to the sender from a thread of its own while the body runs."""
-        reporter = Reporter(stream, self._protocol, self._clock, self._ended)
+        reporter = Reporter(stream, self._clock, self._ended)
         thread = threading.Thread(target=self._report, args=(reporter, link), name=f"receiver-report-{self.peer}")
         thread.start()
         try:
@@ -208,7 +206,7 @@ class ReceiverConnection:
     def _begin_link(self) -> Connection[Received]:
         """Shake hands where TLS is asked for, and judge the peer."""
         tls = self._verifier.accept(self._tcp, self._handshake_s) if self._verifier else None
-        link: Connection[Received] = Connection(tls or self._tcp, self._protocol, self._clock)
+        link: Connection[Received] = Connection(tls or self._tcp, ReceiverProtocol(), self._clock)
         self._link = link
         if self._ended.is_set():  # `close` came when there was no link yet
             raise ConnectionLost("the receiver was stopped")
@@ -255,8 +253,7 @@ class ReceiverConnection:
                 if reporter.is_final_pong(message.id):
                     stream.finish_confirmed.set()
             case Ping():
-                pong = stream.capture_clock.answer(message)
-                link.send(lambda: self._protocol.send_pong(pong))
+                link.send(stream.capture_clock.answer(message))
             case Hello():
                 pass  # the protocol admits one only
 

@@ -78,5 +78,5 @@ class RejectedConnections:
 
 def _refusal(reason: str) -> bytes:
     protocol = ReceiverProtocol()
-    protocol.refuse(Refuse("busy", reason))
+    protocol.send(Refuse("busy", reason))
     return protocol.data_to_send()

@@ -7,7 +7,6 @@ from typing import Final
 from msgspec.structs import replace
 
 from net.protocol.messages import Feedback, Ping
-from net.protocol.state_machine import ReceiverProtocol
 from net.receiver.incoming_stream import IncomingStream
 from net.receiver.snapshot import feedback
 from net.runtime.clock import Clock
@@ -23,10 +22,8 @@ FAREWELL_S: Final = 5.0
 class Reporter:
     """Reports on a stream over one connection, in one thread, until the stream or the connection is over (`ended`)."""
 
-    def __init__(
-        self, stream: IncomingStream, protocol: ReceiverProtocol, clock: Clock, ended: threading.Event
-    ) -> None:
-        self._stream, self._protocol, self._clock, self._ended = stream, protocol, clock, ended
+    def __init__(self, stream: IncomingStream, clock: Clock, ended: threading.Event) -> None:
+        self._stream, self._clock, self._ended = stream, clock, ended
         self._numbers = itertools.count()
         self._last: Feedback | None = None
         self._final_ping: Ping | None = None
@@ -37,8 +34,7 @@ class Reporter:
         while not self._ended.is_set():
             now_s = self._clock.monotonic_s()
             if now_s >= next_ping_s:
-                ping = self._stream.capture_clock.ping(next(self._numbers))
-                link.send(lambda ping=ping: self._protocol.send_ping(ping))  # type: ignore[misc]
+                link.send(self._stream.capture_clock.ping(next(self._numbers)))
                 next_ping_s = began_s + _next_ping_delay_s(now_s - began_s)
             ended = self._stream.ended  # read first: what ends meanwhile has its last word still to come
             message = feedback(self._stream)
@@ -47,7 +43,7 @@ class Reporter:
                 return
             if self._is_news(message):
                 news, self._last = self._without_old_latencies(message), message
-                link.send(lambda news=news: self._protocol.send_feedback(news))  # type: ignore[misc]
+                link.send(news)
             if ended or self._stream.error is not None:
                 return
             self._stream.wait(FEEDBACK_INTERVAL_S)
@@ -70,13 +66,7 @@ class Reporter:
     def _finish(self, message: Feedback, link: Connection[MessageT]) -> None:
         """Send that all is saved, and a ping whose answer confirms that this was heard; await that answer."""
         ping = self._final_ping = self._stream.capture_clock.ping(next(self._numbers))
-        message = self._without_old_latencies(message)
-
-        def send() -> None:
-            self._protocol.send_feedback(message)
-            self._protocol.send_ping(ping)
-
-        link.send(send)
+        link.send(self._without_old_latencies(message), ping)
         if not self._clock.wait(self._ended, FAREWELL_S):
             link.close()
 
