@@ -107,6 +107,10 @@ class Ping(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     id: U32
     sent_s: Seconds
 
+    def answer(self, now_s: float) -> "Pong":
+        """Return the answer to a PING that came just now, by the answerer's clock."""
+        return Pong(self.id, self.sent_s, now_s, now_s)
+
 
 class Pong(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Answers a PING: its `id` and `sent_s`, and when it was received and answered by the answerer's clock."""

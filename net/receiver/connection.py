@@ -249,11 +249,11 @@ class ReceiverConnection:
             case End():
                 stream.receive_end(message)
             case Pong():
-                stream.capture_clock.compare(message)
+                stream.clock_sync.compare(message)
                 if reporter.is_final_pong(message.id):
                     stream.finish_confirmed.set()
             case Ping():
-                link.send(stream.capture_clock.answer(message))
+                link.send(message.answer(self._clock.epoch_s()))
             case Hello():
                 pass  # the protocol admits one only
 

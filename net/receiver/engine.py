@@ -151,16 +151,15 @@ class Receiver:
 
     def set_paused(self, paused: bool) -> None:
         """Pause or resume playing; saving continues. Live sound resumes with its newest."""
-        self._playback.set_paused(paused)
-        self._registry.set_paused(paused)
+        self._playback.controls.set_paused(paused)
 
     def set_muted(self, muted: bool) -> None:
         """Play silence, or sound again."""
-        self._playback.set_muted(muted)
+        self._playback.controls.set_muted(muted)
 
     def set_volume(self, volume: float) -> None:
         """Set the playback volume, 0 to 2."""
-        self._playback.set_volume(volume)
+        self._playback.controls.set_volume(volume)
 
     def set_num_streams(self, num_streams: int) -> None:
         """Do nothing: the sender decides."""
@@ -206,4 +205,7 @@ class Receiver:
             while not stream.wait(TICK_S):
                 if self._pipeline.stopping.is_set() or self._clock.monotonic_s() >= deadline_s:
                     stream.abort()
-        self._playback.close()
+        for stream in streams:
+            stream.stop_playing()
+        for player in filter(None, (stream.player for stream in streams)):
+            player.close()

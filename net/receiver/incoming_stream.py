@@ -8,7 +8,7 @@ from codec.chunks.streaming import Contribution
 from net.errors import ConnectionLost, StageFailed
 from net.protocol.messages import End, Hello
 from net.protocol.refusal import Refusal
-from net.receiver.capture_clock import CaptureClock
+from net.receiver.clock_sync import ClockSync
 from net.receiver.context import ReceiverContext
 from net.receiver.decoding import ChunkDecoder
 from net.receiver.quota import StreamQuota
@@ -52,12 +52,12 @@ class IncomingStream:
         self.stream_id, self.min_streams = hello.stream_id.hex(), receiver.settings.min_streams
         self.window_chunks = receiver.settings.buffer_chunks + HISTORY_CHUNKS
         """The most chunks that its sender may have unacknowledged."""
-        self._quota, clock = quota, receiver.clock
+        self._quota, clock, events = quota, receiver.clock, receiver.events.for_stream(self.stream_id)
         self._pipeline = Pipeline(f"receiver-{self.stream_id[:4]}", clock)
         meters = StreamMeters(clock, hello.sample_rate, "decode", ("received", "decoded"))
         meters.set(num_streams=hello.num_streams)
-        self.context = StreamContext(clock, receiver.events, StreamStatus(clock), meters, self._pipeline.stopping)
-        self.capture_clock = CaptureClock(hello, self.context)
+        self.context = StreamContext(clock, events, StreamStatus(clock), meters, self._pipeline.stopping)
+        self.clock_sync = ClockSync(hello, self.context)
         self._decoder = ChunkDecoder(hello, codec, files.start, receiver.settings.lookahead_ms, meters.coding)
         self._to_decode: StageQueue[PackedChunk] = self._pipeline.add_queue("decode", self.window_chunks)
         self._to_save: StageQueue[PackedChunk | Contribution] = self._pipeline.add_queue("save", self.window_chunks)
@@ -133,7 +133,7 @@ class IncomingStream:
                 return
             self._closed_early = ConnectionLost(reason)
         if self.context.status.set(LinkState.FAILED, reason):
-            self.context.events.warning(f"{self.hello.name}: {reason}; what had come is saved", self.stream_id)
+            self.context.events.warning(f"{self.hello.name}: {reason}; what had come is saved")
         self._to_decode.finish()
 
     # How it stands.
@@ -186,7 +186,7 @@ class IncomingStream:
             if chunk.index < self.next_index:
                 meters.count("refused")
                 return
-            self.capture_clock.measure("received", chunk)
+            self.clock_sync.measure("received", chunk)
             meters.payload.add(len(chunk.payload))
             meters.count("received")
             meters.count("silent", chunk.silence_dbfs is not None)
@@ -212,6 +212,10 @@ class IncomingStream:
     def abort(self) -> None:
         """End now, without decoding or playing what waits."""
         self._pipeline.abort()
+        self.stop_playing()
+
+    def stop_playing(self) -> None:
+        """Leave out what is not played yet; returns at once."""
         if self.player is not None:
             self.player.request_close()
 
@@ -222,11 +226,6 @@ class IncomingStream:
         if self.player is not None:
             alive += self.player.join(max(0.0, deadline_s - self.context.clock.monotonic_s()))
         return alive
-
-    def set_paused(self, paused: bool) -> None:
-        """Show that playing is paused or resumed, where the stream is played."""
-        if self.player is not None:
-            self.context.status.set_paused(paused)
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until all is saved; return whether it is."""
@@ -241,7 +240,7 @@ class IncomingStream:
         for chunk in self._to_decode:
             self._fill(decoder.missing_before(chunk))
             contribution = decoder.decode(chunk)
-            self.capture_clock.measure("decoded", chunk)
+            self.clock_sync.measure("decoded", chunk)
             meters.count("decoded")
             if self.files.takes_codes:
                 self._to_save.put(chunk)
@@ -258,7 +257,7 @@ class IncomingStream:
         if not missing:
             return
         lost = "1 chunk was" if len(missing) == 1 else f"{len(missing)} chunks were"
-        self.context.events.warning(f"{lost} lost, with silence in place", self.stream_id)
+        self.context.events.warning(f"{lost} lost, with silence in place")
         self.context.meters.count("lost", len(missing))
         apart = self.player is not None or self.files.apart
         for contribution in self._decoder.silence(missing, end, chunk_by_chunk=apart):
@@ -268,7 +267,7 @@ class IncomingStream:
         self.context.meters.sound.push(contribution.audio)
         self.context.meters.set(stitched=contribution.index + 1)
         if self.player is not None:
-            captured_s = self.capture_clock.local_s(self._decoder.capture_s)
+            captured_s = self.clock_sync.local_s(self._decoder.capture_s)
             self.player.write(contribution.audio, contribution.index, captured_s)
         self._to_save.put(contribution)
 
@@ -283,7 +282,7 @@ class IncomingStream:
     def _count_saved(self) -> None:
         files = self.files
         self.context.meters.set(
-            saved=files.saved_chunks, saved_samples=files.saved_samples, settled=files.settled_chunks
+            saved=files.saved_chunks, audio_samples=files.saved_samples, settled=files.settled_chunks
         )
 
     @property
@@ -295,8 +294,8 @@ class IncomingStream:
         self._count_saved()
 
     def _close_player(self) -> None:
-        if self.player is not None and self.context.stopping.is_set():
-            self.player.request_close()
+        if self.context.stopping.is_set():
+            self.stop_playing()
 
     def _end(self) -> None:
         status, error = self.context.status, self.error
@@ -304,7 +303,7 @@ class IncomingStream:
         self.ended_s = self.context.clock.monotonic_s()
         if error is not None:
             if status.set(LinkState.FAILED, str(error)):
-                self.context.events.error(f"{self.hello.name}: {error}", self.stream_id)
+                self.context.events.error(f"{self.hello.name}: {error}")
         elif self.context.stopping.is_set():
             status.set(LinkState.FAILED, "stopped before the end")
         elif self._end_message is not None and not self._end_message.complete:

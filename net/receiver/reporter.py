@@ -34,7 +34,7 @@ class Reporter:
         while not self._ended.is_set():
             now_s = self._clock.monotonic_s()
             if now_s >= next_ping_s:
-                link.send(self._stream.capture_clock.ping(next(self._numbers)))
+                link.send(self._stream.clock_sync.ping(next(self._numbers)))
                 next_ping_s = began_s + _next_ping_delay_s(now_s - began_s)
             ended = self._stream.ended  # read first: what ends meanwhile has its last word still to come
             message = feedback(self._stream)
@@ -65,7 +65,7 @@ class Reporter:
 
     def _finish(self, message: Feedback, link: Connection[MessageT]) -> None:
         """Send that all is saved, and a ping whose answer confirms that this was heard; await that answer."""
-        ping = self._final_ping = self._stream.capture_clock.ping(next(self._numbers))
+        ping = self._final_ping = self._stream.clock_sync.ping(next(self._numbers))
         link.send(self._without_old_latencies(message), ping)
         if not self._clock.wait(self._ended, FAREWELL_S):
             link.close()

@@ -40,6 +40,7 @@ class StreamFiles:
     def __init__(self, context: ReceiverContext, hello: Hello, sender: str | None, codec: "Codec") -> None:
         settings = context.settings
         self._context, self._hello, self.sender = context, hello, sender
+        self._events = context.events.for_stream(hello.stream_id.hex())
         self.loss: AudioFileError | None = None
         """What no disk took, once the files are closed."""
         checkpoint = ResumeCheckpoint(settings.save_path, hello.stream_id)
@@ -153,8 +154,7 @@ class StreamFiles:
         if found is None:
             return None
         if found.sender is UNSET and self.sender is not None:
-            text = f"it is not known whose {found.wav} is: a new file is begun"
-            self._context.events.warning(text, self._hello.stream_id.hex())
+            self._events.warning(f"it is not known whose {found.wav} is: a new file is begun")
             return None
         if found.sender is not UNSET and found.sender != self.sender:
             raise Refusal("policy", NOT_YOURS)
@@ -179,8 +179,7 @@ class StreamFiles:
     def _report(self, text: str, is_loss: bool) -> None:
         if is_loss:
             self.loss = AudioFileError(text)
-        severity = Severity.ERROR if is_loss else Severity.WARNING
-        self._context.events.add(severity, text, self._hello.stream_id.hex())
+        self._events.add(Severity.ERROR if is_loss else Severity.WARNING, text)
 
 
 def check_folder(folder: Path) -> None:

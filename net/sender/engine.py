@@ -106,7 +106,6 @@ class Sender:
         if paused == self._control.paused:
             return
         self._events.info("paused" if paused else "resumed")
-        self._status.set_paused(paused)
         self._control.set_paused(paused)
 
     def set_muted(self, muted: bool) -> None:

@@ -4,7 +4,7 @@ import threading
 
 from codec.chunks.packed import PackedChunk
 from net.errors import ConnectionLost, LinkError, LocalProtocolError, StreamRefused
-from net.protocol.messages import End, Feedback, Ping, Pong, Refuse
+from net.protocol.messages import End, Feedback, Ping, Refuse
 from net.sender.connecting import ATTEMPT_TIMEOUT_S, AcceptedConnection, Received
 from net.sender.rate_controller import RateController
 from net.sender.send_buffer import SendBuffer
@@ -69,7 +69,7 @@ class Exchange:
         meters.latencies["sent"].add(self._clock.epoch_s() - hello.epoch_s - chunk.capture_s)
         meters.count("resent" if resent else "sent")
         hop_samples = hello.chunk_samples - hello.overlap_samples
-        meters.set(sent_samples=chunk.index * hop_samples + chunk.samples)
+        meters.set(audio_samples=chunk.index * hop_samples + chunk.samples)
 
     def _send(self, message: PackedChunk | End) -> None:
         """Send; where the listening thread saw the connection end just before, raise why it ended."""
@@ -120,7 +120,8 @@ class Exchange:
                 case Feedback():
                     self._take_feedback(message)
                 case Ping():
-                    self._answer(message)
+                    self._link.send(message.answer(self._clock.epoch_s()))
+                    self._farewell_answered = self._finished
                 case Refuse():
                     raise StreamRefused(message.reason, message.code, begun=True)
                 case _:
@@ -138,8 +139,3 @@ class Exchange:
         if feedback.clock_offset_ms is not None:
             meters.set_clock_offset(feedback.clock_offset_ms)
         self._finished = feedback.finished
-
-    def _answer(self, ping: Ping) -> None:
-        now_s = self._clock.epoch_s()
-        self._link.send(Pong(ping.id, ping.sent_s, now_s, self._clock.epoch_s()))
-        self._farewell_answered = self._finished

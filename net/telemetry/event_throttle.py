@@ -40,7 +40,7 @@ class EventThrottle:
             kind = self._kinds.get(key)
             if kind is None:
                 self._kinds[key] = _Kind(self._clock.monotonic_s())
-                self._events.add(severity, text, stream_id)
+                self._events.for_stream(stream_id).add(severity, text)
                 return
             kind.severity, kind.text, kind.stream_id = severity, text, stream_id
             kind.repetitions += 1
@@ -65,7 +65,7 @@ class EventThrottle:
                     continue
                 if kind.repetitions:
                     times = f" ({kind.repetitions} times more)" if kind.repetitions > 1 else ""
-                    self._events.add(kind.severity, kind.text + times, kind.stream_id)
+                    self._events.for_stream(kind.stream_id).add(kind.severity, kind.text + times)
                     kind.repetitions, kind.reported_s = 0, now_s
                 else:
                     del self._kinds[key]

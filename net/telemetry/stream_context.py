@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from net.runtime.clock import Clock
 from net.runtime.queues import PipelineStopped
 from net.telemetry.events import EventLog
+from net.telemetry.stats import LinkState, Role, StreamStats
 from net.telemetry.status import StreamStatus
 from net.telemetry.stream_meters import StreamMeters
 
@@ -24,3 +25,36 @@ class StreamContext:
         """Raise `PipelineStopped` if the stream is to end."""
         if self.stopping.is_set():
             raise PipelineStopped
+
+    def stats(self, role: Role, stream_id: str, total_samples: int | None, *, paused: bool) -> StreamStats:
+        """What the meters and the state say as of now; the rest is the owner's to fill in."""
+        meters, state, on_air_s = self.meters, self.status.state, self.status.on_air_s
+        audio_s = meters["audio_samples"] / meters.sample_rate
+        total_s = None if total_samples is None else total_samples / meters.sample_rate
+        return StreamStats(
+            role=role,
+            stream_id=stream_id,
+            state=LinkState.PAUSED if paused and state is LinkState.STREAMING else state,
+            reason=self.status.reason,
+            epoch_s=self.clock.epoch_s(),
+            sample_rate=meters.sample_rate,
+            on_air_s=on_air_s,
+            audio_s=audio_s,
+            total_s=total_s,
+            eta_s=_eta_s(audio_s, total_s, on_air_s),
+            payload=meters.payload.stats(),
+            wire=meters.wire.stats(),
+            latencies=tuple(meter.stats() for meter in meters.latencies.values()),
+            round_trip=meters.round_trip.stats(),
+            clock_offset_ms=meters.clock_offset_ms,
+            codec=meters.coding.stats(),
+            send=meters.sending.stats(),
+            sound=meters.sound.stats(),
+        )
+
+
+def _eta_s(audio_s: float, total_s: float | None, on_air_s: float) -> float | None:
+    """Seconds until the end at the pace so far; None where the length or the pace is not known."""
+    if not total_s or audio_s <= 0 or on_air_s <= 0:
+        return None
+    return max(0.0, (total_s - audio_s) * on_air_s / audio_s)

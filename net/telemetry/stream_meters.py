@@ -17,6 +17,7 @@ class StreamMeters:
     """
 
     def __init__(self, clock: Clock, sample_rate: int, coding: str, latencies: Iterable[str]) -> None:
+        self.sample_rate = sample_rate
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._clock_offset_ms: float | None = None

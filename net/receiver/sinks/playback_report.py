@@ -1,4 +1,4 @@
-"""Reports of playback: which gaps and cuts were heard, and why; seldom enough to be read."""
+"""Events of playback: which gaps and cuts were heard, and why; seldom enough to be read."""
 
 from net.audio.jitter import JitterCounts
 from net.runtime.clock import Clock
@@ -11,8 +11,8 @@ REPORT_EVERY_S = 2.0
 class PlaybackReport:
     """Turns growing counters into events of a stream. For one thread."""
 
-    def __init__(self, events: EventLog, clock: Clock, stream_id: str, sample_rate: int) -> None:
-        self._events, self._stream_id, self._rate = events, stream_id, sample_rate
+    def __init__(self, events: EventLog, clock: Clock, sample_rate: int) -> None:
+        self._events, self._rate = events, sample_rate
         self._throttle = EventThrottle(events, clock, REPORT_EVERY_S)
         self._reported = JitterCounts()
         self._reported_dry = 0
@@ -23,7 +23,7 @@ class PlaybackReport:
         if texts and not self._throttle.admit("playback"):
             return
         for text in texts:
-            self._events.warning(text, self._stream_id)
+            self._events.warning(text)
         self._reported_dry = dry_device
         if playing:
             self._reported = counts
