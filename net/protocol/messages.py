@@ -70,6 +70,14 @@ class Refuse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
+class Refusal(Exception):
+    """The receiver does not take a stream, or no more of it; both parts go into REFUSE."""
+
+    def __init__(self, code: RefuseCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
+
+
 class End(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The stream is over: so many chunks and samples in all, left-out ones included; incomplete if stopped early."""
 

@@ -18,8 +18,7 @@ from net.errors import (
     RemoteProtocolError,
 )
 from net.protocol.limits import LimitExceeded
-from net.protocol.messages import Accept, End, Hello, Ping, Pong, Refuse, RefuseCode
-from net.protocol.refusal import Refusal
+from net.protocol.messages import Accept, End, Hello, Ping, Pong, Refusal, Refuse, RefuseCode
 from net.protocol.state_machine import ReceiverProtocol
 from net.receiver.connection_limiter import ConnectionSlot
 from net.receiver.context import ReceiverContext

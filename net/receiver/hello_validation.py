@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 from codec.chunks.plan import ChunkPlan, Stitching
 from codec.chunks.streaming import history_chunks
 from codec.errors import UsageError
-from net.protocol.messages import Hello
-from net.protocol.refusal import Refusal
+from net.protocol.messages import Hello, Refusal
 from net.receiver.incoming_stream import IncomingStream
 from net.receiver.stream_files import NOT_YOURS
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from codec.chunks.packed import PackedChunk
 from codec.chunks.streaming import Contribution
 from net.errors import ConnectionLost, StageFailed
-from net.protocol.messages import End, Hello
-from net.protocol.refusal import Refusal
+from net.protocol.messages import End, Hello, Refusal
 from net.receiver.clock_sync import ClockSync
 from net.receiver.context import ReceiverContext
 from net.receiver.decoding import ChunkDecoder

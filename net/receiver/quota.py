@@ -12,8 +12,7 @@ from typing import Final
 
 from codec.chunks.packed import PackedChunk
 from codec.chunks.plan import ChunkPlan
-from net.protocol.messages import End, Hello
-from net.protocol.refusal import Refusal
+from net.protocol.messages import End, Hello, Refusal
 from net.runtime.clock import Clock
 from net.settings import ReceiverSettings
 

@@ -14,8 +14,7 @@ from msgspec.structs import replace
 from codec.chunks.packed import PackedChunk
 from codec.chunks.streaming import Contribution
 from codec.errors import AudioFileError
-from net.protocol.messages import End, Hello
-from net.protocol.refusal import Refusal
+from net.protocol.messages import End, Hello, Refusal
 from net.receiver.context import ReceiverContext
 from net.receiver.quota import BLOCK_BYTES
 from net.receiver.resume_checkpoint import Position, ResumeCheckpoint

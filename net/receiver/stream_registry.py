@@ -5,8 +5,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from codec.errors import AudioFileError, ContainerError
-from net.protocol.messages import Hello
-from net.protocol.refusal import Refusal
+from net.protocol.messages import Hello, Refusal
 from net.receiver.connection import ReceiverConnection
 from net.receiver.context import ReceiverContext
 from net.receiver.hello_validation import check_hello, check_resume

@@ -11,7 +11,7 @@ import pytest
 from codec.codec import Codec
 from net.protocol.frames import PREAMBLE, encode_control
 from net.protocol.limits import DEFAULT_LIMITS
-from net.protocol.refusal import Refusal
+from net.protocol.messages import Refusal
 from net.receiver.connection import ReceiverConnection
 from net.receiver.connection_limiter import ConnectionLimiter, ConnectionSlot
 from net.receiver.context import ReceiverContext
