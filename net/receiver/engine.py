@@ -20,7 +20,7 @@ from net.telemetry.event_throttle import EventThrottle
 from net.telemetry.events import EventLog
 from net.telemetry.meters import ProcessMeter
 from net.telemetry.stats import Event, StreamStats
-from net.transport.listening import address_text, listen, only_loopback, resolve
+from net.transport.listening import address_text, is_loopback, listen, resolve
 from net.transport.security.peer_verifier import PeerVerifier
 from net.transport.security.trust_questions import TrustQuestions
 
@@ -91,7 +91,9 @@ class Receiver:
             read_config(settings.model_path)
         check_folder(settings.save_path)
         self._playback.check()
-        if settings.tls or settings.insecure or only_loopback(resolve(settings.host, settings.port)):
+        if settings.tls or settings.insecure:
+            return
+        if all(is_loopback(address) for _, address in resolve(settings.host, settings.port)):
             return
         raise UsageError(
             f"--host {settings.host} can be reached from other machines, and anybody could listen in or send: "

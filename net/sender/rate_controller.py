@@ -5,7 +5,7 @@ import threading
 from codec.chunks.packed import PackedChunk
 from codec.container import EscHeader, thin_chunk
 from net.protocol.messages import Feedback
-from net.sender.rate_policy import LinkReport, RatePolicy, StreamShape
+from net.sender.rate_policy import RatePolicy, StreamShape
 from net.sender.send_buffer import SendBuffer
 from net.telemetry.meters import LevelHistory
 from net.telemetry.stream_context import StreamContext
@@ -87,9 +87,8 @@ class RateController:
                 self._min_streams = feedback.min_streams
             round_trip_ms = feedback.round_trip_ms if feedback else None
             before = policy.num_streams
-            rate = policy.update(
-                LinkReport(self._clock.monotonic_s(), self._buffer.delivery(), round_trip_ms, self._min_streams)
-            )
+            delivery = self._buffer.delivery()
+            rate = policy.update(self._clock.monotonic_s(), delivery, round_trip_ms, self._min_streams)
             self._buffer.bound_in_flight(rate.in_flight_chunks)
             self._levels.set(rate.num_streams)
         if rate.num_streams < before:

@@ -21,8 +21,8 @@ class StreamMeters:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._clock_offset_ms: float | None = None
-        self.payload = RateMeter("payload", clock, starts_itself=False)
-        self.wire = RateMeter("wire", clock, starts_itself=False)
+        self.payload = RateMeter("payload", clock)
+        self.wire = RateMeter("wire", clock)
         self.coding = CodecMeter(coding, sample_rate, clock)
         self.latencies = {name: DurationMeter(name, clock) for name in latencies}
         self.round_trip = DurationMeter("round trip", clock)
