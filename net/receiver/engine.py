@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from codec.config import read_config
 from codec.errors import UsageError
 from net.audio.devices import SYSTEM_AUDIO, AudioSystem
+from net.engine import Engine
 from net.receiver.acceptor import Acceptor
 from net.receiver.context import ReceiverContext
 from net.receiver.playback import Playback
@@ -19,7 +20,7 @@ from net.settings import ReceiverSettings
 from net.telemetry.event_throttle import EventThrottle
 from net.telemetry.events import EventLog
 from net.telemetry.meters import ProcessMeter
-from net.telemetry.stats import Event, StreamStats
+from net.telemetry.stats import StreamStats
 from net.transport.listening import address_text, is_loopback, listen, resolve
 from net.transport.security.peer_verifier import PeerVerifier
 from net.transport.security.trust_questions import TrustQuestions
@@ -33,8 +34,8 @@ WIND_UP_S = 30.0
 """For saving what has come, once the receiver was stopped: a few bytes of a peer can stand for hours of silence."""
 
 
-class Receiver:
-    """Serves senders until it is stopped, or with `once` until one stream has ended. An `Engine`."""
+class Receiver(Engine):
+    """Serves senders until it is stopped, or with `once` until one stream has ended."""
 
     def __init__(
         self,
@@ -45,7 +46,8 @@ class Receiver:
         audio_system: AudioSystem = SYSTEM_AUDIO,
         questions: TrustQuestions | None = None,
     ) -> None:
-        self._settings, self._clock, self._events = settings, clock, EventLog(clock)
+        super().__init__(Pipeline("receiver", clock), EventLog(clock))
+        self._settings, self._clock = settings, clock
         self._context = ReceiverContext(
             settings,
             clock,
@@ -57,7 +59,6 @@ class Receiver:
         self._playback = Playback(settings.playback, audio_system, clock, self._events)
         self._registry = StreamRegistry(self._context, self._playback)
         self._process = ProcessMeter(clock)
-        self._pipeline = Pipeline("receiver", clock)
         self._stop_requested = threading.Event()
         self._acceptor: Acceptor | None = None
 
@@ -147,10 +148,6 @@ class Receiver:
             alive += stream.join(max(0.0, deadline_s - self._clock.monotonic_s()))
         return alive
 
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the receiver has ended; return whether it has."""
-        return self._pipeline.ended.wait(timeout_s)
-
     def set_paused(self, paused: bool) -> None:
         """Pause or resume playing; saving continues. Live sound resumes with its newest."""
         self._playback.controls.set_paused(paused)
@@ -162,13 +159,6 @@ class Receiver:
     def set_volume(self, volume: float) -> None:
         """Set the playback volume, 0 to 2."""
         self._playback.controls.set_volume(volume)
-
-    def set_num_streams(self, num_streams: int) -> None:
-        """Do nothing: the sender decides."""
-
-    def events_since(self, sequence: int) -> tuple[Event, ...]:
-        """The kept events numbered `sequence` and above."""
-        return self._events.since(sequence)
 
     def snapshots(self) -> tuple[StreamStats, ...]:
         """The streams that are served, and the last ones that have ended, oldest first."""

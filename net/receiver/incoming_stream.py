@@ -297,15 +297,7 @@ class IncomingStream:
             self.stop_playing()
 
     def _end(self) -> None:
-        status, error = self.context.status, self.error
-        self.context.meters.stop()
         self.ended_s = self.context.clock.monotonic_s()
-        if error is not None:
-            if status.set(LinkState.FAILED, str(error)):
-                self.context.events.error(f"{self.hello.name}: {error}")
-        elif self.context.stopping.is_set():
-            status.set(LinkState.FAILED, "stopped before the end")
-        elif self._end_message is not None and not self._end_message.complete:
-            status.set(LinkState.DONE, "the sender stopped early")
-        else:
-            status.set(LinkState.DONE, str(self.files.loss or ""))
+        cut_short = self._end_message is not None and not self._end_message.complete
+        reason = "the sender stopped early" if cut_short else str(self.files.loss or "")
+        self.context.end(self.error, reason, label=f"{self.hello.name}: ")

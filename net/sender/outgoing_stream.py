@@ -89,6 +89,7 @@ class OutgoingStream:
             settings.num_streams, self.buffer, self.context, adaptive=settings.adaptive, timely=live
         )
         self.connection = SenderConnection(settings, self.buffer, self.rate, self.control, self.context)
+        self.pipeline.on_end(lambda: self.context.end(self.pipeline.error))
         self.pipeline.on_end(self.connection.close)
         for wake in (self.buffer.abort, self.connection.close, self.control.stop):
             self.pipeline.on_abort(wake)

@@ -78,17 +78,20 @@ class SoundReader:
         """Whether live sound is sent: before a receiver accepts and during a pause it is only measured."""
         if self._control.accepted and not self._control.paused:
             return True
-        self._meters.sound.push(block.audio)
-        self._meters.sound.speech = self._activity.push(block.audio)
+        self._measure_sound(block.audio)
         return False
 
     def _measured(self, block: SourceBlock) -> Audio:
         audio = block.audio * 0 if self._control.muted else block.audio
-        self._meters.sound.push(audio)
         self._meters.count("samples", len(audio))
-        self._voice.add(self._meters["samples"], self._activity.push(audio))
-        self._meters.sound.speech = self._activity.active
+        self._voice.add(self._meters["samples"], self._measure_sound(audio))
         return audio
+
+    def _measure_sound(self, audio: Audio) -> bool:
+        """Measure the level and the voice activity; return whether any of it held voice."""
+        held_voice = self._activity.push(audio)
+        self._meters.sound.push(audio, self._activity.active)
+        return held_voice
 
     def _put_chunks(self, chunks: list[SoundChunk], captured_s: float) -> None:
         """Queue chunks; `captured_s` is that of the newest sample, which may lie beyond a chunk's last."""

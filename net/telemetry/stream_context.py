@@ -26,6 +26,20 @@ class StreamContext:
         if self.stopping.is_set():
             raise PipelineStopped
 
+    def end(self, error: BaseException | None, reason: str = "", *, label: str = "") -> None:
+        """End the rates and enter the final state: failed with an error or where it was stopped, or else done.
+
+        `reason` explains what is done; `label` begins the event of an error.
+        """
+        self.meters.stop()
+        if error is not None:
+            if self.status.set(LinkState.FAILED, str(error)):
+                self.events.error(f"{label}{error}")
+        elif self.stopping.is_set():
+            self.status.set(LinkState.FAILED, "stopped before the end")
+        else:
+            self.status.set(LinkState.DONE, reason)
+
     def stats(self, role: Role, stream_id: str, total_samples: int | None, *, paused: bool) -> StreamStats:
         """What the meters and the state say as of now; the rest is the owner's to fill in."""
         meters, state, on_air_s = self.meters, self.status.state, self.status.on_air_s
