@@ -40,23 +40,15 @@ class ProtocolSide(Generic[ReceivedT]):
 
     def __init__(self, role: Role, limits: Limits, hello: Hello | None) -> None:
         self._role, self._limits = role, limits
-        self._state = State.OPENING
-        self._hello = hello
+        self.state = State.OPENING
+        """Where the connection stands."""
+        self.hello = hello
+        """What the sender wants to stream; None at a receiver that has not heard it yet."""
         self._accepted: ChunkSequence | None = None
         self._inbox = FrameBuffer(self._admit)
         self._outbox = bytearray(PREAMBLE)
         self._events: list[ReceivedT] = []
         self._pings_to_answer = 0
-
-    @property
-    def state(self) -> State:
-        """Where the connection stands."""
-        return self._state
-
-    @property
-    def hello(self) -> Hello | None:
-        """What the sender wants to stream; None at a receiver that has not heard it yet."""
-        return self._hello
 
     @property
     def held_bytes(self) -> int:
@@ -66,16 +58,16 @@ class ProtocolSide(Generic[ReceivedT]):
     @property
     def window_left(self) -> int:
         """How many more chunks may pass before some are acknowledged; 0 unless streaming."""
-        return self._sequence.window_left if self._state is State.STREAMING else 0
+        return self._sequence.window_left if self.state is State.STREAMING else 0
 
     def receive_data(self, data: bytes) -> None:
         """Process bytes from the peer; raises `RemoteProtocolError` where they break the protocol.
 
         After REFUSE, or once the connection is lost, they are thrown away.
         """
-        if self._role.received.after(self._state, Signal.FAULT) is None:
+        if self._role.received.after(self.state, Signal.FAULT) is None:
             return
-        if self._state is State.FAILED:
+        if self.state is State.FAILED:
             raise RemoteProtocolError("the peer has broken the protocol before: close the connection")
         self._inbox.feed(data)
         try:
@@ -87,7 +79,7 @@ class ProtocolSide(Generic[ReceivedT]):
 
     def receive_eof(self) -> None:
         """Note that the peer will send nothing more; raises `ConnectionLost` where the stream is not over."""
-        before, held_bytes = self._state, self.held_bytes
+        before, held_bytes = self.state, self.held_bytes
         if self._fire(self._role.received, Signal.EOF):
             held = f", {held_bytes} bytes into a frame" if held_bytes else ""
             raise ConnectionLost(f"the connection closed while {before}{held}")
@@ -123,12 +115,12 @@ class ProtocolSide(Generic[ReceivedT]):
         Raises the table's error where the state forbids it, or a `ProtocolError` where `message` does not fit the
         stream; nothing has changed then.
         """
-        after = transitions.after(self._state, event)
+        after = transitions.after(self.state, event)
         if after is None:
             return False
         if message is not None:
             self._apply(message)
-        self._state = after
+        self.state = after
         if after in (State.REFUSED, State.FAILED, State.LOST):
             self._inbox.clear()
         return True
@@ -137,7 +129,7 @@ class ProtocolSide(Generic[ReceivedT]):
         """Follow what a message, sent or received, does to the stream."""
         match message:
             case Hello():
-                self._hello = message
+                self.hello = message
             case Accept():
                 self._begin_stream(message)
             case PackedChunk():
@@ -159,9 +151,9 @@ class ProtocolSide(Generic[ReceivedT]):
 
     @property
     def _offered(self) -> Hello:
-        if self._hello is None:
+        if self.hello is None:
             raise LocalProtocolError("no HELLO has come on this connection")
-        return self._hello
+        return self.hello
 
     @property
     def _sequence(self) -> ChunkSequence:
@@ -170,7 +162,7 @@ class ProtocolSide(Generic[ReceivedT]):
         return self._accepted
 
     def _admit(self, frame_type: FrameType) -> int:
-        self._role.received.after(self._state, frame_type)
+        self._role.received.after(self.state, frame_type)
         if frame_type is FrameType.CHUNK:
             return largest_chunk_body_bytes(self._offered)
         return max_body_bytes(frame_type, self._limits)

@@ -42,12 +42,8 @@ class ConnectionSlot(AbstractContextManager["ConnectionSlot"]):
     def __init__(self, limiter: "ConnectionLimiter", address: str) -> None:
         self._limiter, self.address = limiter, address
         self._lock = threading.Lock()
-        self._is_free = False
-
-    @property
-    def is_free(self) -> bool:
+        self.is_free = False
         """Whether it was freed."""
-        return self._is_free
 
     def report_fault(self) -> None:
         """Count a broken protocol, a failed handshake or a handshake out of time against the address."""
@@ -56,7 +52,7 @@ class ConnectionSlot(AbstractContextManager["ConnectionSlot"]):
     def free(self) -> None:
         """Make room for another connection; doing it twice does nothing."""
         with self._lock:
-            was_free, self._is_free = self._is_free, True
+            was_free, self.is_free = self.is_free, True
         if not was_free:
             self._limiter.count_out(self.address)
 

@@ -19,7 +19,8 @@ class SourceControl:
         self._running.set()
         self._accepted_or_stopped = threading.Event()
         self._first_chunk: int | None = None
-        self._muted = False
+        self.muted = False
+        """Whether silence is sent instead of the source."""
         self.stopped = threading.Event()
         """Set when nothing more is to be read."""
 
@@ -32,11 +33,6 @@ class SourceControl:
     def paused(self) -> bool:
         """Whether reading is paused."""
         return not self._running.is_set()
-
-    @property
-    def muted(self) -> bool:
-        """Whether silence is sent instead of the source."""
-        return self._muted
 
     def accept(self, first_chunk: int) -> None:
         """Begin reading, with `first_chunk`; only the first call counts."""
@@ -53,7 +49,7 @@ class SourceControl:
 
     def set_muted(self, muted: bool) -> None:
         """Send silence, or the source again."""
-        self._muted = muted
+        self.muted = muted
 
     def stop(self) -> None:
         """End reading and every wait for it."""

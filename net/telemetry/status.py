@@ -31,8 +31,10 @@ class StreamStatus:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._state = LinkState.CONNECTING
-        self._reason = ""
+        self.state = LinkState.CONNECTING
+        """The state that was entered last."""
+        self.reason = ""
+        """Why it was entered, where that needs explaining."""
         self._on_air_from_s: float | None = None
         self._ended_s: float | None = None
 
@@ -42,28 +44,18 @@ class StreamStatus:
         The first time that is streaming starts the time on air.
         """
         with self._lock:
-            before = self._state
+            before = self.state
             if state not in TRANSITIONS[before]:
                 if not before.is_final:
                     logger.error("a stream cannot go from %s to %s (%s)", before, state, reason)
                 return False
-            self._state, self._reason = state, printable(reason, MAX_REASON_CHARS)
+            self.state, self.reason = state, printable(reason, MAX_REASON_CHARS)
             now_s = self._clock.monotonic_s()
             if state is LinkState.STREAMING and self._on_air_from_s is None:
                 self._on_air_from_s = now_s
             if state.is_final:
                 self._ended_s = now_s
             return True
-
-    @property
-    def state(self) -> LinkState:
-        """The state that was entered last."""
-        return self._state
-
-    @property
-    def reason(self) -> str:
-        """Why the state is what it is, where that needs explaining."""
-        return self._reason
 
     @property
     def on_air_s(self) -> float:
