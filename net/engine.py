@@ -5,13 +5,15 @@ from abc import ABC, abstractmethod
 from net.runtime.pipeline import Pipeline
 from net.telemetry.events import EventLog
 from net.telemetry.stats import Event, StreamStats
+from net.transport.security.trust_questions import TrustQuestions
 
 
 class Engine(ABC):
     """A sender or a receiver. All methods may be called from any thread; none but `stop` and `wait` blocks."""
 
-    def __init__(self, pipeline: Pipeline, events: EventLog) -> None:
-        self._pipeline, self._events = pipeline, events
+    def __init__(self, pipeline: Pipeline, events: EventLog, questions: TrustQuestions | None) -> None:
+        self._pipeline, self._events, self._questions = pipeline, events, questions or TrustQuestions()
+        pipeline.on_abort(self._questions.stop)
 
     @property
     @abstractmethod

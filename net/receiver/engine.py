@@ -46,7 +46,7 @@ class Receiver(Engine):
         audio_system: AudioSystem = SYSTEM_AUDIO,
         questions: TrustQuestions | None = None,
     ) -> None:
-        super().__init__(Pipeline("receiver", clock), EventLog(clock))
+        super().__init__(Pipeline("receiver", clock), EventLog(clock), questions)
         self._settings, self._clock = settings, clock
         self._context = ReceiverContext(
             settings,
@@ -55,7 +55,6 @@ class Receiver(Engine):
             EventThrottle(self._events, clock),
             lambda: codec or shared_codec(settings.model_path, settings.device),
         )
-        self._questions = questions or TrustQuestions()
         self._playback = Playback(settings.playback, audio_system, clock, self._events)
         self._registry = StreamRegistry(self._context, self._playback)
         self._process = ProcessMeter(clock)
@@ -115,7 +114,6 @@ class Receiver(Engine):
         listeners = listen(settings.host, settings.port, private=not (settings.tls or settings.insecure))
         self._acceptor = Acceptor(listeners, self._context, self._registry, verifier)
         self._pipeline.on_abort(self._acceptor.wake)
-        self._pipeline.on_abort(self._questions.stop)
         self._events.info(self.title)
 
     def start(self) -> None:

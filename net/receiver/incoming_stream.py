@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from codec.chunks.packed import PackedChunk
 from codec.chunks.streaming import Contribution
-from net.errors import ConnectionLost, StageFailed
+from net.errors import ConnectionLost
 from net.protocol.messages import End, Hello, Refusal
 from net.receiver.clock_sync import ClockSync
 from net.receiver.context import ReceiverContext
@@ -76,7 +76,6 @@ class IncomingStream:
         """When everything was saved, by the monotonic clock."""
         self.next_index = max(0, files.start.chunks - self._decoder.history_chunks)
         """The chunk that is expected next."""
-        self._count_saved()
 
     def start(self) -> None:
         """Start decoding, saving and playing."""
@@ -165,7 +164,7 @@ class IncomingStream:
     @property
     def resume_index(self) -> int:
         """The chunk from which a sender resumes: everything below is acknowledged."""
-        return max(0, self.context.meters["settled"] - self._decoder.history_chunks)
+        return max(0, self.files.settled_chunks - self._decoder.history_chunks)
 
     @property
     def queues(self) -> tuple[QueueStats, QueueStats]:
@@ -204,9 +203,7 @@ class IncomingStream:
 
     def fail(self, error: Exception) -> None:
         """End the stream with an error of this program."""
-        failed = StageFailed(f"the link stage failed: {type(error).__name__}: {error}")
-        failed.__cause__ = error
-        self._pipeline.fail(failed)
+        self._pipeline.fail(error, "link")
 
     def abort(self) -> None:
         """End now, without decoding or playing what waits."""
@@ -276,13 +273,6 @@ class IncomingStream:
                 self.files.write(part)
             else:
                 self.files.poll()
-            self._count_saved()
-
-    def _count_saved(self) -> None:
-        files = self.files
-        self.context.meters.set(
-            saved=files.saved_chunks, audio_samples=files.saved_samples, settled=files.settled_chunks
-        )
 
     @property
     def _reached_end(self) -> bool:
@@ -290,7 +280,6 @@ class IncomingStream:
 
     def _close_files(self) -> None:
         self.files.close(self._end_message if self._reached_end else None)
-        self._count_saved()
 
     def _close_player(self) -> None:
         if self.context.stopping.is_set():

@@ -9,20 +9,19 @@ from net.telemetry.stats import ProcessStats, ReceiverChunks, Role, StreamStats
 if TYPE_CHECKING:
     from net.receiver.incoming_stream import IncomingStream
 
-_COUNTERS = ("received", "decoded", "stitched", "saved", "lost", "refused", "silent")
+_COUNTERS = ("received", "decoded", "stitched", "lost", "refused", "silent")
 
 
 def feedback(stream: "IncomingStream") -> Feedback:
     """How the stream stands, with the latest latencies."""
     meters, player = stream.context.meters, stream.player
-    counts = meters.counts("received", "decoded", "lost", "saved")
-    decoding = stream.queues[0]
+    counts, decoding = meters.counts("received", "decoded", "lost"), stream.queues[0]
     finished = stream.complete
     return Feedback(
         received=counts["received"],
         decoded=counts["decoded"],
         played=player.played_chunks if player else 0,
-        acknowledged=counts["saved"] if finished else stream.resume_index,
+        acknowledged=stream.files.saved_chunks if finished else stream.resume_index,
         lost=counts["lost"],
         queue_depth=decoding.depth,
         queue_capacity=decoding.capacity,
@@ -39,14 +38,16 @@ def feedback(stream: "IncomingStream") -> Feedback:
 def stream_stats(stream: "IncomingStream", process: ProcessStats) -> StreamStats:
     """Everything that is shown of the stream, as of now."""
     hello, codec, player, meters = stream.hello, stream.codec, stream.player, stream.context.meters
-    num_streams, paused = meters["num_streams"], player is not None and player.paused
-    measured = stream.context.stats(Role.RECEIVER, stream.stream_id, hello.total_samples, paused=paused)
+    files, num_streams, paused = stream.files, meters["num_streams"], player is not None and player.paused
+    measured = stream.context.stats(
+        Role.RECEIVER, stream.stream_id, files.saved_samples, hello.total_samples, paused=paused
+    )
     playback = player.stats() if player else None
     return replace(
         measured,
         source=hello.name,
         peer=stream.peer,
-        secure=stream.files.sender is not None,
+        secure=files.sender is not None,
         model=codec.name,
         fingerprint=codec.fingerprint,
         num_streams=num_streams,
@@ -58,8 +59,12 @@ def stream_stats(stream: "IncomingStream", process: ProcessStats) -> StreamStats
         muted=playback is not None and playback.muted,
         queues=stream.queues,
         latencies=(*measured.latencies, *([player.heard.stats()] if player else [])),
-        chunks=ReceiverChunks(played=player.played_chunks if player else 0, **meters.counts(*_COUNTERS)),
+        chunks=ReceiverChunks(
+            **meters.counts(*_COUNTERS),
+            saved=files.saved_chunks,
+            played=player.played_chunks if player else 0,
+        ),
         process=process,
         playback=playback,
-        files=tuple(map(str, stream.files.paths)),
+        files=tuple(map(str, files.paths)),
     )

@@ -36,13 +36,11 @@ class Sender(Engine):
         questions: TrustQuestions | None = None,
     ) -> None:
         self._settings, self._clock = settings, clock
-        self._questions = questions or TrustQuestions()
         self._stream = OutgoingStream(
             settings, lambda: codec or shared_codec(settings.model_path, settings.device), source, clock, audio_system
         )
-        super().__init__(self._stream.pipeline, self._stream.context.events)
+        super().__init__(self._stream.pipeline, self._stream.context.events, questions)
         self._control, self._process = self._stream.control, ProcessMeter(clock)
-        self._pipeline.on_abort(self._questions.stop)
 
     @property
     def title(self) -> str:

@@ -69,7 +69,7 @@ class Exchange:
         meters.latencies["sent"].add(self._clock.epoch_s() - hello.epoch_s - chunk.capture_s)
         meters.count("resent" if resent else "sent")
         hop_samples = hello.chunk_samples - hello.overlap_samples
-        meters.set(audio_samples=chunk.index * hop_samples + chunk.samples)
+        meters.set(sent_samples=chunk.index * hop_samples + chunk.samples)
 
     def _send(self, message: PackedChunk | End) -> None:
         """Send; where the listening thread saw the connection end just before, raise why it ended."""

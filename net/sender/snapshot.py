@@ -12,9 +12,9 @@ def snapshot(stream: OutgoingStream, process: ProcessMeter) -> StreamStats:
     source, control, header, plan = stream.source, stream.control, stream.header, stream.plan
     num_streams, meters = stream.rate.num_streams, stream.context.meters
     captured, (waiting, unacknowledged) = stream.captured.stats(), stream.buffer.stats()
-    total_samples = source.total_samples if source else None
+    sent_samples, total_samples = meters["sent_samples"], source.total_samples if source else None
     return replace(
-        stream.context.stats(Role.SENDER, stream.stream_id.hex(), total_samples, paused=control.paused),
+        stream.context.stats(Role.SENDER, stream.stream_id.hex(), sent_samples, total_samples, paused=control.paused),
         source=source.name if source else "",
         peer=stream.connection.peer,
         secure=stream.secure,

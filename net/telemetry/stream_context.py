@@ -40,10 +40,15 @@ class StreamContext:
         else:
             self.status.set(LinkState.DONE, reason)
 
-    def stats(self, role: Role, stream_id: str, total_samples: int | None, *, paused: bool) -> StreamStats:
-        """What the meters and the state say as of now; the rest is the owner's to fill in."""
+    def stats(
+        self, role: Role, stream_id: str, audio_samples: int, total_samples: int | None, *, paused: bool
+    ) -> StreamStats:
+        """What the meters and the state say as of now; the rest is the owner's to fill in.
+
+        `audio_samples` of `total_samples` were sent or saved.
+        """
         meters, state, on_air_s = self.meters, self.status.state, self.status.on_air_s
-        audio_s = meters["audio_samples"] / meters.sample_rate
+        audio_s = audio_samples / meters.sample_rate
         total_s = None if total_samples is None else total_samples / meters.sample_rate
         return StreamStats(
             role=role,

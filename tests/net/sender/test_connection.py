@@ -131,10 +131,10 @@ def test_an_exchange_ends_when_all_is_saved_and_the_farewell_is_answered(
     assert sending.error is None
     assert [type(message).__name__ for message in link.heard] == ["PackedChunk"] * COUNT + ["End", "Pong"]
     meters = sending.context.meters
-    assert meters.counts("sent", "resent", "audio_samples") == {
+    assert meters.counts("sent", "resent", "sent_samples") == {
         "sent": COUNT,
         "resent": 0,
-        "audio_samples": END.samples,
+        "sent_samples": END.samples,
     }
     assert meters.payload.stats().total_bytes == sum(len(each.payload) for each in link.heard[:COUNT])
     assert (meters.round_trip.latest_ms, meters.clock_offset_ms) == (pytest.approx(30.0), -4.0)

@@ -54,7 +54,7 @@ def test_paused_is_shown_only_while_streaming(clock: FakeClock) -> None:
     context = sender_context(clock)
 
     def shown(*, paused: bool) -> LinkState:
-        return context.stats(Role.SENDER, "", None, paused=paused).state
+        return context.stats(Role.SENDER, "", 0, None, paused=paused).state
 
     assert shown(paused=True) is LinkState.CONNECTING
     context.status.set(LinkState.STREAMING)
