@@ -4,7 +4,7 @@ import threading
 from collections import deque
 
 from codec.chunks.packed import PackedChunk
-from net.protocol.messages import Hello, Ping, Pong
+from net.protocol.messages import Ping, Pong
 from net.telemetry.stream_context import StreamContext
 
 KEPT_EXCHANGES = 8
@@ -17,8 +17,8 @@ class ClockSync:
     Any thread may call any method.
     """
 
-    def __init__(self, hello: Hello, context: StreamContext) -> None:
-        self._hello, self._context = hello, context
+    def __init__(self, context: StreamContext) -> None:
+        self._context = context
         self._exchanges: deque[tuple[float, float]] = deque(maxlen=KEPT_EXCHANGES)
         """Round trip without the sender's processing, and the sender's clock minus ours, in seconds."""
         self._offset_s: float | None = None
@@ -42,7 +42,7 @@ class ClockSync:
     def local_s(self, capture_s: float | None) -> float | None:
         """When a sample was captured that has this time in the stream, by our clock; None where that is not known."""
         offset_s = self._offset_s
-        return None if offset_s is None or capture_s is None else self._hello.epoch_s + capture_s - offset_s
+        return None if offset_s is None or capture_s is None else self._context.epoch_s + capture_s - offset_s
 
     def measure(self, stage: str, chunk: PackedChunk) -> None:
         """Count the latency from the capture of a chunk to its arrival at a stage, just now."""

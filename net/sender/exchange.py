@@ -66,7 +66,7 @@ class Exchange:
             self._send(chunk)
         self._buffer.mark_sent(chunk.index, len(chunk.payload))
         meters.payload.add(len(chunk.payload))
-        meters.latencies["sent"].add(self._clock.epoch_s() - hello.epoch_s - chunk.capture_s)
+        meters.latencies["sent"].add(self._clock.epoch_s() - self._context.epoch_s - chunk.capture_s)
         meters.count("resent" if resent else "sent")
         hop_samples = hello.chunk_samples - hello.overlap_samples
         meters.set(sent_samples=chunk.index * hop_samples + chunk.samples)

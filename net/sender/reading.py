@@ -112,14 +112,11 @@ class CodesReader:
         source: EscSource,
         rate: RateController,
         buffer: SendBuffer,
-        *,
         control: SourceControl,
         context: StreamContext,
-        epoch_s: float,
     ) -> None:
-        self._source, self._rate, self._buffer = source, rate, buffer
-        self._control, self._epoch_s = control, epoch_s
-        self._clock, self._meters = context.clock, context.meters
+        self._source, self._rate, self._buffer, self._control = source, rate, buffer, control
+        self._clock, self._meters, self._epoch_s = context.clock, context.meters, context.epoch_s
 
     def run(self) -> None:
         """Read the file until it ends or is stopped, and close it. Raises `PipelineStopped`."""

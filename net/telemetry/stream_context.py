@@ -13,13 +13,17 @@ from net.telemetry.stream_meters import StreamMeters
 
 @dataclass(frozen=True, slots=True)
 class StreamContext:
-    """The clock, the stream's events, state and meters, and the event that tells its stages to end."""
+    """The clock, the stream's events, state and meters, and the event that tells its stages to end.
+
+    Capture times count from `epoch_s` of the sender's clock.
+    """
 
     clock: Clock
     events: EventLog
     status: StreamStatus
     meters: StreamMeters
     stopping: threading.Event
+    epoch_s: float
 
     def raise_if_stopping(self) -> None:
         """Raise `PipelineStopped` if the stream is to end."""
