@@ -78,7 +78,7 @@ class ProtocolSide(Generic[ReceivedT]):
             raise
 
     def receive_eof(self) -> None:
-        """Note that the peer will send nothing more; raises `ConnectionLost` where the stream is not over."""
+        """Process the end of what the peer sends; raises `ConnectionLost` where the stream is not over."""
         before, held_bytes = self.state, self.held_bytes
         if self._fire(self._role.received, Signal.EOF):
             held = f", {held_bytes} bytes into a frame" if held_bytes else ""

@@ -65,7 +65,7 @@ class Acceptor:
         self._rejected.poll()
 
     def stop(self, reason: str) -> None:
-        """Have all senders stop."""
+        """Refuse to serve all senders further."""
         for connection in self._connections.values():
             connection.stop(reason)
 

@@ -101,7 +101,7 @@ class ReceiverConnection:
         link.send_eof()
 
     def stop(self, reason: str) -> None:
-        """Have the sender stop, unless its stream is at its end anyway; returns at once."""
+        """Refuse to serve the sender further, unless its stream is at its end anyway; returns at once."""
         if self._link is None:
             self.close()  # it is still shaking hands
         elif self._stream is None:

@@ -91,7 +91,7 @@ class IncomingStream:
         return self._connection.peer if self._connection else ""
 
     def attach(self, connection: "ReceiverConnection") -> "ReceiverConnection | None":
-        """Have `connection`, and no other, carry the stream; return the one that did before.
+        """Attach the connection that carries the stream from now on; return the one that did before.
 
         Raises `Refusal` where the stream was closed or has failed, and is still being saved.
         """

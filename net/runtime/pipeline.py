@@ -50,7 +50,7 @@ class Pipeline:
         return queue
 
     def on_abort(self, wake: Callable[[], None]) -> None:
-        """Have `abort` call `wake`, which must end a wait of some stage and must not block."""
+        """Register what `abort` calls: `wake` must end a wait of some stage and must not block."""
         with self._lock:
             self._wakes.append(wake)
         if self.stopping.is_set():

@@ -65,7 +65,7 @@ class RateController:
         return thin_chunk(chunk, header, most)
 
     def begin_connection(self, answer_s: float, connect_s: float) -> None:
-        """Note that a receiver accepted `answer_s` after it was asked; connecting took `connect_s`, a round trip."""
+        """Use fewer streams if a receiver took `answer_s` to accept, far longer than the round trip `connect_s`."""
         policy = self._policy
         assert policy is not None, "the stream begins before its first connection"
         with self._lock:

@@ -153,7 +153,7 @@ def test_a_lost_connection_keeps_what_was_not_acknowledged(clock: FakeClock, wai
     thread.join(10)
     assert isinstance(sending.error, ConnectionLost)
     again = Link(resumed(HELLO), next_chunk=1)
-    sending.buffer.rewind(1)
+    sending.buffer.rewind(1, 10)
     sending.error = None
     thread = sending.exchange(again)
     wait_until(lambda: END in again.heard)
