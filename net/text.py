@@ -18,12 +18,6 @@ def printable(text: str, max_chars: int) -> str:
     """Return `text` cut to `max_chars`, with U+0020 for all spaces and U+FFFD for what may not be shown."""
     if len(text) > max_chars:
         text = text[: max_chars - 1] + ELLIPSIS
-    if text.isprintable():
-        return text
-    return "".join(_shown(character) for character in text)
-
-
-def _shown(character: str) -> str:
-    if character.isprintable():
-        return character
-    return " " if character.isspace() else REPLACEMENT
+    return "".join(
+        character if character.isprintable() else " " if character.isspace() else REPLACEMENT for character in text
+    )

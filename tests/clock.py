@@ -2,11 +2,14 @@
 
 import threading
 
+from net.runtime.clock import Clock
 
-class FakeClock:
+
+class FakeClock(Clock):
     """Time stands still, but that each wait passes at once and moves it on by its timeout."""
 
     def __init__(self, now_s: float = 1000.0) -> None:
+        super().__init__()
         self.now_s = now_s
         self._lock = threading.Lock()
 

@@ -13,7 +13,7 @@ import msgspec
 
 from codec.chunks.bits import packed_bytes
 from codec.chunks.comfort_noise import DIGITAL_SILENCE_DBFS
-from codec.chunks.packed import PackedChunk
+from codec.chunks.packed import PackedChunk, code_frames
 from codec.chunks.plan import PAD_SAMPLES
 from net.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from net.protocol.limits import LimitExceeded, Limits
@@ -57,11 +57,6 @@ def frame_type_of(message: Control) -> FrameType:
 def max_body_bytes(frame_type: FrameType, limits: Limits) -> int:
     """The longest body that `limits` allow for a frame of this type."""
     return int(getattr(limits, f"{frame_type.name.lower()}_bytes"))
-
-
-def code_frames(samples: int, tail: bool) -> int:
-    """Code frames of a chunk of `samples`: one for each 320 begun, and one more with the tail."""
-    return -(-samples // PAD_SAMPLES) + tail
 
 
 def payload_bytes(hello: Hello, num_streams: int, samples: int, tail: bool) -> int:

@@ -5,6 +5,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from codec.chunks.plan import ChunkPlan, Stitching
+
 MAX_U32: Final = 2**32 - 1
 
 U32 = Annotated[int, msgspec.Meta(ge=0, le=MAX_U32)]
@@ -14,7 +16,6 @@ Milliseconds = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
 Seconds = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
 StreamId = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 Fingerprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$", max_length=16)]
-Stitching = Literal["crossfade", "seamless"]
 RefuseCode = Literal["busy", "model", "format", "limit", "protocol", "policy", "storage", "internal"]
 
 
@@ -44,7 +45,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     sample_rate: U32
     chunk_samples: U32
     overlap_samples: U32
-    stitching: Stitching
+    stitching: Literal["crossfade", "seamless"]
     num_streams: U32
     groups: U32
     bits_per_code: U32
@@ -53,6 +54,11 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     live: bool
     name: str
     sender: str
+
+    @property
+    def plan(self) -> ChunkPlan:
+        """How the sound is cut into chunks. Raises `UsageError` where no plan has these lengths."""
+        return ChunkPlan(self.chunk_samples, self.overlap_samples, Stitching(self.stitching))
 
 
 class Accept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,6 +74,14 @@ class Refuse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     code: RefuseCode
     reason: str
+
+
+class Refusal(Exception):
+    """The receiver does not take a stream, or no more of it; both parts go into REFUSE."""
+
+    def __init__(self, code: RefuseCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
 
 
 class End(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,6 +120,10 @@ class Ping(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
 
     id: U32
     sent_s: Seconds
+
+    def answer(self, now_s: float) -> "Pong":
+        """Return the answer to a PING that came just now, by the answerer's clock."""
+        return Pong(self.id, self.sent_s, now_s, now_s)
 
 
 class Pong(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

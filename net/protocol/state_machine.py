@@ -1,7 +1,8 @@
 """A connection's state machine without I/O, as `PROTOCOL.md` describes it: bytes in, events out; calls in, bytes out.
 
-Feed what a socket gives to `receive_data` (and `receive_eof`), take what has come from `events`, and write what
-`data_to_send` returns to the socket. Nothing here blocks, knows the time, or is safe for two threads at once.
+Feed what a socket gives to `receive_data` (and `receive_eof`), take what has come from `events`, queue messages with
+`send`, and write what `data_to_send` returns to the socket. Nothing here blocks, knows the time, or is safe for two
+threads at once.
 
 After a `RemoteProtocolError` the connection is over; what came whole before the fault is still in `events`.
 """
@@ -39,23 +40,15 @@ class ProtocolSide(Generic[ReceivedT]):
 
     def __init__(self, role: Role, limits: Limits, hello: Hello | None) -> None:
         self._role, self._limits = role, limits
-        self._state = State.OPENING
-        self._hello = hello
+        self.state = State.OPENING
+        """Where the connection stands."""
+        self.hello = hello
+        """What the sender wants to stream; None at a receiver that has not heard it yet."""
         self._accepted: ChunkSequence | None = None
         self._inbox = FrameBuffer(self._admit)
         self._outbox = bytearray(PREAMBLE)
         self._events: list[ReceivedT] = []
         self._pings_to_answer = 0
-
-    @property
-    def state(self) -> State:
-        """Where the connection stands."""
-        return self._state
-
-    @property
-    def hello(self) -> Hello | None:
-        """What the sender wants to stream; None at a receiver that has not heard it yet."""
-        return self._hello
 
     @property
     def held_bytes(self) -> int:
@@ -65,16 +58,16 @@ class ProtocolSide(Generic[ReceivedT]):
     @property
     def window_left(self) -> int:
         """How many more chunks may pass before some are acknowledged; 0 unless streaming."""
-        return self._sequence.window_left if self._state is State.STREAMING else 0
+        return self._sequence.window_left if self.state is State.STREAMING else 0
 
     def receive_data(self, data: bytes) -> None:
         """Process bytes from the peer; raises `RemoteProtocolError` where they break the protocol.
 
         After REFUSE, or once the connection is lost, they are thrown away.
         """
-        if self._role.received.after(self._state, Signal.FAULT) is None:
+        if self._role.received.after(self.state, Signal.FAULT) is None:
             return
-        if self._state is State.FAILED:
+        if self.state is State.FAILED:
             raise RemoteProtocolError("the peer has broken the protocol before: close the connection")
         self._inbox.feed(data)
         try:
@@ -85,8 +78,8 @@ class ProtocolSide(Generic[ReceivedT]):
             raise
 
     def receive_eof(self) -> None:
-        """Note that the peer will send nothing more; raises `ConnectionLost` where the stream is not over."""
-        before, held_bytes = self._state, self.held_bytes
+        """Process the end of what the peer sends; raises `ConnectionLost` where the stream is not over."""
+        before, held_bytes = self.state, self.held_bytes
         if self._fire(self._role.received, Signal.EOF):
             held = f", {held_bytes} bytes into a frame" if held_bytes else ""
             raise ConnectionLost(f"the connection closed while {before}{held}")
@@ -102,14 +95,19 @@ class ProtocolSide(Generic[ReceivedT]):
         self._outbox.clear()
         return data
 
-    def send_ping(self, ping: Ping) -> None:
-        """Ask for a PONG. Once the connection is over, pings and pongs are dropped."""
-        self._send(ping)
+    def send(self, message: Message) -> None:
+        """Queue a message; raises `LocalProtocolError`, with nothing changed, where it must not be sent.
 
-    def send_pong(self, pong: Pong) -> None:
-        """Answer a PING that came as an event."""
-        self._pings_to_answer = max(0, self._pings_to_answer - 1)
-        self._send(pong)
+        Once the connection is over, pings, pongs and feedback are dropped. A broken protocol may still be refused.
+        """
+        if isinstance(message, PackedChunk):
+            frame = encode_chunk(message, self._offered)
+        else:
+            frame = encode_control(message, self._limits)
+        if isinstance(message, Pong):
+            self._pings_to_answer = max(0, self._pings_to_answer - 1)
+        if self._fire(self._role.sent, _event_of(message), message):
+            self._outbox += frame
 
     def _fire(self, transitions: Transitions, event: Event, message: Message | None = None) -> bool:
         """Move to the state that follows `event`; return False where it has no effect.
@@ -117,12 +115,12 @@ class ProtocolSide(Generic[ReceivedT]):
         Raises the table's error where the state forbids it, or a `ProtocolError` where `message` does not fit the
         stream; nothing has changed then.
         """
-        after = transitions.after(self._state, event)
+        after = transitions.after(self.state, event)
         if after is None:
             return False
         if message is not None:
             self._apply(message)
-        self._state = after
+        self.state = after
         if after in (State.REFUSED, State.FAILED, State.LOST):
             self._inbox.clear()
         return True
@@ -131,7 +129,7 @@ class ProtocolSide(Generic[ReceivedT]):
         """Follow what a message, sent or received, does to the stream."""
         match message:
             case Hello():
-                self._hello = message
+                self.hello = message
             case Accept():
                 self._begin_stream(message)
             case PackedChunk():
@@ -153,9 +151,9 @@ class ProtocolSide(Generic[ReceivedT]):
 
     @property
     def _offered(self) -> Hello:
-        if self._hello is None:
+        if self.hello is None:
             raise LocalProtocolError("no HELLO has come on this connection")
-        return self._hello
+        return self.hello
 
     @property
     def _sequence(self) -> ChunkSequence:
@@ -163,17 +161,8 @@ class ProtocolSide(Generic[ReceivedT]):
             raise LocalProtocolError("no stream has been accepted on this connection")
         return self._accepted
 
-    def _send(self, message: Message) -> None:
-        """Queue a message; raises `LocalProtocolError`, with nothing changed, where it must not be sent."""
-        if isinstance(message, PackedChunk):
-            frame = encode_chunk(message, self._offered)
-        else:
-            frame = encode_control(message, self._limits)
-        if self._fire(self._role.sent, _event_of(message), message):
-            self._outbox += frame
-
     def _admit(self, frame_type: FrameType) -> int:
-        self._role.received.after(self._state, frame_type)
+        self._role.received.after(self.state, frame_type)
         if frame_type is FrameType.CHUNK:
             return largest_chunk_body_bytes(self._offered)
         return max_body_bytes(frame_type, self._limits)
@@ -204,32 +193,12 @@ class SenderProtocol(ProtocolSide[FromReceiver]):
         super().__init__(SENDER, limits, hello)
         self._outbox += encode_control(hello, limits)
 
-    def send_chunk(self, chunk: PackedChunk) -> None:
-        """Send a chunk; raises `LocalProtocolError` if it is not its turn, or `window_left` is 0."""
-        self._send(chunk)
-
-    def send_end(self, end: End) -> None:
-        """Announce that no chunk will follow; raises `LocalProtocolError` if the counts do not fit what was sent."""
-        self._send(end)
-
 
 class ReceiverProtocol(ProtocolSide[FromSender]):
     """The receiver's side of one connection."""
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         super().__init__(RECEIVER, limits, None)
-
-    def accept(self, accept: Accept) -> None:
-        """Accept the stream of HELLO, from chunk `accept.next_chunk` on."""
-        self._send(accept)
-
-    def refuse(self, refuse: Refuse) -> None:
-        """End the connection with a reason, at any time but after it ended; a broken protocol may still be answered."""
-        self._send(refuse)
-
-    def send_feedback(self, feedback: Feedback) -> None:
-        """Report progress to the sender; with `finished`, that all is decoded and saved."""
-        self._send(feedback)
 
 
 def _event_of(message: Message) -> Event:

@@ -43,8 +43,9 @@ class Acceptor:
                 opened.enter_context(listener)
             self._wake_reader, self._wake_writer = (opened.enter_context(end) for end in socket.socketpair())
             self._selector = opened.enter_context(selectors.DefaultSelector())
-            for ready in (*listeners, self._wake_reader):
-                self._selector.register(ready, selectors.EVENT_READ)
+            for listener in listeners:
+                self._selector.register(listener, selectors.EVENT_READ, self._accept)
+            self._selector.register(self._wake_reader, selectors.EVENT_READ, lambda reader: reader.recv(4096))
             self._rejected = RejectedConnections(self._selector, context.clock, context.throttle)
             opened.callback(self._close_connections)
             self._closing = opened.pop_all()
@@ -59,19 +60,12 @@ class Acceptor:
     def poll(self, timeout_s: float) -> None:
         """Accept what comes within `timeout_s`, and close what was turned away and had its moment."""
         for key, _ in self._selector.select(timeout_s):
-            ready = key.fileobj
-            assert isinstance(ready, socket.socket)
-            if ready is self._wake_reader:
-                ready.recv(4096)
-            elif ready in self._rejected:
-                self._rejected.discard_input(ready)
-            else:
-                self._accept(ready)
+            key.data(key.fileobj)
         self._forget_ended()
         self._rejected.poll()
 
     def stop(self, reason: str) -> None:
-        """Have all senders stop."""
+        """Refuse to serve all senders further."""
         for connection in self._connections.values():
             connection.stop(reason)
 

@@ -4,8 +4,7 @@ import contextlib
 import logging
 import socket
 import threading
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from codec.chunks.packed import PackedChunk
 from net.errors import (
@@ -18,9 +17,8 @@ from net.errors import (
     RemoteProtocolError,
 )
 from net.protocol.limits import LimitExceeded
-from net.protocol.messages import Accept, End, Hello, Ping, Pong, Refuse, RefuseCode
-from net.protocol.refusal import Refusal
-from net.protocol.state_machine import ReceiverProtocol
+from net.protocol.messages import Accept, End, Hello, Ping, Pong, Refusal, Refuse, RefuseCode
+from net.protocol.state_machine import FromSender, ReceiverProtocol
 from net.receiver.connection_limiter import ConnectionSlot
 from net.receiver.context import ReceiverContext
 from net.receiver.incoming_stream import IncomingStream
@@ -38,8 +36,6 @@ if TYPE_CHECKING:
 LINGER_S = 2.0
 REFUSE_TIMEOUT_S = 1.0
 """For a peer that does not read why it has to go."""
-
-Received: TypeAlias = Hello | PackedChunk | End | Ping | Pong
 
 logger = logging.getLogger(__name__)
 
@@ -60,10 +56,9 @@ class ReceiverConnection:
         self.slot, self._context, self._registry, self._verifier = slot, context, registry, verifier
         self._clock, self._handshake_s = context.clock, handshake_s
         self._deadline_s = self._clock.monotonic_s() + handshake_s
-        self._protocol = ReceiverProtocol()
         self._received = RateMeter("wire", self._clock)
         self._tcp = SocketTransport(connection, self._clock, RateMeter("sent", self._clock), self._received)
-        self._link: Connection[Received] | None = None
+        self._link: Connection[FromSender] | None = None
         self.peer = shown_address(self._tcp)
         """The other end, for people."""
         self.fingerprint: str | None = None
@@ -102,11 +97,11 @@ class ReceiverConnection:
         if link is None:
             return
         with contextlib.suppress(ConnectionLost, ProtocolError):  # the peer is gone, or was refused already
-            link.send(lambda: self._protocol.refuse(Refuse(code, reason)), timeout_s)
+            link.send(Refuse(code, reason), timeout_s=timeout_s)
         link.send_eof()
 
     def stop(self, reason: str) -> None:
-        """Have the sender stop, unless its stream is at its end anyway; returns at once."""
+        """Refuse to serve the sender further, unless its stream is at its end anyway; returns at once."""
         if self._link is None:
             self.close()  # it is still shaking hands
         elif self._stream is None:
@@ -174,41 +169,33 @@ class ReceiverConnection:
         link = self._begin_link()
         hello = self._await_hello(link)
         stream = self._stream = self._registry.open(hello, self)
-        accept = Accept(stream.resume_index, socket.gethostname(), stream.window_chunks)
-        link.send(lambda: self._protocol.accept(accept))
+        link.send(Accept(stream.resume_index, socket.gethostname(), stream.window_chunks))
         stream.mark_streaming(self)
-        with self._reporting(stream, link) as reporter:
-            self._receive_stream(stream, link, reporter)
-
-    @contextlib.contextmanager
-    def _reporting(self, stream: IncomingStream, link: Connection[Received]) -> Iterator[Reporter]:
-        """Report to the sender from a thread of its own while the body runs."""
-        reporter = Reporter(stream, self._protocol, self._clock, self._ended)
-        thread = threading.Thread(target=self._report, args=(reporter, link), name=f"receiver-report-{self.peer}")
+        reporter = Reporter(stream, link, self._clock, self._ended)
+        thread = threading.Thread(target=self._report, args=(reporter,), name=f"receiver-report-{self.peer}")
         thread.start()
         try:
-            yield reporter
+            self._receive_stream(stream, link, reporter)
         finally:
             self._ended.set()
             thread.join(LINGER_S)
 
-    def _report(self, reporter: Reporter, link: Connection[Received]) -> None:
-        stream = self._stream
-        assert stream is not None
+    def _report(self, reporter: Reporter) -> None:
+        stream = reporter.stream
         try:
-            reporter.run(link)
+            reporter.run()
         except (ConnectionLost, ProtocolError):
-            link.close()
+            self.close()
         except Exception as error:  # the thread's top level: whatever it was ends the stream and is shown
             logger.exception("reporting to %s failed", self.peer)
             stream.fail(error)
         if stream.error is not None:
             self._refuse_failed()
 
-    def _begin_link(self) -> Connection[Received]:
+    def _begin_link(self) -> Connection[FromSender]:
         """Shake hands where TLS is asked for, and judge the peer."""
         tls = self._verifier.accept(self._tcp, self._handshake_s) if self._verifier else None
-        link: Connection[Received] = Connection(tls or self._tcp, self._protocol, self._clock)
+        link: Connection[FromSender] = Connection(tls or self._tcp, ReceiverProtocol(), self._clock)
         self._link = link
         if self._ended.is_set():  # `close` came when there was no link yet
             raise ConnectionLost("the receiver was stopped")
@@ -219,7 +206,7 @@ class ReceiverConnection:
             self._deadline_s += self._clock.monotonic_s() - asked_s  # a person's time is not the peer's
         return link
 
-    def _await_hello(self, link: Connection[Received]) -> Hello:
+    def _await_hello(self, link: Connection[FromSender]) -> Hello:
         messages = link.receive(self._handshake_s, self._deadline_s)
         if not messages:
             raise ConnectionLost("the receiver was stopped")
@@ -228,37 +215,26 @@ class ReceiverConnection:
         assert isinstance(hello, Hello)
         return hello
 
-    def _receive_stream(self, stream: IncomingStream, link: Connection[Received], reporter: Reporter) -> None:
+    def _receive_stream(self, stream: IncomingStream, link: Connection[FromSender], reporter: Reporter) -> None:
         counted_bytes = 0
         while messages := link.receive():  # none once it was refused
-            counted_bytes = self._count_wire(stream, counted_bytes)
+            total_bytes = self._received.stats().total_bytes
+            stream.context.meters.wire.add(total_bytes - counted_bytes)
+            counted_bytes = total_bytes
             for message in messages:
-                self._receive(message, stream, link, reporter)
+                match message:
+                    case PackedChunk():
+                        stream.receive_chunk(message)
+                    case End():
+                        stream.receive_end(message)
+                    case Pong():
+                        reporter.receive_pong(message)
+                    case Ping():
+                        link.send(message.answer(self._clock.epoch_s()))
+                    case Hello():
+                        pass  # the protocol admits one only
             if stream.ended and (stream.finish_confirmed.is_set() or not stream.complete):
                 return  # not before: of what is still on its way, the last is the answer that confirms
-
-    def _count_wire(self, stream: IncomingStream, counted_bytes: int) -> int:
-        total_bytes = self._received.stats().total_bytes
-        stream.context.meters.wire.add(total_bytes - counted_bytes)
-        return total_bytes
-
-    def _receive(
-        self, message: Received, stream: IncomingStream, link: Connection[Received], reporter: Reporter
-    ) -> None:
-        match message:
-            case PackedChunk():
-                stream.receive_chunk(message)
-            case End():
-                stream.receive_end(message)
-            case Pong():
-                stream.capture_clock.compare(message)
-                if reporter.is_final_pong(message.id):
-                    stream.finish_confirmed.set()
-            case Ping():
-                pong = stream.capture_clock.answer(message)
-                link.send(lambda: self._protocol.send_pong(pong))
-            case Hello():
-                pass  # the protocol admits one only
 
     def _detach(self, reason: str) -> None:
         stream = self._stream

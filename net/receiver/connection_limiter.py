@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 
-from net.runtime.clock import SYSTEM_CLOCK, Clock
+from net.runtime.clock import Clock
 from net.settings import ConnectionLimits
 from net.transport.listening import is_loopback
 
@@ -21,10 +21,9 @@ IPV6_NETWORK_BITS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a connection is not admitted now, for people, and when to try again."""
+    """Why a connection is not admitted now, for people."""
 
     reason: str
-    retry_after_s: float
     crowded: bool = True
     """Whether there would be room if another connection left."""
 
@@ -43,12 +42,8 @@ class ConnectionSlot(AbstractContextManager["ConnectionSlot"]):
     def __init__(self, limiter: "ConnectionLimiter", address: str) -> None:
         self._limiter, self.address = limiter, address
         self._lock = threading.Lock()
-        self._is_free = False
-
-    @property
-    def is_free(self) -> bool:
+        self.is_free = False
         """Whether it was freed."""
-        return self._is_free
 
     def report_fault(self) -> None:
         """Count a broken protocol, a failed handshake or a handshake out of time against the address."""
@@ -57,7 +52,7 @@ class ConnectionSlot(AbstractContextManager["ConnectionSlot"]):
     def free(self) -> None:
         """Make room for another connection; doing it twice does nothing."""
         with self._lock:
-            was_free, self._is_free = self._is_free, True
+            was_free, self.is_free = self.is_free, True
         if not was_free:
             self._limiter.count_out(self.address)
 
@@ -68,9 +63,8 @@ class ConnectionSlot(AbstractContextManager["ConnectionSlot"]):
 class ConnectionLimiter:
     """Admits connections. Any thread may call any method; none blocks."""
 
-    def __init__(self, limits: ConnectionLimits | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
-        self.limits = limits or ConnectionLimits()
-        self._clock = clock
+    def __init__(self, limits: ConnectionLimits, clock: Clock) -> None:
+        self._limits, self._clock = limits, clock
         self._lock = threading.Lock()
         self._connections = 0
         self._addresses: OrderedDict[str, _Address] = OrderedDict()
@@ -105,14 +99,14 @@ class ConnectionLimiter:
         with self._lock:
             now_s = self._clock.monotonic_s()
             address = self._addresses.get(key) or _Address()
-            if now_s - address.last_fault_s > self.limits.forget_s:
+            if now_s - address.last_fault_s > self._limits.forget_s:
                 address.faults = 0
             address.faults += 1
             address.last_fault_s = now_s
-            beyond = address.faults - self.limits.faults_forgiven
+            beyond = address.faults - self._limits.faults_forgiven
             if beyond > 0:
                 # 2 to the power of a large count would not be a float any more
-                wait_s = min(self.limits.first_wait_s * 2.0 ** min(beyond - 1, 64), self.limits.max_wait_s)
+                wait_s = min(self._limits.first_wait_s * 2.0 ** min(beyond - 1, 64), self._limits.max_wait_s)
                 address.closed_until_s = now_s + wait_s
             self._keep(key, address, now_s)
 
@@ -125,23 +119,22 @@ class ConnectionLimiter:
     def _rejection(self, address: _Address, now_s: float) -> Rejection | None:
         wait_s = address.closed_until_s - now_s
         if wait_s > 0:
-            return Rejection(
-                f"too many broken connections came from this address: wait {wait_s:.1f} s", wait_s, crowded=False
-            )
-        if address.connections >= self.limits.max_per_address:
-            return Rejection(f"this address has {address.connections} connections, the most that it may have", 1.0)
-        if self._connections >= self.limits.max_connections:
-            return Rejection(f"all {self._connections} connections are in use", 1.0)
+            reason = f"too many broken connections came from this address: wait {wait_s:.1f} s"
+            return Rejection(reason, crowded=False)
+        if address.connections >= self._limits.max_per_address:
+            return Rejection(f"this address has {address.connections} connections, the most that it may have")
+        if self._connections >= self._limits.max_connections:
+            return Rejection(f"all {self._connections} connections are in use")
         return None
 
     def _keep(self, key: str, address: _Address, now_s: float) -> None:
         """Keep an address; where there are too many, forget those without connections or fresh faults."""
         self._addresses[key] = address
         self._addresses.move_to_end(key)
-        if len(self._addresses) <= self.limits.max_addresses:
+        if len(self._addresses) <= self._limits.max_addresses:
             return
         idle = [other for other, kept in self._addresses.items() if not kept.connections and other != key]
-        harmless = [other for other in idle if now_s - self._addresses[other].last_fault_s > self.limits.forget_s]
+        harmless = [other for other in idle if now_s - self._addresses[other].last_fault_s > self._limits.forget_s]
         for other in harmless or idle[:1]:
             del self._addresses[other]
 

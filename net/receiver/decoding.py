@@ -7,7 +7,7 @@ import numpy as np
 
 from codec.chunks.bits import unpack_codes
 from codec.chunks.packed import CodedChunk, PackedChunk, code_frames
-from codec.chunks.plan import ChunkPlan, Stitching
+from codec.chunks.plan import Stitching
 from codec.chunks.streaming import Contribution, decoder_for, history_chunks
 from net.errors import RemoteProtocolError
 from net.live import decoding_lookahead_samples
@@ -36,7 +36,7 @@ class ChunkDecoder:
         self, hello: Hello, codec: "Codec", start: Position, lookahead_ms: float | None, meter: CodecMeter
     ) -> None:
         self._hello, self._codec, self._meter = hello, codec, meter
-        self._plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples, Stitching(hello.stitching))
+        self._plan = hello.plan
         self._lookahead_samples = decoding_lookahead_samples(lookahead_ms, hello)
         self._decoder = decoder_for(codec, self._plan, self._lookahead_samples)
         self._kept_chunks, self._stitched_samples = start.chunks, start.samples

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from codec.config import read_config
 from codec.errors import UsageError
 from net.audio.devices import SYSTEM_AUDIO, AudioSystem
+from net.engine import Engine
 from net.receiver.acceptor import Acceptor
 from net.receiver.context import ReceiverContext
 from net.receiver.playback import Playback
@@ -19,8 +20,8 @@ from net.settings import ReceiverSettings
 from net.telemetry.event_throttle import EventThrottle
 from net.telemetry.events import EventLog
 from net.telemetry.meters import ProcessMeter
-from net.telemetry.stats import Event, StreamStats
-from net.transport.listening import address_text, listen, only_loopback, resolve
+from net.telemetry.stats import StreamStats
+from net.transport.listening import address_text, is_loopback, listen, resolve
 from net.transport.security.peer_verifier import PeerVerifier
 from net.transport.security.trust_questions import TrustQuestions
 
@@ -33,8 +34,8 @@ WIND_UP_S = 30.0
 """For saving what has come, once the receiver was stopped: a few bytes of a peer can stand for hours of silence."""
 
 
-class Receiver:
-    """Serves senders until it is stopped, or with `once` until one stream has ended. An `Engine`."""
+class Receiver(Engine):
+    """Serves senders until it is stopped, or with `once` until one stream has ended."""
 
     def __init__(
         self,
@@ -45,7 +46,8 @@ class Receiver:
         audio_system: AudioSystem = SYSTEM_AUDIO,
         questions: TrustQuestions | None = None,
     ) -> None:
-        self._settings, self._clock, self._events = settings, clock, EventLog(clock)
+        super().__init__(Pipeline("receiver", clock), EventLog(clock), questions)
+        self._settings, self._clock = settings, clock
         self._context = ReceiverContext(
             settings,
             clock,
@@ -53,11 +55,9 @@ class Receiver:
             EventThrottle(self._events, clock),
             lambda: codec or shared_codec(settings.model_path, settings.device),
         )
-        self._questions = questions or TrustQuestions()
         self._playback = Playback(settings.playback, audio_system, clock, self._events)
         self._registry = StreamRegistry(self._context, self._playback)
         self._process = ProcessMeter(clock)
-        self._pipeline = Pipeline("receiver", clock)
         self._stop_requested = threading.Event()
         self._acceptor: Acceptor | None = None
 
@@ -91,7 +91,9 @@ class Receiver:
             read_config(settings.model_path)
         check_folder(settings.save_path)
         self._playback.check()
-        if settings.tls or settings.insecure or only_loopback(resolve(settings.host, settings.port)):
+        if settings.tls or settings.insecure:
+            return
+        if all(is_loopback(address) for _, address in resolve(settings.host, settings.port)):
             return
         raise UsageError(
             f"--host {settings.host} can be reached from other machines, and anybody could listen in or send: "
@@ -112,7 +114,6 @@ class Receiver:
         listeners = listen(settings.host, settings.port, private=not (settings.tls or settings.insecure))
         self._acceptor = Acceptor(listeners, self._context, self._registry, verifier)
         self._pipeline.on_abort(self._acceptor.wake)
-        self._pipeline.on_abort(self._questions.stop)
         self._events.info(self.title)
 
     def start(self) -> None:
@@ -145,32 +146,20 @@ class Receiver:
             alive += stream.join(max(0.0, deadline_s - self._clock.monotonic_s()))
         return alive
 
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the receiver has ended; return whether it has."""
-        return self._pipeline.ended.wait(timeout_s)
-
     def set_paused(self, paused: bool) -> None:
         """Pause or resume playing; saving continues. Live sound resumes with its newest."""
-        self._playback.set_paused(paused)
-        self._registry.set_paused(paused)
+        self._playback.controls.set_paused(paused)
 
     def set_muted(self, muted: bool) -> None:
         """Play silence, or sound again."""
-        self._playback.set_muted(muted)
+        self._playback.controls.set_muted(muted)
 
     def set_enhanced(self, enhanced: bool) -> None:
         """Do nothing: the sender decides."""
 
     def set_volume(self, volume: float) -> None:
         """Set the playback volume, 0 to 2."""
-        self._playback.set_volume(volume)
-
-    def set_num_streams(self, num_streams: int) -> None:
-        """Do nothing: the sender decides."""
-
-    def events_since(self, sequence: int) -> tuple[Event, ...]:
-        """The kept events numbered `sequence` and above."""
-        return self._events.since(sequence)
+        self._playback.controls.set_volume(volume)
 
     def snapshots(self) -> tuple[StreamStats, ...]:
         """The streams that are served, and the last ones that have ended, oldest first."""
@@ -209,4 +198,7 @@ class Receiver:
             while not stream.wait(TICK_S):
                 if self._pipeline.stopping.is_set() or self._clock.monotonic_s() >= deadline_s:
                     stream.abort()
-        self._playback.close()
+        for stream in streams:
+            stream.stop_playing()
+        for player in filter(None, (stream.player for stream in streams)):
+            player.close()

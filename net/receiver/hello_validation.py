@@ -2,11 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from codec.chunks.plan import ChunkPlan, Stitching
 from codec.chunks.streaming import history_chunks
 from codec.errors import UsageError
-from net.protocol.messages import Hello
-from net.protocol.refusal import Refusal
+from net.protocol.messages import Hello, Refusal
 from net.receiver.incoming_stream import IncomingStream
 from net.receiver.stream_files import NOT_YOURS
 
@@ -26,7 +24,7 @@ def check_hello(hello: Hello, codec: "Codec", buffer_chunks: int) -> None:
     if promised != (codec.sample_rate, codec.groups, codec.bits_per_code) or hello.num_streams > codec.max_streams:
         raise Refusal("format", f"the stream's format does not fit the model {codec.name}")
     try:
-        plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples, Stitching(hello.stitching))
+        plan = hello.plan
     except UsageError as error:
         raise Refusal("format", str(error)) from error
     history = history_chunks(codec, plan, exact=not hello.live)

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 from codec.chunks.packed import PackedChunk
 from codec.chunks.streaming import Contribution
-from net.errors import ConnectionLost, StageFailed
-from net.protocol.messages import End, Hello
-from net.protocol.refusal import Refusal
-from net.receiver.capture_clock import CaptureClock
+from net.errors import ConnectionLost
+from net.protocol.messages import End, Hello, Refusal
+from net.receiver.clock_sync import ClockSync
 from net.receiver.context import ReceiverContext
 from net.receiver.decoding import ChunkDecoder
 from net.receiver.quota import StreamQuota
@@ -52,12 +51,12 @@ class IncomingStream:
         self.stream_id, self.min_streams = hello.stream_id.hex(), receiver.settings.min_streams
         self.window_chunks = receiver.settings.buffer_chunks + HISTORY_CHUNKS
         """The most chunks that its sender may have unacknowledged."""
-        self._quota, clock = quota, receiver.clock
+        self._quota, clock, events = quota, receiver.clock, receiver.events.for_stream(self.stream_id)
         self._pipeline = Pipeline(f"receiver-{self.stream_id[:4]}", clock)
         meters = StreamMeters(clock, hello.sample_rate, "decode", ("received", "decoded"))
         meters.set(num_streams=hello.num_streams)
-        self.context = StreamContext(clock, receiver.events, StreamStatus(clock), meters, self._pipeline.stopping)
-        self.capture_clock = CaptureClock(hello, self.context)
+        self.context = StreamContext(clock, events, StreamStatus(clock), meters, self._pipeline.stopping, hello.epoch_s)
+        self.clock_sync = ClockSync(self.context)
         self._decoder = ChunkDecoder(hello, codec, files.start, receiver.settings.lookahead_ms, meters.coding)
         self._to_decode: StageQueue[PackedChunk] = self._pipeline.add_queue("decode", self.window_chunks)
         self._to_save: StageQueue[PackedChunk | Contribution] = self._pipeline.add_queue("save", self.window_chunks)
@@ -77,7 +76,6 @@ class IncomingStream:
         """When everything was saved, by the monotonic clock."""
         self.next_index = max(0, files.start.chunks - self._decoder.history_chunks)
         """The chunk that is expected next."""
-        self._count_saved()
 
     def start(self) -> None:
         """Start decoding, saving and playing."""
@@ -93,7 +91,7 @@ class IncomingStream:
         return self._connection.peer if self._connection else ""
 
     def attach(self, connection: "ReceiverConnection") -> "ReceiverConnection | None":
-        """Have `connection`, and no other, carry the stream; return the one that did before.
+        """Attach the connection that carries the stream from now on; return the one that did before.
 
         Raises `Refusal` where the stream was closed or has failed, and is still being saved.
         """
@@ -133,7 +131,7 @@ class IncomingStream:
                 return
             self._closed_early = ConnectionLost(reason)
         if self.context.status.set(LinkState.FAILED, reason):
-            self.context.events.warning(f"{self.hello.name}: {reason}; what had come is saved", self.stream_id)
+            self.context.events.warning(f"{self.hello.name}: {reason}; what had come is saved")
         self._to_decode.finish()
 
     # How it stands.
@@ -166,7 +164,7 @@ class IncomingStream:
     @property
     def resume_index(self) -> int:
         """The chunk from which a sender resumes: everything below is acknowledged."""
-        return max(0, self.context.meters["settled"] - self._decoder.history_chunks)
+        return max(0, self.files.settled_chunks - self._decoder.history_chunks)
 
     @property
     def queues(self) -> tuple[QueueStats, QueueStats]:
@@ -186,7 +184,7 @@ class IncomingStream:
             if chunk.index < self.next_index:
                 meters.count("refused")
                 return
-            self.capture_clock.measure("received", chunk)
+            self.clock_sync.measure("received", chunk)
             meters.payload.add(len(chunk.payload))
             meters.count("received")
             meters.count("silent", chunk.silence_dbfs is not None)
@@ -205,13 +203,15 @@ class IncomingStream:
 
     def fail(self, error: Exception) -> None:
         """End the stream with an error of this program."""
-        failed = StageFailed(f"the link stage failed: {type(error).__name__}: {error}")
-        failed.__cause__ = error
-        self._pipeline.fail(failed)
+        self._pipeline.fail(error, "link")
 
     def abort(self) -> None:
         """End now, without decoding or playing what waits."""
         self._pipeline.abort()
+        self.stop_playing()
+
+    def stop_playing(self) -> None:
+        """Leave out what is not played yet; returns at once."""
         if self.player is not None:
             self.player.request_close()
 
@@ -222,11 +222,6 @@ class IncomingStream:
         if self.player is not None:
             alive += self.player.join(max(0.0, deadline_s - self.context.clock.monotonic_s()))
         return alive
-
-    def set_paused(self, paused: bool) -> None:
-        """Show that playing is paused or resumed, where the stream is played."""
-        if self.player is not None:
-            self.context.status.set_paused(paused)
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until all is saved; return whether it is."""
@@ -241,7 +236,7 @@ class IncomingStream:
         for chunk in self._to_decode:
             self._fill(decoder.missing_before(chunk))
             contribution = decoder.decode(chunk)
-            self.capture_clock.measure("decoded", chunk)
+            self.clock_sync.measure("decoded", chunk)
             meters.count("decoded")
             if self.files.takes_codes:
                 self._to_save.put(chunk)
@@ -258,7 +253,7 @@ class IncomingStream:
         if not missing:
             return
         lost = "1 chunk was" if len(missing) == 1 else f"{len(missing)} chunks were"
-        self.context.events.warning(f"{lost} lost, with silence in place", self.stream_id)
+        self.context.events.warning(f"{lost} lost, with silence in place")
         self.context.meters.count("lost", len(missing))
         apart = self.player is not None or self.files.apart
         for contribution in self._decoder.silence(missing, end, chunk_by_chunk=apart):
@@ -268,7 +263,7 @@ class IncomingStream:
         self.context.meters.sound.push(contribution.audio)
         self.context.meters.set(stitched=contribution.index + 1)
         if self.player is not None:
-            captured_s = self.capture_clock.local_s(self._decoder.capture_s)
+            captured_s = self.clock_sync.local_s(self._decoder.capture_s)
             self.player.write(contribution.audio, contribution.index, captured_s)
         self._to_save.put(contribution)
 
@@ -278,13 +273,6 @@ class IncomingStream:
                 self.files.write(part)
             else:
                 self.files.poll()
-            self._count_saved()
-
-    def _count_saved(self) -> None:
-        files = self.files
-        self.context.meters.set(
-            saved=files.saved_chunks, saved_samples=files.saved_samples, settled=files.settled_chunks
-        )
 
     @property
     def _reached_end(self) -> bool:
@@ -292,22 +280,13 @@ class IncomingStream:
 
     def _close_files(self) -> None:
         self.files.close(self._end_message if self._reached_end else None)
-        self._count_saved()
 
     def _close_player(self) -> None:
-        if self.player is not None and self.context.stopping.is_set():
-            self.player.request_close()
+        if self.context.stopping.is_set():
+            self.stop_playing()
 
     def _end(self) -> None:
-        status, error = self.context.status, self.error
-        self.context.meters.stop()
         self.ended_s = self.context.clock.monotonic_s()
-        if error is not None:
-            if status.set(LinkState.FAILED, str(error)):
-                self.context.events.error(f"{self.hello.name}: {error}", self.stream_id)
-        elif self.context.stopping.is_set():
-            status.set(LinkState.FAILED, "stopped before the end")
-        elif self._end_message is not None and not self._end_message.complete:
-            status.set(LinkState.DONE, "the sender stopped early")
-        else:
-            status.set(LinkState.DONE, str(self.files.loss or ""))
+        cut_short = self._end_message is not None and not self._end_message.complete
+        reason = "the sender stopped early" if cut_short else str(self.files.loss or "")
+        self.context.end(self.error, reason, label=f"{self.hello.name}: ")

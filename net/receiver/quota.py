@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from codec.chunks.packed import PackedChunk
-from codec.chunks.plan import ChunkPlan
-from net.protocol.messages import End, Hello
-from net.protocol.refusal import Refusal
+from net.protocol.messages import End, Hello, Refusal
 from net.runtime.clock import Clock
 from net.settings import ReceiverSettings
 
@@ -115,7 +113,7 @@ class StreamQuota:
     def __init__(self, quota: Quota, hello: Hello, peer: str) -> None:
         self._quota, self._peer, self._stream_id = quota, peer, hello.stream_id
         self._rate = hello.sample_rate
-        self._plan = ChunkPlan(hello.chunk_samples, hello.overlap_samples)
+        self._plan = hello.plan
         self._samples = self._bytes = 0
         self._may_start_anywhere = hello.resume
 

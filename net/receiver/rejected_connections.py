@@ -1,7 +1,7 @@
 """Connections that are turned away: refused with a reason, given a moment to read it, and closed, without a thread.
 
 Closing a socket with unread bytes resets the connection, and the peer may lose the reason: so what it sends is read and
-thrown away for a moment. For the accepting thread alone, with its selector.
+thrown away for a moment.
 """
 
 import contextlib
@@ -22,14 +22,14 @@ READ_BYTES: Final = 4096
 
 
 class RejectedConnections:
-    """The connections that are being turned away."""
+    """The connections that are being turned away; for the accepting thread alone.
+
+    Each is registered with `selector`, and its data is what to call when something comes.
+    """
 
     def __init__(self, selector: selectors.BaseSelector, clock: Clock, throttle: EventThrottle) -> None:
         self._selector, self._clock, self._throttle = selector, clock, throttle
         self._until_s: dict[socket.socket, float] = {}
-
-    def __contains__(self, connection: object) -> bool:
-        return connection in self._until_s
 
     def add(self, connection: socket.socket, reason: str, *, in_words: bool) -> None:
         """Turn a connection away, with the reason `in_words` where it is not encrypted."""
@@ -41,22 +41,11 @@ class RejectedConnections:
             connection.setblocking(False)
             connection.send(_refusal(reason))
             connection.shutdown(socket.SHUT_WR)
-            self._selector.register(connection, selectors.EVENT_READ)
+            self._selector.register(connection, selectors.EVENT_READ, self._discard_input)
         except (OSError, ValueError):  # it is gone already
             connection.close()
             return
         self._until_s[connection] = self._clock.monotonic_s() + DRAIN_S
-
-    def discard_input(self, connection: socket.socket) -> None:
-        """Throw away what came; close the connection if its peer has."""
-        try:
-            ended = not connection.recv(READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            ended = True
-        if ended:
-            self._close(connection)
 
     def poll(self) -> None:
         """Close those that had their moment."""
@@ -69,6 +58,17 @@ class RejectedConnections:
         for connection in list(self._until_s):
             self._close(connection)
 
+    def _discard_input(self, connection: socket.socket) -> None:
+        """Throw away what came; close the connection if its peer has."""
+        try:
+            ended = not connection.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            ended = True
+        if ended:
+            self._close(connection)
+
     def _close(self, connection: socket.socket) -> None:
         del self._until_s[connection]
         with contextlib.suppress(KeyError, ValueError):  # the selector went first
@@ -78,5 +78,5 @@ class RejectedConnections:
 
 def _refusal(reason: str) -> bytes:
     protocol = ReceiverProtocol()
-    protocol.refuse(Refuse("busy", reason))
+    protocol.send(Refuse("busy", reason))
     return protocol.data_to_send()

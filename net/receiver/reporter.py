@@ -6,12 +6,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from net.protocol.messages import Feedback, Ping
-from net.protocol.state_machine import ReceiverProtocol
+from net.protocol.messages import Feedback, Ping, Pong
+from net.protocol.state_machine import FromSender
 from net.receiver.incoming_stream import IncomingStream
 from net.receiver.snapshot import feedback
 from net.runtime.clock import Clock
-from net.transport.connection import Connection, MessageT
+from net.transport.connection import Connection
 
 FEEDBACK_INTERVAL_S: Final = 0.2
 PING_INTERVAL_S: Final = 5.0
@@ -24,37 +24,38 @@ class Reporter:
     """Reports on a stream over one connection, in one thread, until the stream or the connection is over (`ended`)."""
 
     def __init__(
-        self, stream: IncomingStream, protocol: ReceiverProtocol, clock: Clock, ended: threading.Event
+        self, stream: IncomingStream, link: Connection[FromSender], clock: Clock, ended: threading.Event
     ) -> None:
-        self._stream, self._protocol, self._clock, self._ended = stream, protocol, clock, ended
+        self.stream, self._link, self._clock, self._ended = stream, link, clock, ended
         self._numbers = itertools.count()
         self._last: Feedback | None = None
         self._final_ping: Ping | None = None
 
-    def run(self, link: Connection[MessageT]) -> None:
+    def run(self) -> None:
         """Send feedback and pings. Raises `ConnectionLost` and `ProtocolError`."""
         began_s = next_ping_s = self._clock.monotonic_s()
         while not self._ended.is_set():
             now_s = self._clock.monotonic_s()
             if now_s >= next_ping_s:
-                ping = self._stream.capture_clock.ping(next(self._numbers))
-                link.send(lambda ping=ping: self._protocol.send_ping(ping))  # type: ignore[misc]
+                self._link.send(self.stream.clock_sync.ping(next(self._numbers)))
                 next_ping_s = began_s + _next_ping_delay_s(now_s - began_s)
-            ended = self._stream.ended  # read first: what ends meanwhile has its last word still to come
-            message = feedback(self._stream)
+            ended = self.stream.ended  # read first: what ends meanwhile has its last word still to come
+            message = feedback(self.stream)
             if message.finished:
-                self._finish(message, link)
+                self._finish(message)
                 return
             if self._is_news(message):
                 news, self._last = self._without_old_latencies(message), message
-                link.send(lambda news=news: self._protocol.send_feedback(news))  # type: ignore[misc]
-            if ended or self._stream.error is not None:
+                self._link.send(news)
+            if ended or self.stream.error is not None:
                 return
-            self._stream.wait(FEEDBACK_INTERVAL_S)
+            self.stream.wait(FEEDBACK_INTERVAL_S)
 
-    def is_final_pong(self, number: int) -> bool:
-        """Whether the PONG of this number confirms that the sender has heard that all is saved."""
-        return self._final_ping is not None and number == self._final_ping.id
+    def receive_pong(self, pong: Pong) -> None:
+        """Compare the clocks; the answer to the last ping confirms that the sender has heard that all is saved."""
+        self.stream.clock_sync.compare(pong)
+        if self._final_ping is not None and pong.id == self._final_ping.id:
+            self.stream.finish_confirmed.set()
 
     def _is_news(self, message: Feedback) -> bool:
         """Whether it says more than the one before: each costs a slow link a packet, and another for its answer."""
@@ -67,18 +68,12 @@ class Reporter:
             message = replace(message, decoded_latency_ms=None, round_trip_ms=None)
         return message if message.played > played else replace(message, heard_latency_ms=None)
 
-    def _finish(self, message: Feedback, link: Connection[MessageT]) -> None:
+    def _finish(self, message: Feedback) -> None:
         """Send that all is saved, and a ping whose answer confirms that this was heard; await that answer."""
-        ping = self._final_ping = self._stream.capture_clock.ping(next(self._numbers))
-        message = self._without_old_latencies(message)
-
-        def send() -> None:
-            self._protocol.send_feedback(message)
-            self._protocol.send_ping(ping)
-
-        link.send(send)
+        ping = self._final_ping = self.stream.clock_sync.ping(next(self._numbers))
+        self._link.send(self._without_old_latencies(message), ping)
         if not self._clock.wait(self._ended, FAREWELL_S):
-            link.close()
+            self._link.close()
 
 
 def _counts(message: Feedback) -> tuple[int, ...]:

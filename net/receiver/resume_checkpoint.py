@@ -15,6 +15,7 @@ from codec.atomic_file import write_atomically
 from codec.errors import AudioFileError
 from codec.sound.wav import held_samples
 from net.protocol.messages import End, Hello
+from net.receiver.sinks.retrying import Sink
 
 _plan_of = attrgetter("fingerprint", "chunk_samples", "overlap_samples", "stitching")
 
@@ -42,11 +43,11 @@ class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return bool(_plan_of(self) == _plan_of(hello))
 
 
-class ResumeCheckpoint:
-    """The checkpoint of one stream: a sink for positions, of which the newest counts."""
+class ResumeCheckpoint(Sink[Position]):
+    """The checkpoint of one stream, of which the newest position counts."""
 
     def __init__(self, folder: Path, stream_id: bytes) -> None:
-        self.path = folder / f".{stream_id.hex()}.json"
+        super().__init__(folder / f".{stream_id.hex()}.json")
 
     def read(self) -> Position | None:
         """The last position; None where there is none, or where the sound that it counts is not there."""
@@ -64,9 +65,6 @@ class ResumeCheckpoint:
             write_atomically(self.path, msgspec.json.encode(position))
         except OSError as error:
             raise AudioFileError(f"cannot write {str(self.path)!r}: {error.strerror or error}") from error
-
-    def write_gap(self, index: int, samples: int) -> None:
-        """Leave a position out."""
 
     def close(self, end: End | None) -> None:
         """Remove the checkpoint of a stream that has come to its END."""

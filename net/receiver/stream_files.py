@@ -14,8 +14,7 @@ from msgspec.structs import replace
 from codec.chunks.packed import PackedChunk
 from codec.chunks.streaming import Contribution
 from codec.errors import AudioFileError
-from net.protocol.messages import End, Hello
-from net.protocol.refusal import Refusal
+from net.protocol.messages import End, Hello, Refusal
 from net.receiver.context import ReceiverContext
 from net.receiver.quota import BLOCK_BYTES
 from net.receiver.resume_checkpoint import Position, ResumeCheckpoint
@@ -40,13 +39,16 @@ class StreamFiles:
     def __init__(self, context: ReceiverContext, hello: Hello, sender: str | None, codec: "Codec") -> None:
         settings = context.settings
         self._context, self._hello, self.sender = context, hello, sender
+        self._events = context.events.for_stream(hello.stream_id.hex())
         self.loss: AudioFileError | None = None
         """What no disk took, once the files are closed."""
         checkpoint = ResumeCheckpoint(settings.save_path, hello.stream_id)
         start = self._find(checkpoint) or self._new_position(codec.kbps(hello.num_streams))
         self.start = replace(start, sender=sender)
         """Where the files stood when they were opened."""
-        self._position, self._samples, self._settled = self.start, self.start.samples, self.start.chunks
+        self._position, self._samples = self.start, self.start.samples
+        self.saved_chunks = self.start.chunks
+        """All chunks below this index are on disk in every file and counted by the checkpoint, or given up."""
         self._checkpoint = self._retrying(checkpoint)
         self._sound: list[RetryingSink[Contribution]] = []
         self._codes: RetryingSink[PackedChunk] | None = None
@@ -87,11 +89,6 @@ class StreamFiles:
         return sum(_size_in_blocks(path) for path in kept)
 
     @property
-    def saved_chunks(self) -> int:
-        """All chunks below this index are on disk in every file and counted by the checkpoint, or given up."""
-        return self._settled
-
-    @property
     def saved_samples(self) -> int:
         """Samples of sound on disk."""
         return self._wav.samples
@@ -99,7 +96,7 @@ class StreamFiles:
     @property
     def settled_chunks(self) -> int:
         """All chunks below this index may be acknowledged: they are saved, or live, where nothing waits for a disk."""
-        return self._sound[0].next_index if self._hello.live else self._settled
+        return self._sound[0].next_index if self._hello.live else self.saved_chunks
 
     def write(self, part: PackedChunk | Contribution) -> None:
         """Write a stretch of sound, or a chunk's codes where those are stored."""
@@ -141,7 +138,7 @@ class StreamFiles:
         if not sound.is_behind and self._position.chunks > self._checkpoint.next_index:
             self._checkpoint.write(self._position)
         waiting = [sink.waiting_index for sink in (*self._sinks, self._checkpoint) if sink.waiting_index is not None]
-        self._settled = max(self._settled, min(waiting, default=sound.next_index))
+        self.saved_chunks = max(self.saved_chunks, min(waiting, default=sound.next_index))
 
     def _retrying(self, sink: Sink[PartT]) -> RetryingSink[PartT]:
         first = self.start.chunks
@@ -153,8 +150,7 @@ class StreamFiles:
         if found is None:
             return None
         if found.sender is UNSET and self.sender is not None:
-            text = f"it is not known whose {found.wav} is: a new file is begun"
-            self._context.events.warning(text, self._hello.stream_id.hex())
+            self._events.warning(f"it is not known whose {found.wav} is: a new file is begun")
             return None
         if found.sender is not UNSET and found.sender != self.sender:
             raise Refusal("policy", NOT_YOURS)
@@ -179,8 +175,7 @@ class StreamFiles:
     def _report(self, text: str, is_loss: bool) -> None:
         if is_loss:
             self.loss = AudioFileError(text)
-        severity = Severity.ERROR if is_loss else Severity.WARNING
-        self._context.events.add(severity, text, self._hello.stream_id.hex())
+        self._events.add(Severity.ERROR if is_loss else Severity.WARNING, text)
 
 
 def check_folder(folder: Path) -> None:

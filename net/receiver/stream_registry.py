@@ -5,8 +5,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from codec.errors import AudioFileError, ContainerError
-from net.protocol.messages import Hello
-from net.protocol.refusal import Refusal
+from net.protocol.messages import Hello, Refusal
 from net.receiver.connection import ReceiverConnection
 from net.receiver.context import ReceiverContext
 from net.receiver.hello_validation import check_hello, check_resume
@@ -38,7 +37,6 @@ class StreamRegistry:
         self._opened = threading.Condition(self._lock)
         self._streams: dict[bytes, IncomingStream] = {}
         self._opening: set[bytes] = set()
-        self._paused = False
         self._closed_reason = ""
         """Why no stream is begun any more."""
 
@@ -52,13 +50,6 @@ class StreamRegistry:
         with self._lock:
             self._closed_reason = self._closed_reason or reason
             return list(self._streams.values())
-
-    def set_paused(self, paused: bool) -> None:
-        """Show that playing is paused or resumed, also for streams to come."""
-        with self._lock:
-            self._paused = paused
-            for stream in self._streams.values():
-                stream.set_paused(paused)
 
     def poll(self) -> None:
         """End streams whose sender stays away for longer than the grace."""
@@ -132,12 +123,11 @@ class StreamRegistry:
                 self._streams[hello.stream_id] = stream
                 self._forget_oldest()
                 undo.pop_all()
-                stream.set_paused(self._paused)
                 stream.start()
         return stream
 
     def _forget_oldest(self) -> None:
-        ended = [stream_id for stream_id, kept in self._streams.items() if kept.ended]
+        ended = [stream_id for stream_id, kept in self._streams.items() if kept.ended and kept.played_out]
         for stream_id in ended[: max(0, len(self._streams) - KEPT_STREAMS)]:
             del self._streams[stream_id]
 

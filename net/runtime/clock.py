@@ -2,26 +2,9 @@
 
 import threading
 import time
-from typing import Protocol
 
 
-class Clock(Protocol):
-    """Time in seconds, and waits that an event can end early."""
-
-    def monotonic_s(self) -> float:
-        """Seconds since an arbitrary start; never goes back."""
-        ...
-
-    def epoch_s(self) -> float:
-        """Seconds since 1970-01-01 UTC; never goes back while the process lives."""
-        ...
-
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        """Wait for `event`, at most `timeout_s`; return whether it is set."""
-        ...
-
-
-class SystemClock:
+class Clock:
     """The machine's clock. Its epoch time is read once and then advances with the monotonic clock."""
 
     def __init__(self) -> None:
@@ -40,4 +23,4 @@ class SystemClock:
         return event.wait(max(0.0, timeout_s))
 
 
-SYSTEM_CLOCK = SystemClock()
+SYSTEM_CLOCK = Clock()

@@ -50,7 +50,7 @@ class Pipeline:
         return queue
 
     def on_abort(self, wake: Callable[[], None]) -> None:
-        """Have `abort` call `wake`, which must end a wait of some stage and must not block."""
+        """Register what `abort` calls: `wake` must end a wait of some stage and must not block."""
         with self._lock:
             self._wakes.append(wake)
         if self.stopping.is_set():
@@ -99,8 +99,12 @@ class Pipeline:
         for wake in wakes:
             wake()
 
-    def fail(self, error: BaseException) -> None:
-        """End the pipeline with an error; only the first one counts."""
+    def fail(self, error: Exception, stage: str = "") -> None:
+        """End the pipeline with an error; only the first one counts. Any but an `EscError` becomes a `StageFailed`."""
+        if not isinstance(error, EscError):
+            failed = StageFailed(f"the {stage} stage failed: {type(error).__name__}: {error}")
+            failed.__cause__ = error
+            error = failed
         with self._lock:
             if self.error is None:
                 self.error = error
@@ -146,13 +150,4 @@ class Pipeline:
             pass
         except Exception as error:  # a stage's top level: whatever it was ends the pipeline and is shown
             logger.exception("stage %s of %s failed", name, self._name)
-            self.fail(_as_link_error(name, error))
-
-
-def _as_link_error(stage: str, error: Exception) -> BaseException:
-    """Return an `EscError` as it is, and any other error as a `StageFailed` that names its stage."""
-    if isinstance(error, EscError):
-        return error
-    failed = StageFailed(f"the {stage} stage failed: {type(error).__name__}: {error}")
-    failed.__cause__ = error
-    return failed
+            self.fail(error, name)

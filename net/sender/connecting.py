@@ -163,7 +163,7 @@ class Connector:
         return secured
 
     def _handshake(self, link: Connection[Received], timeout_s: float) -> tuple[Accept, list[Received]]:
-        link.send(lambda: None)
+        link.send()
         messages = link.receive(timeout_s, self._clock.monotonic_s() + timeout_s)
         if not messages:
             raise ConnectionLost("the connection ended")

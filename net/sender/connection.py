@@ -28,13 +28,9 @@ class SenderConnection:
         self._buffer, self._rate, self._control, self._context = buffer, rate, control, context
         self._reconnect_timeout_s = settings.reconnect_timeout_s
         self._connector = Connector(settings, context)
-        self._address = self._peer = address_text(settings.host, settings.port)
-        self._rest_s, self._fruitless_since_s = 0.0, float("inf")
-
-    @property
-    def peer(self) -> str:
+        self._address = self.peer = address_text(settings.host, settings.port)
         """The receiver, as it is shown: the address as it was typed, then who accepted."""
-        return self._peer
+        self._rest_s, self._fruitless_since_s = 0.0, float("inf")
 
     def run(self, hello: Hello, verifier: PeerVerifier | None) -> None:
         """Stream to the end; with a verifier over TLS.
@@ -64,12 +60,12 @@ class SenderConnection:
 
     def _begin(self, connection: AcceptedConnection) -> None:
         accept, context = connection.accept, self._context
-        self._peer = connection.peer
+        self.peer = connection.peer
         self._buffer.rewind(accept.next_chunk, accept.window_chunks)
         self._rate.begin_connection(connection.answer_s, connection.connect_s)
         context.events.info(
             f"{'resumed' if self._control.accepted else 'accepted'} by {accept.receiver or 'the receiver'} at "
-            f"{self._peer}, from chunk {accept.next_chunk}"
+            f"{self.peer}, from chunk {accept.next_chunk}"
         )
         context.status.set(LinkState.STREAMING)
         context.meters.start()

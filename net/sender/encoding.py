@@ -35,7 +35,7 @@ def warm_up(codec: "Codec", plan: ChunkPlan, lookahead_samples: int | None, num_
 class Encoder:
     """Encodes chunks of sound, in one thread, with as many streams as `rate` says when each one's turn comes.
 
-    Capture times count from `epoch_s`; with `skip_silence` what holds no voice is only announced.
+    With `skip_silence` what holds no voice is only announced.
     """
 
     def __init__(
@@ -46,11 +46,9 @@ class Encoder:
         context: StreamContext,
         *,
         skip_silence: bool,
-        epoch_s: float,
     ) -> None:
-        self._codec, self._rate, self._buffer = codec, rate, buffer
-        self._clock, self._meters = context.clock, context.meters
-        self._skip_silence, self._epoch_s = skip_silence, epoch_s
+        self._codec, self._rate, self._buffer, self._skip_silence = codec, rate, buffer, skip_silence
+        self._clock, self._meters, self._epoch_s = context.clock, context.meters, context.epoch_s
 
     def run(self, captured: Iterable[SoundChunk]) -> None:
         """Encode and put chunks into the send buffer until there are no more. Raises `PipelineStopped`."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from codec.config import read_config
 from codec.errors import EscError
 from net.audio.devices import SYSTEM_AUDIO, AudioSystem
+from net.engine import Engine
 from net.runtime.clock import SYSTEM_CLOCK, Clock
 from net.runtime.models import shared_codec
 from net.sender.outgoing_stream import OutgoingStream, check_input
@@ -12,7 +13,7 @@ from net.sender.snapshot import snapshot
 from net.sender.sources import Source
 from net.settings import SenderSettings
 from net.telemetry.meters import ProcessMeter
-from net.telemetry.stats import Event, LinkState, StreamStats
+from net.telemetry.stats import LinkState, StreamStats
 from net.transport.listening import address_text
 from net.transport.security.peer_verifier import PeerVerifier
 from net.transport.security.trust_questions import TrustQuestions
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from codec import Codec
 
 
-class Sender:
-    """Streams one source to one receiver. An `Engine`; what is not given is loaded as the settings say."""
+class Sender(Engine):
+    """Streams one source to one receiver; what is not given is loaded as the settings say."""
 
     def __init__(
         self,
@@ -35,25 +36,16 @@ class Sender:
         questions: TrustQuestions | None = None,
     ) -> None:
         self._settings, self._clock = settings, clock
-        self._questions = questions or TrustQuestions()
         self._stream = OutgoingStream(
             settings, lambda: codec or shared_codec(settings.model_path, settings.device), source, clock, audio_system
         )
-        self._pipeline, self._control = self._stream.pipeline, self._stream.control
-        self._events, self._status = self._stream.context.events, self._stream.context.status
-        self._process = ProcessMeter(clock)
-        self._start_error: EscError | None = None
-        self._pipeline.on_abort(self._questions.stop)
+        super().__init__(self._stream.pipeline, self._stream.context.events, questions)
+        self._control, self._process = self._stream.control, ProcessMeter(clock)
 
     @property
     def title(self) -> str:
         """Where the stream goes."""
         return f"→ {self._address}"
-
-    @property
-    def error(self) -> BaseException | None:
-        """What ended the stream early, or kept it from starting."""
-        return self._start_error or self._pipeline.error
 
     def check(self) -> None:
         """Raise what keeps it from sending, as far as the files show.
@@ -73,8 +65,8 @@ class Sender:
         try:
             self._open()
         except EscError as error:
-            self._start_error = error
-            self._status.set(LinkState.FAILED, str(error))
+            self._stream.context.status.set(LinkState.FAILED, str(error))
+            self._pipeline.fail(error)
             self._pipeline.close()
             raise
         self._events.info(f"connecting to {self._address}")
@@ -91,22 +83,13 @@ class Sender:
     def stop(self, timeout_s: float = 5.0) -> tuple[str, ...]:
         """End now; return the names of threads that outlived the deadline."""
         self._pipeline.close()
-        alive = self._pipeline.join(timeout_s)
-        self._end_status()
-        return alive
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the stream has ended; return whether it has."""
-        ended = self._pipeline.ended.wait(timeout_s)
-        self._end_status()
-        return ended
+        return self._pipeline.join(timeout_s)
 
     def set_paused(self, paused: bool) -> None:
         """Pause or resume reading; what was read before is still sent."""
         if paused == self._control.paused:
             return
         self._events.info("paused" if paused else "resumed")
-        self._status.set_paused(paused)
         self._control.set_paused(paused)
 
     def set_muted(self, muted: bool) -> None:
@@ -121,9 +104,6 @@ class Sender:
             self._events.info("enhancement on again" if enhanced else "enhancement bypassed")
         self._control.set_bypassed(not enhanced)
 
-    def set_volume(self, volume: float) -> None:
-        """A sender plays nothing."""
-
     def set_num_streams(self, num_streams: int) -> None:
         """Use so many streams from the next chunk on (if it adapts: at most), at most as many as the settings say."""
         rate = self._stream.rate
@@ -132,13 +112,8 @@ class Sender:
             self._events.info(f"streams {rate.chosen} → {num_streams} from the next chunk on")
         rate.choose(num_streams)
 
-    def events_since(self, sequence: int) -> tuple[Event, ...]:
-        """The kept events numbered `sequence` and above."""
-        return self._events.since(sequence)
-
     def snapshots(self) -> tuple[StreamStats, ...]:
         """The one stream as of now."""
-        self._end_status()
         return (snapshot(self._stream, self._process),)
 
     @property
@@ -156,16 +131,3 @@ class Sender:
             verifier = PeerVerifier(self._settings.tls, self._questions, self._clock)
             self._events.info(f"this sender's fingerprint is {verifier.identity.fingerprint}")
         self._stream.open(verifier)
-
-    def _end_status(self) -> None:
-        """Once the pipeline has ended, end the rates and enter the final state."""
-        if not self._pipeline.ended.is_set():
-            return
-        self._stream.context.meters.stop()
-        if self._pipeline.error is not None:
-            if self._status.set(LinkState.FAILED, str(self._pipeline.error)):
-                self._events.error(str(self._pipeline.error))
-        elif self._pipeline.stopping.is_set():
-            self._status.set(LinkState.FAILED, "stopped before the end")
-        else:
-            self._status.set(LinkState.DONE)

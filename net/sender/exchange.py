@@ -1,11 +1,10 @@
 """One connection's exchange: chunks and END go out, acknowledgements come back."""
 
 import threading
-from collections.abc import Callable
 
 from codec.chunks.packed import PackedChunk
 from net.errors import ConnectionLost, LinkError, LocalProtocolError, StreamRefused
-from net.protocol.messages import End, Feedback, Ping, Pong, Refuse
+from net.protocol.messages import End, Feedback, Ping, Refuse
 from net.sender.connecting import ATTEMPT_TIMEOUT_S, AcceptedConnection, Received
 from net.sender.rate_controller import RateController
 from net.sender.send_buffer import SendBuffer
@@ -57,25 +56,25 @@ class Exchange:
             message = outgoing.message
             if isinstance(message, End):
                 self._context.status.set(LinkState.DRAINING)
-                self._send(lambda end=message: self._protocol.send_end(end))  # type: ignore[misc]
+                self._send(message)
                 return
             self._send_chunk(self._rate.fit(message), resent=outgoing.resent)
 
     def _send_chunk(self, chunk: PackedChunk, *, resent: bool) -> None:
         meters, hello = self._meters, self._hello
         with meters.sending.time():
-            self._send(lambda: self._protocol.send_chunk(chunk))
+            self._send(chunk)
         self._buffer.mark_sent(chunk.index, len(chunk.payload))
         meters.payload.add(len(chunk.payload))
-        meters.latencies["sent"].add(self._clock.epoch_s() - hello.epoch_s - chunk.capture_s)
+        meters.latencies["sent"].add(self._clock.epoch_s() - self._context.epoch_s - chunk.capture_s)
         meters.count("resent" if resent else "sent")
         hop_samples = hello.chunk_samples - hello.overlap_samples
         meters.set(sent_samples=chunk.index * hop_samples + chunk.samples)
 
-    def _send(self, action: Callable[[], None]) -> None:
+    def _send(self, message: PackedChunk | End) -> None:
         """Send; where the listening thread saw the connection end just before, raise why it ended."""
         try:
-            self._link.send(action)
+            self._link.send(message)
         except LocalProtocolError:
             if not self._protocol.state.is_final:
                 raise
@@ -121,7 +120,8 @@ class Exchange:
                 case Feedback():
                     self._take_feedback(message)
                 case Ping():
-                    self._answer(message)
+                    self._link.send(message.answer(self._clock.epoch_s()))
+                    self._farewell_answered = self._finished
                 case Refuse():
                     raise StreamRefused(message.reason, message.code, begun=True)
                 case _:
@@ -139,9 +139,3 @@ class Exchange:
         if feedback.clock_offset_ms is not None:
             meters.set_clock_offset(feedback.clock_offset_ms)
         self._finished = feedback.finished
-
-    def _answer(self, ping: Ping) -> None:
-        now_s = self._clock.epoch_s()
-        pong = Pong(ping.id, ping.sent_s, now_s, self._clock.epoch_s())
-        self._link.send(lambda: self._protocol.send_pong(pong))
-        self._farewell_answered = self._finished

@@ -18,7 +18,7 @@ from net.audio.reopening_stream import ReopeningStream
 from net.audio.ring_buffer import RingBuffer
 from net.sender.sources import SourceBlock
 from net.settings import MicrophoneSettings
-from net.telemetry.event_throttle import EventThrottle
+from net.telemetry.event_throttle import REPORT_EVERY_S
 from net.telemetry.stream_context import StreamContext
 
 POLL_S = 0.02
@@ -130,10 +130,10 @@ class MicrophoneSource:
         self, audio_system: AudioSystem, settings: MicrophoneSettings, sample_rate: int, context: StreamContext
     ) -> None:
         self._model_rate, self._clock, self._events = sample_rate, context.clock, context.events
-        self._throttle = EventThrottle(context.events, context.clock)
         self._recording = RawRecording(settings.save_path, context) if settings.save_path else None
         self._ring = RingBuffer(1, 1)
         self._reported_dropped = self._reported_glitches = 0
+        self._next_report_s = float("-inf")
         self._silence_s = 0.0
         self._input = ReopeningStream(
             audio_system,
@@ -212,14 +212,16 @@ class MicrophoneSource:
         return frames
 
     def _report_losses(self) -> None:
-        dropped, glitches = self._ring.dropped_frames, self._input.glitches
-        if dropped > self._reported_dropped and self._throttle.admit("dropped"):
+        dropped, glitches, now_s = self._ring.dropped_frames, self._input.glitches, self._clock.monotonic_s()
+        if now_s < self._next_report_s or (dropped, glitches) == (self._reported_dropped, self._reported_glitches):
+            return
+        self._next_report_s = now_s + REPORT_EVERY_S
+        if dropped > self._reported_dropped:
             lost_ms = (dropped - self._reported_dropped) * 1000 / self._format[0]
             self._events.warning(f"{lost_ms:.0f} ms from the microphone were dropped: too busy to read")
-            self._reported_dropped = dropped
-        if glitches > self._reported_glitches and self._throttle.admit("overrun"):
+        if glitches > self._reported_glitches:
             self._events.warning("the microphone's buffer ran over, and sound was lost: this machine is too busy")
-            self._reported_glitches = glitches
+        self._reported_dropped, self._reported_glitches = dropped, glitches
 
     @property
     def _format(self) -> tuple[int, int]:

@@ -71,15 +71,17 @@ class OutgoingStream:
     ) -> None:
         self._settings, self._codec, self._audio_system = settings, codec, audio_system
         self._resume_store = ResumeStore(settings.state_folder, settings) if settings.state_folder else None
-        self._verifier: PeerVerifier | None = None
-        self._epoch_s = clock.epoch_s()
+        self.secure = False
+        """Whether everything goes over TLS."""
         self.stream_id = secrets.token_bytes(16)
         self.source: Source | EscSource | None = source
         self.header: EscHeader | None = None
         """What holds for the whole stream, once it is known: from the model, or from the file of codes."""
         self.pipeline = Pipeline("sender", clock)
         meters = StreamMeters(clock, SAMPLE_RATE, "encode", ("encoded", "sent", "decoded", "heard"))
-        self.context = StreamContext(clock, EventLog(clock), StreamStatus(clock), meters, self.pipeline.stopping)
+        self.context = StreamContext(
+            clock, EventLog(clock), StreamStatus(clock), meters, self.pipeline.stopping, clock.epoch_s()
+        )
         self.control = SourceControl(clock, realtime=settings.realtime)
         live = settings.drop_when_behind
         self.captured: StageQueue[SoundChunk] = self.pipeline.add_queue(
@@ -90,6 +92,7 @@ class OutgoingStream:
             settings.num_streams, self.buffer, self.context, adaptive=settings.adaptive, timely=live
         )
         self.connection = SenderConnection(settings, self.buffer, self.rate, self.control, self.context)
+        self.pipeline.on_end(lambda: self.context.end(self.pipeline.error))
         self.pipeline.on_end(self.connection.close)
         for wake in (self.buffer.abort, self.connection.close, self.control.stop):
             self.pipeline.on_abort(wake)
@@ -100,7 +103,7 @@ class OutgoingStream:
         Raises `AudioFileError`, `ContainerError` or `AudioDeviceError` where the source cannot be opened, `UsageError`
         where the settings ask to resume and no such stream is known.
         """
-        self._verifier = verifier
+        self.secure = verifier is not None
         if self._settings.resume:
             self.stream_id = self._known_stream_id()
         source = self.source = self.source or self._open_source()
@@ -116,7 +119,7 @@ class OutgoingStream:
             )
             self.pipeline.add_stage("read", reader.run)
             self.pipeline.add_stage("encode", self._encode)
-        self.pipeline.add_stage("send", lambda: self._send(source))
+        self.pipeline.add_stage("send", lambda: self._send(source, verifier))
 
     @property
     def most_streams(self) -> int:
@@ -128,11 +131,6 @@ class OutgoingStream:
     def plan(self) -> ChunkPlan:
         """How the sound is cut into chunks."""
         return self.header.plan if self.header else self._settings.plan
-
-    @property
-    def secure(self) -> bool:
-        """Whether everything goes over TLS."""
-        return self._verifier is not None
 
     @property
     def input_lost(self) -> bool:
@@ -191,7 +189,7 @@ class OutgoingStream:
             groups=header.groups,
             bits_per_code=header.bits_per_code,
             total_samples=source.total_samples,
-            epoch_s=self._epoch_s,
+            epoch_s=self.context.epoch_s,
             live=source.live,
             name=source.name,
             sender=socket.gethostname(),
@@ -200,28 +198,24 @@ class OutgoingStream:
     # Stages: each method below runs in a thread of its own.
 
     def _read_codes(self, source: EscSource) -> None:
-        CodesReader(
-            source, self.rate, self.buffer, control=self.control, context=self.context, epoch_s=self._epoch_s
-        ).run()
+        CodesReader(source, self.rate, self.buffer, self.control, self.context).run()
         self._finish()
 
     def _encode(self) -> None:
-        skip_silence = self._settings.skip_silence
-        Encoder(
-            self._codec, self.rate, self.buffer, self.context, skip_silence=skip_silence, epoch_s=self._epoch_s
-        ).run(self.captured)
+        encoder = Encoder(self._codec, self.rate, self.buffer, self.context, skip_silence=self._settings.skip_silence)
+        encoder.run(self.captured)
         self._finish()
 
     def _finish(self) -> None:
         counts, complete = self.context.meters.counts("read", "samples"), not self.control.stopped.is_set()
         self.buffer.finish(End(chunks=counts["read"], samples=counts["samples"], complete=complete))
 
-    def _send(self, source: Source | EscSource) -> None:
+    def _send(self, source: Source | EscSource, verifier: PeerVerifier | None) -> None:
         if self.header is None:
             self._begin_coded(source.live)
         assert self.header is not None
         if self._resume_store and not source.live:
             self._resume_store.save(self.stream_id)
-        self.connection.run(self._hello(self.header, source), self._verifier)
+        self.connection.run(self._hello(self.header, source), verifier)
         if self._resume_store:
             self._resume_store.delete()

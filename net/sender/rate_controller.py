@@ -5,7 +5,7 @@ import threading
 from codec.chunks.packed import PackedChunk
 from codec.container import EscHeader, thin_chunk
 from net.protocol.messages import Feedback
-from net.sender.rate_policy import LinkReport, RatePolicy, StreamShape
+from net.sender.rate_policy import RatePolicy, StreamShape
 from net.sender.send_buffer import SendBuffer
 from net.telemetry.meters import LevelHistory
 from net.telemetry.stream_context import StreamContext
@@ -17,7 +17,9 @@ class RateController:
     def __init__(
         self, chosen: int, buffer: SendBuffer, context: StreamContext, *, adaptive: bool, timely: bool
     ) -> None:
-        self._chosen, self._adaptive, self._timely = chosen, adaptive, timely
+        self.chosen = chosen
+        """The number of streams that a person chose."""
+        self._adaptive, self._timely = adaptive, timely
         self._buffer, self._clock, self._events = buffer, context.clock, context.events
         self._lock = threading.Lock()
         self._policy: RatePolicy | None = None
@@ -32,7 +34,7 @@ class RateController:
         now_s = self._clock.monotonic_s()
         with self._lock:
             self._header = header
-            self._policy = RatePolicy(shape, self._chosen, now_s, adaptive=self._adaptive, timely=self._timely)
+            self._policy = RatePolicy(shape, self.chosen, now_s, adaptive=self._adaptive, timely=self._timely)
             self._buffer.begin_stream(hop_s, history_chunks)
             self._bound_in_flight(self._policy)
 
@@ -40,12 +42,7 @@ class RateController:
     def num_streams(self) -> int:
         """The streams of the next chunk."""
         policy = self._policy
-        return policy.num_streams if policy else self._chosen
-
-    @property
-    def chosen(self) -> int:
-        """What a person chose."""
-        return self._chosen
+        return policy.num_streams if policy else self.chosen
 
     @property
     def history(self) -> tuple[int, ...]:
@@ -55,7 +52,7 @@ class RateController:
     def choose(self, num_streams: int) -> None:
         """Use so many streams, or at most so many where the link decides."""
         with self._lock:
-            self._chosen = num_streams
+            self.chosen = num_streams
             if self._policy:
                 self._policy.choose(num_streams)
             self._levels.set(self.num_streams)
@@ -68,7 +65,7 @@ class RateController:
         return thin_chunk(chunk, header, most)
 
     def begin_connection(self, answer_s: float, connect_s: float) -> None:
-        """Note that a receiver accepted `answer_s` after it was asked; connecting took `connect_s`, a round trip."""
+        """Use fewer streams if a receiver took `answer_s` to accept, far longer than the round trip `connect_s`."""
         policy = self._policy
         assert policy is not None, "the stream begins before its first connection"
         with self._lock:
@@ -87,9 +84,8 @@ class RateController:
                 self._min_streams = feedback.min_streams
             round_trip_ms = feedback.round_trip_ms if feedback else None
             before = policy.num_streams
-            rate = policy.update(
-                LinkReport(self._clock.monotonic_s(), self._buffer.delivery(), round_trip_ms, self._min_streams)
-            )
+            delivery = self._buffer.delivery()
+            rate = policy.update(self._clock.monotonic_s(), delivery, round_trip_ms, self._min_streams)
             self._buffer.bound_in_flight(rate.in_flight_chunks)
             self._levels.set(rate.num_streams)
         if rate.num_streams < before:

@@ -1,6 +1,6 @@
 """How many streams a sender uses and how many chunks may be in flight: decided from what the link has shown.
 
-Pure: it reads no clock and holds no lock, and gives the same decisions for the same reports.
+Pure: it reads no clock and holds no lock, and gives the same decisions for the same measurements.
 """
 
 import math
@@ -50,18 +50,6 @@ class StreamShape:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkReport:
-    """What is known of the link at the monotonic time `now_s`."""
-
-    now_s: float
-    delivery: Delivery
-    round_trip_ms: float | None = None
-    """The latest that was measured."""
-    min_streams: int = 1
-    """The fewest that the receiver wants."""
-
-
-@dataclass(frozen=True, slots=True)
 class Rate:
     """A decision, and how far the link is beyond its usual delay. `in_flight_chunks` None sets no bound."""
 
@@ -98,15 +86,17 @@ class RatePolicy:
         if self._adapted and answer_s - connect_s >= SLOW_ANSWER_S:
             self._adapted.begin_low()
 
-    def update(self, report: LinkReport) -> Rate:
-        """Decide anew."""
-        delivery, self._min_streams = report.delivery, max(1, report.min_streams)
-        behind_s = max(self._round_trip_growth_s(report.round_trip_ms), self._behind_s(delivery))
+    def update(
+        self, now_s: float, delivery: Delivery, round_trip_ms: float | None = None, min_streams: int = 1
+    ) -> Rate:
+        """Decide anew at the monotonic time `now_s`, from the round trip measured last and the receiver's minimum."""
+        self._min_streams = max(1, min_streams)
+        behind_s = max(self._round_trip_growth_s(round_trip_ms), self._behind_s(delivery))
         known = delivery.shortest_delay_s is not None or behind_s >= BEHIND_S  # silence is no calm
         if self._adapted and known:
             self._adapted.limit(self._min_streams, self._chosen)
             carried = int(delivery.bps / self._shape.stream_bps)
-            self._adapted.update(report.now_s, behind_s, carried, LOSS_ROUND_TRIPS * self._round_trip_s)
+            self._adapted.update(now_s, behind_s, carried, LOSS_ROUND_TRIPS * self._round_trip_s)
         return Rate(self.num_streams, self.in_flight_chunks(delivery), behind_s)
 
     def in_flight_chunks(self, delivery: Delivery) -> int | None:

@@ -78,23 +78,27 @@ class SoundReader:
         """Whether live sound is sent: before a receiver accepts and during a pause it is only measured."""
         if self._control.accepted and not self._control.paused:
             return True
-        self._meters.sound.push(block.audio)
-        self._meters.sound.speech = self._has_voice(block, block.audio)
+        self._measure_sound(block, block.audio)
         return False
 
     def _measured(self, block: SourceBlock) -> Audio:
         audio = block.audio * 0 if self._control.muted else block.audio
-        self._meters.sound.push(audio)
         self._meters.count("samples", len(audio))
-        self._meters.sound.speech = self._has_voice(block, audio)
-        self._voice.add(self._meters["samples"], self._meters.sound.speech)
+        self._voice.add(self._meters["samples"], self._measure_sound(block, audio))
         return audio
 
-    def _has_voice(self, block: SourceBlock, audio: Audio) -> bool:
-        """Whether there is voice in the audio of a block: by the source where it knows, else by energy."""
+    def _measure_sound(self, block: SourceBlock, audio: Audio) -> bool:
+        """Measure the level and the voice activity of a block's audio; return whether any of it held voice.
+
+        The source says whether there is voice where it knows, otherwise the energy does.
+        """
         if block.speech is None:
-            return self._activity.push(audio)
-        return block.speech and not self._control.muted
+            held_voice = self._activity.push(audio)
+            self._meters.sound.push(audio, self._activity.active)
+        else:
+            held_voice = block.speech and not self._control.muted
+            self._meters.sound.push(audio, held_voice)
+        return held_voice
 
     def _put_chunks(self, chunks: list[SoundChunk], captured_s: float) -> None:
         """Queue chunks; `captured_s` is that of the newest sample, which may lie beyond a chunk's last."""
@@ -115,14 +119,11 @@ class CodesReader:
         source: EscSource,
         rate: RateController,
         buffer: SendBuffer,
-        *,
         control: SourceControl,
         context: StreamContext,
-        epoch_s: float,
     ) -> None:
-        self._source, self._rate, self._buffer = source, rate, buffer
-        self._control, self._epoch_s = control, epoch_s
-        self._clock, self._meters = context.clock, context.meters
+        self._source, self._rate, self._buffer, self._control = source, rate, buffer, control
+        self._clock, self._meters, self._epoch_s = context.clock, context.meters, context.epoch_s
 
     def run(self) -> None:
         """Read the file until it ends or is stopped, and close it. Raises `PipelineStopped`."""

@@ -148,15 +148,15 @@ class SendBuffer:
                     self.acknowledged += 1
             self._changed.notify_all()
 
-    def rewind(self, next_index: int, in_flight_limit: int | None = None) -> None:
-        """After a reconnection: acknowledge what is below `next_index` and queue the rest again.
+    def rewind(self, next_index: int, in_flight_limit: int) -> None:
+        """On a new connection: acknowledge what is below `next_index`, and queue the rest again.
 
-        `in_flight_limit` is what the receiver lets be unacknowledged; None leaves it as it was.
+        `in_flight_limit` is how many chunks the receiver lets be unacknowledged.
         """
         self.acknowledge(next_index)
         with self._changed:
             self._needed_from = next_index
-            self._in_flight_limit = in_flight_limit or self._in_flight_limit
+            self._in_flight_limit = in_flight_limit
             self._waiting.extendleft(reversed(self._unacknowledged))
             self._unacknowledged.clear()
             self._interrupted = False

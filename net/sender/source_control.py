@@ -19,7 +19,10 @@ class SourceControl:
         self._running.set()
         self._accepted_or_stopped = threading.Event()
         self._first_chunk: int | None = None
-        self._muted = self._bypassed = False
+        self.muted = False
+        """Whether silence is sent instead of the source."""
+        self.bypassed = False
+        """Whether sound is sent as it is, though it could be enhanced."""
         self.stopped = threading.Event()
         """Set when nothing more is to be read."""
 
@@ -32,16 +35,6 @@ class SourceControl:
     def paused(self) -> bool:
         """Whether reading is paused."""
         return not self._running.is_set()
-
-    @property
-    def muted(self) -> bool:
-        """Whether silence is sent instead of the source."""
-        return self._muted
-
-    @property
-    def bypassed(self) -> bool:
-        """Whether sound is sent as it is, though it could be enhanced."""
-        return self._bypassed
 
     def accept(self, first_chunk: int) -> None:
         """Begin reading, with `first_chunk`; only the first call counts."""
@@ -58,11 +51,11 @@ class SourceControl:
 
     def set_muted(self, muted: bool) -> None:
         """Send silence, or the source again."""
-        self._muted = muted
+        self.muted = muted
 
     def set_bypassed(self, bypassed: bool) -> None:
         """Send sound as it is, or enhanced again."""
-        self._bypassed = bypassed
+        self.bypassed = bypassed
 
     def stop(self) -> None:
         """End reading and every wait for it."""

@@ -16,60 +16,46 @@ MAX_KINDS: Final = 64
 @dataclass(slots=True)
 class _Kind:
     reported_s: float
-    severity: Severity = Severity.INFO
-    text: str = ""
-    stream_id: str = ""
+    severity: Severity
+    text: str
+    stream_id: str
     repetitions: int = 0
 
 
 class EventThrottle:
-    """Reports the first event of a kind at once, and those that follow within `every_s` together.
+    """Reports the first event of a kind at once, and those that follow within 5 s together.
 
     A kind is `what` happened, and to `whom`. Any thread may call any method.
     """
 
-    def __init__(self, events: EventLog, clock: Clock, every_s: float = REPORT_EVERY_S) -> None:
-        self._events, self._clock, self._every_s = events, clock, every_s
+    def __init__(self, events: EventLog, clock: Clock) -> None:
+        self._events, self._clock = events, clock
         self._lock = threading.Lock()
         self._kinds: dict[tuple[str, str], _Kind] = {}
 
     def add(self, severity: Severity, what: str, whom: str, text: str, stream_id: str = "") -> None:
         """Report an event, or count it: `poll` then reports the newest one's text and how many there were."""
         with self._lock:
-            key = self._key(what, whom)
+            crowded = (what, whom) not in self._kinds and len(self._kinds) >= MAX_KINDS
+            key = (what, "" if crowded else whom)
             kind = self._kinds.get(key)
             if kind is None:
-                self._kinds[key] = _Kind(self._clock.monotonic_s())
-                self._events.add(severity, text, stream_id)
+                self._kinds[key] = _Kind(self._clock.monotonic_s(), severity, text, stream_id)
+                self._events.for_stream(stream_id).add(severity, text)
                 return
             kind.severity, kind.text, kind.stream_id = severity, text, stream_id
             kind.repetitions += 1
-
-    def admit(self, what: str, whom: str = "") -> bool:
-        """Return whether a caller that adds up itself may report now; the next report may come `every_s` later."""
-        now_s = self._clock.monotonic_s()
-        with self._lock:
-            key = self._key(what, whom)
-            kind = self._kinds.get(key)
-            if kind is not None and now_s - kind.reported_s < self._every_s:
-                return False
-            self._kinds[key] = _Kind(now_s)
-            return True
 
     def poll(self, *, at_once: bool = False) -> None:
         """Report what was counted and is due, forget what did not happen again; with `at_once` all, at the end."""
         now_s = self._clock.monotonic_s()
         with self._lock:
             for key, kind in list(self._kinds.items()):
-                if now_s - kind.reported_s < self._every_s and not at_once:
+                if now_s - kind.reported_s < REPORT_EVERY_S and not at_once:
                     continue
                 if kind.repetitions:
                     times = f" ({kind.repetitions} times more)" if kind.repetitions > 1 else ""
-                    self._events.add(kind.severity, kind.text + times, kind.stream_id)
+                    self._events.for_stream(kind.stream_id).add(kind.severity, kind.text + times)
                     kind.repetitions, kind.reported_s = 0, now_s
                 else:
                     del self._kinds[key]
-
-    def _key(self, what: str, whom: str) -> tuple[str, str]:
-        crowded = (what, whom) not in self._kinds and len(self._kinds) >= MAX_KINDS
-        return (what, "" if crowded else whom)

@@ -47,8 +47,8 @@ class SecondHistory(Generic[Number]):
 class RateMeter:
     """Bytes that pass, as kbps over the last second, over the whole stream, and second by second."""
 
-    def __init__(self, name: str, clock: Clock, *, starts_itself: bool = True) -> None:
-        self._name, self._clock, self._starts_itself = name, clock, starts_itself
+    def __init__(self, name: str, clock: Clock) -> None:
+        self._name, self._clock = name, clock
         self._lock = threading.Lock()
         self._recent: SlidingWindow[int] = SlidingWindow(NOW_SECONDS)
         self._seconds: SecondHistory[float] = SecondHistory(0)
@@ -57,7 +57,7 @@ class RateMeter:
         self._stopped_s: float | None = None
 
     def start(self) -> None:
-        """Begin the time that the average covers; of a meter that `starts_itself`, the first `add` does it, too."""
+        """Begin the time that the average and the history cover; before, only the total counts."""
         with self._lock:
             if self._start_s is None:
                 self._start_s = self._clock.monotonic_s()
@@ -73,8 +73,6 @@ class RateMeter:
         """Count `size_bytes` that passed just now."""
         now_s = self._clock.monotonic_s()
         with self._lock:
-            if self._start_s is None and self._starts_itself:
-                self._start_s = now_s
             self._roll(now_s)
             self._recent.add(size_bytes, now_s)
             self._second_bytes += size_bytes
@@ -85,7 +83,7 @@ class RateMeter:
         now_s = self._clock.monotonic_s()
         with self._lock:
             if self._start_s is None:
-                return RateStats(self._name)
+                return RateStats(self._name, total_bytes=self._total_bytes)
             self._roll(now_s)
             duration_s = (now_s if self._stopped_s is None else self._stopped_s) - self._start_s
             return RateStats(

@@ -30,14 +30,13 @@ class SoundMeter:
         self._count = 0
         self._clipped = 0
         self._level_dbfs = self._peak_dbfs = float("-inf")
-        self.speech: bool | None = None
-        """Voice activity of the newest sound, None where it is not measured."""
+        self._speech: bool | None = None
         self._input = np.zeros(0, np.float32)
         self._input_dbfs: float | None = None
         self._lock = threading.Lock()
 
-    def push(self, audio: Audio) -> None:
-        """Measure more sound."""
+    def push(self, audio: Audio, speech: bool | None = None) -> None:
+        """Measure more sound; `speech` is the voice activity at its end, None where it is not measured."""
         if not len(audio):
             return
         peak = float(np.abs(audio).max())
@@ -47,7 +46,7 @@ class SoundMeter:
         with self._lock:
             self._clipped += int((np.abs(audio) >= CLIP_LEVEL).sum())
             self._level_dbfs = _dbfs(float(np.sqrt(np.mean(np.square(latest)))))
-            self._peak_dbfs = _dbfs(peak)
+            self._peak_dbfs, self._speech = _dbfs(peak), speech
             if len(columns):
                 self._columns = np.concatenate([self._columns, columns])[-KEPT_COLUMNS:]
                 self._count += len(columns)
@@ -66,7 +65,7 @@ class SoundMeter:
                 level_dbfs=self._level_dbfs,
                 peak_dbfs=self._peak_dbfs,
                 clipped_samples=self._clipped,
-                speech=self.speech,
+                speech=self._speech,
                 column_ms=COLUMN_MS,
                 column_count=self._count,
                 columns=self._columns[KEPT_COLUMNS - kept :],

@@ -22,7 +22,7 @@ TRANSITIONS: Mapping[LinkState, frozenset[LinkState]] = {
     LinkState.FAILED: frozenset(),
 }
 """The states that may follow each. A connection can break before ACCEPT has left or after END, and a broken one may
-still hold END. `PAUSED` is never entered: it is how streaming is shown while the stream is paused."""
+still hold END. `PAUSED` is never entered: it is how streaming is shown while a person has paused the stream."""
 
 
 class StreamStatus:
@@ -31,9 +31,10 @@ class StreamStatus:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._state = LinkState.CONNECTING
-        self._reason = ""
-        self._paused = False
+        self.state = LinkState.CONNECTING
+        """The state that was entered last."""
+        self.reason = ""
+        """Why it was entered, where that needs explaining."""
         self._on_air_from_s: float | None = None
         self._ended_s: float | None = None
 
@@ -43,37 +44,18 @@ class StreamStatus:
         The first time that is streaming starts the time on air.
         """
         with self._lock:
-            before = self._state
+            before = self.state
             if state not in TRANSITIONS[before]:
                 if not before.is_final:
                     logger.error("a stream cannot go from %s to %s (%s)", before, state, reason)
                 return False
-            self._state, self._reason = state, printable(reason, MAX_REASON_CHARS)
+            self.state, self.reason = state, printable(reason, MAX_REASON_CHARS)
             now_s = self._clock.monotonic_s()
             if state is LinkState.STREAMING and self._on_air_from_s is None:
                 self._on_air_from_s = now_s
             if state.is_final:
                 self._ended_s = now_s
             return True
-
-    def set_paused(self, paused: bool) -> None:
-        """Show streaming as paused, or as streaming again."""
-        with self._lock:
-            self._paused = paused
-
-    @property
-    def state(self) -> LinkState:
-        """The state to show."""
-        with self._lock:
-            if self._paused and self._state is LinkState.STREAMING:
-                return LinkState.PAUSED
-            return self._state
-
-    @property
-    def reason(self) -> str:
-        """Why the state is what it is, where that needs explaining."""
-        with self._lock:
-            return self._reason
 
     @property
     def on_air_s(self) -> float:
@@ -83,10 +65,3 @@ class StreamStatus:
                 return 0.0
             end_s = self._clock.monotonic_s() if self._ended_s is None else self._ended_s
             return end_s - self._on_air_from_s
-
-
-def eta_s(audio_s: float, total_s: float | None, on_air_s: float) -> float | None:
-    """Seconds until the end at the pace so far; None where the length or the pace is not known."""
-    if not total_s or audio_s <= 0 or on_air_s <= 0:
-        return None
-    return max(0.0, (total_s - audio_s) * on_air_s / audio_s)

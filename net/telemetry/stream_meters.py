@@ -17,11 +17,13 @@ class StreamMeters:
     """
 
     def __init__(self, clock: Clock, sample_rate: int, coding: str, latencies: Iterable[str]) -> None:
+        self.sample_rate = sample_rate
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
-        self._clock_offset_ms: float | None = None
-        self.payload = RateMeter("payload", clock, starts_itself=False)
-        self.wire = RateMeter("wire", clock, starts_itself=False)
+        self.clock_offset_ms: float | None = None
+        """How far the peer's clock is ahead; None while that is not known."""
+        self.payload = RateMeter("payload", clock)
+        self.wire = RateMeter("wire", clock)
         self.coding = CodecMeter(coding, sample_rate, clock)
         self.latencies = {name: DurationMeter(name, clock) for name in latencies}
         self.round_trip = DurationMeter("round trip", clock)
@@ -52,12 +54,7 @@ class StreamMeters:
 
     def set_clock_offset(self, offset_ms: float) -> None:
         """Set how far the peer's clock is ahead."""
-        self._clock_offset_ms = offset_ms
-
-    @property
-    def clock_offset_ms(self) -> float | None:
-        """How far the peer's clock is ahead; None while that is not known."""
-        return self._clock_offset_ms
+        self.clock_offset_ms = offset_ms
 
     def start(self) -> None:
         """Begin the time that the average rates cover; only the first call counts."""

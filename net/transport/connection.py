@@ -1,11 +1,10 @@
 """A protocol run over a transport: one thread receives, any thread may send, closing wakes both."""
 
 import threading
-from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from net.errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
-from net.protocol.state_machine import ProtocolSide
+from net.protocol.state_machine import Message, ProtocolSide
 from net.runtime.clock import Clock
 from net.transport.socket_transport import Transport, shown_address
 
@@ -58,15 +57,17 @@ class Connection(Generic[MessageT]):
                 return messages
         return []
 
-    def send(self, action: Callable[[], None], timeout_s: float = SEND_TIMEOUT_S) -> None:
-        """Run `action`, which has the protocol queue messages, and write them; the peer must read within `timeout_s`.
+    def send(self, *messages: Message, timeout_s: float = SEND_TIMEOUT_S) -> None:
+        """Write messages, and what the protocol has queued before; the peer must read within `timeout_s`.
 
         Returns when they are written, or when another thread that is writing will write them too, unless that has
-        much to write already. Where nothing can be sent because the peer broke the protocol, that is raised.
+        much to write already. Raises `LocalProtocolError` for a message that must not be sent; where that is so
+        because the peer broke the protocol, what it did is raised.
         """
         with self._protocol_lock:
             try:
-                action()
+                for message in messages:
+                    self._protocol.send(message)
             except LocalProtocolError:
                 if isinstance(self._error, RemoteProtocolError):
                     raise self._error from None

@@ -4,7 +4,6 @@ import errno
 import ipaddress
 import os
 import socket
-from collections.abc import Sequence
 
 from net.errors import ConnectError
 
@@ -73,8 +72,3 @@ def is_loopback(address: str) -> bool:
         return False
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
     return (mapped or parsed).is_loopback
-
-
-def only_loopback(addresses: Sequence[Address]) -> bool:
-    """Whether only this machine reaches any of the addresses."""
-    return all(is_loopback(address) for _, address in addresses)

@@ -31,7 +31,7 @@ class Transport(Protocol):
         ...
 
     def send_eof(self) -> None:
-        """Tell the peer that nothing more will be sent."""
+        """Send the end of the stream: no byte follows."""
         ...
 
     def close(self) -> None:

@@ -65,9 +65,9 @@ def _new_sender(mode: int) -> SenderProtocol:
         return opening
     sending, _ = connected()
     for index in range(3):
-        sending.send_chunk(chunk(index))
+        sending.send(chunk(index))
     if mode & ENDED:
-        sending.send_end(end_of(3))
+        sending.send(end_of(3))
     return sending
 
 

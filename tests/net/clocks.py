@@ -4,11 +4,14 @@ import threading
 import time
 from collections.abc import Callable
 
+from net.runtime.clock import Clock
 
-class SteppedClock:
+
+class SteppedClock(Clock):
     """Time passes only in waits, and `on_wait` sees each of them: for one thread."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.now_s = 1000.0
         self.on_wait: Callable[[float], None] = lambda _: None
 
@@ -24,7 +27,7 @@ class SteppedClock:
         return event.is_set()
 
 
-class FastClock:
+class FastClock(Clock):
     """Time passes 20 times as fast as it does: for threads that wait for seconds."""
 
     def monotonic_s(self) -> float:

@@ -11,4 +11,4 @@ from net.telemetry.stream_meters import StreamMeters
 
 def sender_context(clock: Clock) -> StreamContext:
     meters = StreamMeters(clock, 16000, "encode", ("encoded", "sent", "decoded", "heard"))
-    return StreamContext(clock, EventLog(clock), StreamStatus(clock), meters, threading.Event())
+    return StreamContext(clock, EventLog(clock), StreamStatus(clock), meters, threading.Event(), clock.epoch_s())

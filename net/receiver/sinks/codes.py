@@ -7,13 +7,14 @@ from codec.container import EscHeader, EscWriter, Stitching
 from codec.container.layout import shortened_name
 from net.errors import RemoteProtocolError
 from net.protocol.messages import End, Hello
+from net.receiver.sinks.retrying import Sink
 
 
-class CodesSink:
+class CodesSink(Sink[PackedChunk]):
     """Stores the chunks of a stream in an `.esc` file that is readable at every moment."""
 
     def __init__(self, path: Path, hello: Hello, frame_samples: int) -> None:
-        self.path = path
+        super().__init__(path)
         header = EscHeader(
             fingerprint=hello.fingerprint,
             model=shortened_name(hello.model),
@@ -34,9 +35,6 @@ class CodesSink:
             self._writer.add(chunk)
         except ValueError as error:
             raise RemoteProtocolError(f"the stream cannot be stored: {error}") from error
-
-    def write_gap(self, index: int, samples: int) -> None:
-        """Leave a chunk out: the file may lack some."""
 
     def close(self, end: End | None) -> None:
         """Finish the file, with the length that END counts if one came; a second call does nothing."""

@@ -1,8 +1,7 @@
-"""Reports of playback: which gaps and cuts were heard, and why; seldom enough to be read."""
+"""Events of playback: which gaps and cuts were heard, and why; seldom enough to be read."""
 
 from net.audio.jitter import JitterCounts
 from net.runtime.clock import Clock
-from net.telemetry.event_throttle import EventThrottle
 from net.telemetry.events import EventLog
 
 REPORT_EVERY_S = 2.0
@@ -11,19 +10,22 @@ REPORT_EVERY_S = 2.0
 class PlaybackReport:
     """Turns growing counters into events of a stream. For one thread."""
 
-    def __init__(self, events: EventLog, clock: Clock, stream_id: str, sample_rate: int) -> None:
-        self._events, self._stream_id, self._rate = events, stream_id, sample_rate
-        self._throttle = EventThrottle(events, clock, REPORT_EVERY_S)
+    def __init__(self, events: EventLog, clock: Clock, sample_rate: int) -> None:
+        self._events, self._clock, self._rate = events, clock, sample_rate
+        self._next_s = float("-inf")
         self._reported = JitterCounts()
         self._reported_dry = 0
 
     def update(self, counts: JitterCounts, dry_device: int, target_ms: float, *, playing: bool) -> None:
         """Report what is new. Gaps and cuts are reported when sound is heard again, and their length is known."""
         texts = self._dry_texts(dry_device) + (self._gap_texts(counts, target_ms) if playing else [])
-        if texts and not self._throttle.admit("playback"):
+        now_s = self._clock.monotonic_s()
+        if texts and now_s < self._next_s:
             return
+        if texts:
+            self._next_s = now_s + REPORT_EVERY_S
         for text in texts:
-            self._events.warning(text, self._stream_id)
+            self._events.warning(text)
         self._reported_dry = dry_device
         if playing:
             self._reported = counts

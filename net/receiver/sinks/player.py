@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections import deque
-from functools import partial
 
 import numpy as np
 
@@ -27,6 +26,26 @@ JOIN_S = 3.0
 logger = logging.getLogger(__name__)
 
 
+class PlaybackControls:
+    """What a person asks of all players, those to come included. Any thread may set and read it."""
+
+    def __init__(self) -> None:
+        self.paused = self.muted = False
+        self.volume = 1.0
+
+    def set_paused(self, paused: bool) -> None:
+        """Pause or resume; live sound resumes with its newest."""
+        self.paused = paused
+
+    def set_muted(self, muted: bool) -> None:
+        """Play silence; time goes on."""
+        self.muted = muted
+
+    def set_volume(self, volume: float) -> None:
+        """Set the volume, 0 to 2; what then exceeds full scale is clipped."""
+        self.volume = max(0.0, min(MAX_VOLUME, volume))
+
+
 class Player:
     """Plays what `write` is given, through `buffer`. Any thread may call any method; none but `close` and `join` waits.
 
@@ -39,32 +58,30 @@ class Player:
         audio_system: AudioSystem,
         wanted_device: str | None,
         buffer: JitterBuffer,
+        controls: PlaybackControls,
         *,
         clock: Clock,
         events: EventLog,
-        stream_id: str = "",
     ) -> None:
-        self._buffer, self._rate, self._clock = buffer, buffer.sample_rate, clock
-        self._events, self._stream_id = events, stream_id
+        self._buffer, self._rate, self._controls = buffer, buffer.sample_rate, controls
+        self._clock, self._events = clock, events
         self._lock = threading.Lock()
-        report = partial(events.add, stream_id=stream_id)
         self._output = ReopeningStream(
-            audio_system, Direction.OUTPUT, wanted_device, self._prepare, clock=clock, report=report
+            audio_system, Direction.OUTPUT, wanted_device, self._prepare, clock=clock, report=events.add
         )
         self._resampler = VariableResampler(self._rate, self._rate)
-        self._gain = self._volume = 1.0
-        self._paused = self._muted = False
+        self._gain = 1.0
         self._filled_s: float | None = None
         self._heard_at: deque[tuple[float, float]] = deque(maxlen=1000)
         self._depths_ms = LevelHistory(clock)
-        self._report = PlaybackReport(events, clock, stream_id, self._rate)
+        self._report = PlaybackReport(events, clock, self._rate)
         self._closing = threading.Event()
         self.drained = threading.Event()
         """Set when the last sample of a finished stream has left the buffer, or the player was closed."""
         self.heard = DurationMeter("heard", clock)
         """From capture to the device, where capture times are known."""
         # A driver that hangs must not keep the program from ending, so the thread is a daemon.
-        self._thread = threading.Thread(target=self._run, name=f"player-{stream_id[:4]}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"player-{events.stream_id[:4]}", daemon=True)
 
     def start(self) -> None:
         """Open the device and play; does nothing after `close`."""
@@ -105,19 +122,7 @@ class Player:
     @property
     def paused(self) -> bool:
         """Whether playing is paused."""
-        return self._paused
-
-    def set_paused(self, paused: bool) -> None:
-        """Pause or resume; live sound resumes with its newest."""
-        self._paused = paused
-
-    def set_muted(self, muted: bool) -> None:
-        """Play silence; time goes on."""
-        self._muted = muted
-
-    def set_volume(self, volume: float) -> None:
-        """Set the volume, 0 to 2; what then exceeds full scale is clipped."""
-        self._volume = max(0.0, min(MAX_VOLUME, volume))
+        return self._controls.paused
 
     def stats(self) -> PlaybackStats:
         """The playback as of now."""
@@ -125,9 +130,9 @@ class Player:
             buffer, counts = self._buffer, self._buffer.counts
             return PlaybackStats(
                 device=self._output.name or "default output",
-                playing=buffer.playing and self._output.is_open and not self._paused,
-                muted=self._muted,
-                volume=self._volume,
+                playing=buffer.playing and self._output.is_open and not self.paused,
+                muted=self._controls.muted,
+                volume=self._controls.volume,
                 buffer_ms=buffer.depth_ms,
                 target_ms=buffer.target.total_ms,
                 buffer_history_ms=self._depths_ms.values(),
@@ -143,17 +148,18 @@ class Player:
 
     def _fill(self, block: Frames) -> None:
         now_s = self._clock.monotonic_s()
-        gain = 0.0 if self._muted or self._paused else self._volume
+        controls, paused = self._controls, self.paused
+        gain = 0.0 if controls.muted or paused else controls.volume
         with self._lock:
             filled_s, self._filled_s = self._filled_s, now_s
-            if self._paused and self._gain == 0.0:
+            if paused and self._gain == 0.0:
                 block[:] = 0.0
                 return
             if filled_s is not None:
                 self._buffer.target.observe_pull(now_s - filled_s)
             sound = self._resampler.render(len(block), self._buffer.pull, self._buffer.drift.speed)
             captured_s = self._buffer.captured_s if self._buffer.playing else None
-        if captured_s is not None and not self._paused:
+        if captured_s is not None and not paused:
             self._heard_at.append((self._clock.epoch_s(), captured_s))
         if gain != self._gain or gain != 1.0:
             sound = np.clip(sound * np.linspace(self._gain, gain, len(sound), dtype=np.float32), -1.0, 1.0)
@@ -171,8 +177,8 @@ class Player:
                     return
                 self._clock.wait(self._closing, TICK_S)
         except Exception as error:  # the thread's top level: whatever it was ends playing, and saving goes on
-            logger.exception("the player of stream %s failed", self._stream_id)
-            self._events.error(f"playing ends here: {type(error).__name__}: {error}; saving goes on", self._stream_id)
+            logger.exception("the player of stream %s failed", self._events.stream_id)
+            self._events.error(f"playing ends here: {type(error).__name__}: {error}; saving goes on")
         finally:
             self._output.close()
             self.drained.set()

@@ -1,5 +1,6 @@
 """A sink that survives its disk: full, read-only, or with its folder gone."""
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,40 +11,44 @@ from codec.chunks.packed import PackedChunk
 from codec.chunks.streaming import Contribution
 from codec.errors import AudioFileError, ContainerError
 from net.protocol.messages import End
-from net.receiver.resume_checkpoint import Position
 from net.runtime.clock import Clock
 
 KEPT_S = 60.0
 """How much is kept in memory while the disk fails, and for how long."""
 RETRY_S = 1.0
 
-Part = PackedChunk | Contribution | Position
+
+class Part(Protocol):
+    """What a sink takes: a chunk's codes, its sound, or a position in the stream."""
+
+    @property
+    def index(self) -> int:
+        """The chunk that it belongs to."""
+        ...
+
+
 PartT = TypeVar("PartT", bound=Part)
-PartT_contra = TypeVar("PartT_contra", bound=Part, contravariant=True)
 
 
-class Sink(Protocol[PartT_contra]):
+class Sink(ABC, Generic[PartT]):
     """A file that takes a stream's codes, sound or positions, part by part, in order.
 
     Raises `AudioFileError` or `ContainerError` where it cannot be written; then the same write can be tried again.
     """
 
-    @property
-    def path(self) -> Path:
-        """Where the parts go."""
-        ...
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
-    def write(self, part: PartT_contra) -> None:
+    @abstractmethod
+    def write(self, part: PartT) -> None:
         """Append the next part."""
-        ...
 
-    def write_gap(self, index: int, samples: int, /) -> None:
+    def write_gap(self, index: int, samples: int) -> None:
         """Append what stands for a part of this index and length that was given up."""
-        ...
 
-    def close(self, end: End | None, /) -> None:
+    @abstractmethod
+    def close(self, end: End | None) -> None:
         """Finish the file; `end` is the sender's END if it came and everything before it was written."""
-        ...
 
 
 @dataclass(slots=True)

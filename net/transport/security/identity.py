@@ -30,7 +30,7 @@ FILE_NAME: Final = "identity.pem"
 FINGERPRINT_DIGITS: Final = 32
 GROUP_DIGITS: Final = 4
 VALIDITY: Final = timedelta(days=100 * 365)
-"""Nobody looks at it: what is trusted is the fingerprint."""
+"""Not checked: what is trusted is the fingerprint."""
 MAX_COMMON_NAME_BYTES: Final = 64
 PRIVATE_MODE: Final = 0o600
 

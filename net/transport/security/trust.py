@@ -5,7 +5,6 @@ the same name is refused.
 """
 
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -31,7 +30,6 @@ class KnownPeers:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = threading.Lock()
 
     def fingerprint(self, peer: str) -> str | None:
         """The fingerprint that was agreed to for `peer` (a receiver's "host:port", or a sender's name), or None."""
@@ -42,7 +40,7 @@ class KnownPeers:
         line = f"{parse_fingerprint(fingerprint)} {printable(peer, MAX_PEER_CHARS)}\n"
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self._lock, open(self._path, "a", encoding="utf-8", opener=_open_private) as file:
+            with open(self._path, "a", encoding="utf-8", opener=_open_private) as file:
                 file.write(line)
         except OSError as error:
             raise self._error(f"cannot be written ({error.strerror})") from error

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from esc_tui.console.app import ConsoleApp
 from esc_tui.console.panes.stream import StreamPane
-from net.runtime.clock import SystemClock
+from net.runtime.clock import Clock
 from tests.esc_tui.console.fake_engine import EPOCH_S, FakeEngine
 
 SMALL = (80, 24)
@@ -34,7 +34,7 @@ async def shown(app: ConsoleApp, pilot: Pilot[None]) -> None:
         await pilot.pause()
 
 
-class StillClock(SystemClock):
+class StillClock(Clock):
     """It is always the same time of day; waiting takes its time."""
 
     def epoch_s(self) -> float:

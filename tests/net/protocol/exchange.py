@@ -91,7 +91,7 @@ def connected(hello: Hello = HELLO, accept: Accept = ACCEPT) -> tuple[SenderProt
     """Both sides of a stream that was accepted, with no event left to read."""
     sender, receiver = SenderProtocol(hello), ReceiverProtocol()
     pass_on(sender, receiver)
-    receiver.accept(accept)
+    receiver.send(accept)
     pass_on(sender, receiver)
     sender.events()
     receiver.events()

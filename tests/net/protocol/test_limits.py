@@ -112,7 +112,7 @@ def test_unanswered_pings() -> None:
     ping = encode_control(Ping(1, 0.0), DEFAULT_LIMITS)
     receiver.receive_data(ping * 64)
     assert len(receiver.events()) == 64
-    receiver.send_pong(Pong(1, 0.0, 0.0, 0.0))
+    receiver.send(Pong(1, 0.0, 0.0, 0.0))
     receiver.receive_data(ping)
     with pytest.raises(RemoteProtocolError, match="65 PINGs"):
         receiver.receive_data(ping)
@@ -122,7 +122,7 @@ def streaming(limits: Limits, offered: Hello = HELLO, accept: Accept = ACCEPT) -
     """A receiver with these limits that has accepted a stream."""
     receiver = ReceiverProtocol(limits)
     receiver.receive_data(SenderProtocol(offered, limits).data_to_send())
-    receiver.accept(accept)
+    receiver.send(accept)
     return receiver
 
 

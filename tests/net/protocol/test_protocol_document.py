@@ -13,7 +13,7 @@ from codec.chunks.packed import PackedChunk
 from net.errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
 from net.protocol.frames import PREAMBLE, decode_chunk, decode_control, encode_chunk, encode_control, max_body_bytes
 from net.protocol.limits import DEFAULT_LIMITS
-from net.protocol.messages import Accept, Control, End, Feedback, FrameType, Ping, Pong, Refuse
+from net.protocol.messages import Control, End, FrameType, Ping, Pong, Refuse
 from net.protocol.state_machine import ReceiverProtocol, SenderProtocol, State
 from net.protocol.transitions import RECEIVER, SENDER, Event, Signal
 from tests.net.protocol.exchange import ACCEPT, HELLO, chunk, connected, end_of, feedback, silence
@@ -120,7 +120,7 @@ def sender_in(state: State) -> SenderProtocol:
     else:
         sender, _ = connected()
     if state in (State.ENDED, State.FINISHED):
-        sender.send_end(end_of(0))
+        sender.send(end_of(0))
     if state is State.FINISHED:
         sender.receive_data(encode_control(feedback(finished=True), DEFAULT_LIMITS))
     if state is State.REFUSED:
@@ -142,9 +142,9 @@ def receiver_in(state: State) -> ReceiverProtocol:
     if state in (State.ENDED, State.FINISHED):
         receiver.receive_data(encode_control(end_of(0), DEFAULT_LIMITS))
     if state is State.FINISHED:
-        receiver.send_feedback(feedback(finished=True))
+        receiver.send(feedback(finished=True))
     if state is State.REFUSED:
-        receiver.refuse(REFUSE)
+        receiver.send(REFUSE)
     _break(receiver, state)
     _drain(receiver, state)
     return receiver
@@ -280,30 +280,15 @@ def test_what_may_be_sent(side: str, state: str, column: str, cell: str) -> None
 
 
 def _send(subject: SenderProtocol | ReceiverProtocol, column: str) -> None:
-    match subject, column:
-        case SenderProtocol(), "CHUNK":
-            subject.send_chunk(chunk(0))
-        case SenderProtocol(), "END":
-            subject.send_end(end_of(0))
-        case _, "PING":
-            subject.send_ping(Ping(1, 0.0))
-        case _, "PONG":
-            subject.send_pong(Pong(1, 0.0, 0.0, 0.0))
-        case ReceiverProtocol(), _:
-            _send_from_receiver(subject, column)
-
-
-def _send_from_receiver(receiver: ReceiverProtocol, column: str) -> None:
-    answer: Accept | Refuse | Feedback = {
-        "ACCEPT": ACCEPT,
-        "REFUSE": REFUSE,
-        "FEEDBACK": feedback(),
-        "FEEDBACK✓": feedback(finished=True),
-    }[column]
-    match answer:
-        case Accept():
-            receiver.accept(answer)
-        case Refuse():
-            receiver.refuse(answer)
-        case Feedback():
-            receiver.send_feedback(answer)
+    subject.send(
+        {
+            "ACCEPT": ACCEPT,
+            "REFUSE": REFUSE,
+            "CHUNK": chunk(0),
+            "END": end_of(0),
+            "FEEDBACK": feedback(),
+            "FEEDBACK✓": feedback(finished=True),
+            "PING": Ping(1, 0.0),
+            "PONG": Pong(1, 0.0, 0.0, 0.0),
+        }[column]
+    )

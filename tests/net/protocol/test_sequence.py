@@ -33,9 +33,9 @@ def test_chunks_out_of_place(offered: Hello, chunks: list[PackedChunk]) -> None:
     """Both sides let the chunks before pass and stop the last one; each blames whose fault it is."""
     sender, receiver = connected(offered)
     for sent in chunks[:-1]:
-        sender.send_chunk(sent)
+        sender.send(sent)
     with pytest.raises(LocalProtocolError):
-        sender.send_chunk(chunks[-1])
+        sender.send(chunks[-1])
     receiver.receive_data(sender.data_to_send())
     assert receiver.events() == chunks[:-1]
     with pytest.raises(RemoteProtocolError):
@@ -46,8 +46,8 @@ def test_a_live_sender_may_leave_chunks_out() -> None:
     """Gaps forward pass, at the end too."""
     sender, receiver = connected()
     for index in (3, 4, 9):
-        sender.send_chunk(chunk(index))
-    sender.send_end(end_of(12))
+        sender.send(chunk(index))
+    sender.send(end_of(12))
     pass_on(sender, receiver)
     assert [event.index for event in receiver.events() if isinstance(event, PackedChunk)] == [3, 4, 9]
 
@@ -55,8 +55,8 @@ def test_a_live_sender_may_leave_chunks_out() -> None:
 def test_a_short_first_chunk_may_be_shorter_than_the_overlap() -> None:
     """A sound of ten samples is a stream too."""
     sender, receiver = connected()
-    sender.send_chunk(chunk(0, samples=10))
-    sender.send_end(End(1, 10, True))
+    sender.send(chunk(0, samples=10))
+    sender.send(End(1, 10, True))
     pass_on(sender, receiver)
     assert receiver.events() == [chunk(0, samples=10), End(1, 10, True)]
 
@@ -65,8 +65,8 @@ def test_a_resumed_stream_starts_where_the_receiver_stands() -> None:
     """Chunks below `next_chunk` are out of place, that one and later ones are not."""
     sender, receiver = connected(RESUMED, Accept(7, "bob", 20))
     with pytest.raises(LocalProtocolError):
-        sender.send_chunk(chunk(6))
-    sender.send_chunk(chunk(7))
+        sender.send(chunk(6))
+    sender.send(chunk(7))
     pass_on(sender, receiver)
     assert receiver.events() == [chunk(7)]
 
@@ -76,7 +76,7 @@ def test_a_new_stream_starts_at_nothing() -> None:
     sender, receiver = SenderProtocol(HELLO), ReceiverProtocol()
     pass_on(sender, receiver)
     with pytest.raises(LocalProtocolError):
-        receiver.accept(Accept(1, "bob", 20))
+        receiver.send(Accept(1, "bob", 20))
     with pytest.raises(RemoteProtocolError):
         sender.receive_data(encode_control(Accept(1, "bob", 20), DEFAULT_LIMITS))
 
@@ -96,10 +96,10 @@ def test_a_new_stream_starts_at_nothing() -> None:
 def test_an_end_that_does_not_count_what_was_sent(end: End) -> None:
     """END must count chunks and samples right; both sides check it."""
     sender, receiver = connected()
-    sender.send_chunk(chunk(0))
-    sender.send_chunk(chunk(1))
+    sender.send(chunk(0))
+    sender.send(chunk(1))
     with pytest.raises(LocalProtocolError):
-        sender.send_end(end)
+        sender.send(end)
     receiver.receive_data(sender.data_to_send())
     with pytest.raises(RemoteProtocolError):
         receiver.receive_data(encode_control(end, DEFAULT_LIMITS))
@@ -111,7 +111,7 @@ def test_an_end_leaves_out_no_more_than_a_gap_may() -> None:
     most = DEFAULT_LIMITS.max_gap_s * HELLO.sample_rate // hop_samples
     for missing, error in ((most, None), (most + 1, RemoteProtocolError)):
         sender, receiver = connected()
-        sender.send_chunk(chunk(0))
+        sender.send(chunk(0))
         pass_on(sender, receiver)
         frame = encode_control(end_of(1 + missing), DEFAULT_LIMITS)
         with pytest.raises(error, match="END leaves out") if error else contextlib.nullcontext():
@@ -122,9 +122,9 @@ def test_an_end_leaves_out_no_more_than_a_gap_may() -> None:
 def test_an_end_that_counts_right(complete: bool) -> None:
     """The plan's counts pass, for a sound that was stopped early too."""
     sender, receiver = connected()
-    sender.send_chunk(chunk(0))
-    sender.send_chunk(chunk(1))
-    sender.send_end(end_of(2, complete=complete))
+    sender.send(chunk(0))
+    sender.send(chunk(1))
+    sender.send(end_of(2, complete=complete))
     pass_on(sender, receiver)
     assert receiver.events()[-1] == End(2, 30400, complete)
 
@@ -133,16 +133,16 @@ def test_acknowledgements_never_fall_nor_run_ahead() -> None:
     """A receiver can acknowledge what came, and not take it back; both sides check it."""
     sender, receiver = connected()
     for index in range(3):
-        sender.send_chunk(chunk(index))
+        sender.send(chunk(index))
     pass_on(sender, receiver)
-    receiver.send_feedback(feedback(acknowledged=2))
+    receiver.send(feedback(acknowledged=2))
     for wrong in (1, 4):
         with pytest.raises(LocalProtocolError):
-            receiver.send_feedback(feedback(acknowledged=wrong))
+            receiver.send(feedback(acknowledged=wrong))
     for wrong in (1, 4):
         fresh, _ = connected()
         for index in range(3):
-            fresh.send_chunk(chunk(index))
+            fresh.send(chunk(index))
         fresh.receive_data(encode_control(feedback(acknowledged=2), DEFAULT_LIMITS))
         with pytest.raises(RemoteProtocolError):
             fresh.receive_data(encode_control(feedback(acknowledged=wrong), DEFAULT_LIMITS))
@@ -151,23 +151,23 @@ def test_acknowledgements_never_fall_nor_run_ahead() -> None:
 def test_a_gap_does_not_use_up_the_window() -> None:
     """The window counts chunks that were sent, not indexes that were left out."""
     sender, _ = connected(accept=msgspec.structs.replace(ACCEPT, window_chunks=2))
-    sender.send_chunk(chunk(0))
-    sender.send_chunk(chunk(50))
+    sender.send(chunk(0))
+    sender.send(chunk(50))
     assert sender.window_left == 0
     sender.receive_data(encode_control(feedback(acknowledged=1), DEFAULT_LIMITS))
     assert sender.window_left == 1
-    sender.send_chunk(chunk(99))
+    sender.send(chunk(99))
 
 
 def test_a_long_stream_holds_no_more_than_its_window() -> None:
     """Ten thousand chunks pass through a window of three."""
     sender, receiver = connected(accept=Accept(0, "bob", 3))
     for index in range(10_000):
-        sender.send_chunk(silence(index))
+        sender.send(silence(index))
         if not sender.window_left:
             pass_on(sender, receiver)
             receiver.events()
-            receiver.send_feedback(feedback(acknowledged=index + 1))
+            receiver.send(feedback(acknowledged=index + 1))
             pass_on(sender, receiver)
             sender.events()
     assert sender.window_left == 2

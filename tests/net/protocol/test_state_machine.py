@@ -14,9 +14,9 @@ def stream_bytes() -> bytes:
     sender, _ = connected()
     written = SenderProtocol(HELLO).data_to_send()
     for sent in (chunk(0), silence(1), chunk(2, samples=4000)):
-        sender.send_chunk(sent)
-    sender.send_ping(Ping(7, 1.5))
-    sender.send_end(msgspec.structs.replace(end_of(3), samples=2 * 14400 + 4000))
+        sender.send(sent)
+    sender.send(Ping(7, 1.5))
+    sender.send(msgspec.structs.replace(end_of(3), samples=2 * 14400 + 4000))
     return written + sender.data_to_send()
 
 
@@ -25,11 +25,11 @@ def test_a_whole_stream_passes() -> None:
     sender, receiver = connected()
     chunks = [chunk(0), silence(1), chunk(2)]
     for sent in chunks:
-        sender.send_chunk(sent)
-    sender.send_end(end_of(3))
+        sender.send(sent)
+    sender.send(end_of(3))
     pass_on(sender, receiver)
     assert receiver.events() == [*chunks, end_of(3)]
-    receiver.send_feedback(feedback(received=3, acknowledged=3, finished=True))
+    receiver.send(feedback(received=3, acknowledged=3, finished=True))
     pass_on(sender, receiver)
     assert sender.events() == [feedback(received=3, acknowledged=3, finished=True)]
     assert sender.state is State.FINISHED
@@ -45,7 +45,7 @@ def receive_byte_by_byte(receiver: ReceiverProtocol, data: bytes) -> list[object
         receiver.receive_data(data[position : position + 1])
         events += receiver.events()
         if receiver.state is State.DECIDING:
-            receiver.accept(ACCEPT)
+            receiver.send(ACCEPT)
     return events
 
 
@@ -78,12 +78,12 @@ def test_end_of_file_anywhere_before_end_is_a_lost_connection() -> None:
 def test_what_came_before_a_fault_is_kept() -> None:
     """A bad frame ends the connection, and loses no chunk that came whole before it."""
     sender, receiver = connected()
-    sender.send_chunk(chunk(0))
+    sender.send(chunk(0))
     with pytest.raises(RemoteProtocolError, match="unknown type 99"):
         receiver.receive_data(sender.data_to_send() + bytes([99, 0, 0, 0]))
     assert receiver.events() == [chunk(0)]
     assert receiver.state is State.FAILED
-    receiver.refuse(Refuse("protocol", "that was wrong"))
+    receiver.send(Refuse("protocol", "that was wrong"))
     sender.receive_data(receiver.data_to_send())
     assert sender.events() == [Refuse("protocol", "that was wrong")]
     assert sender.state is State.REFUSED
@@ -101,26 +101,26 @@ def test_a_length_is_refused_before_its_body(length: int) -> None:
 def test_the_window_bounds_what_is_unacknowledged() -> None:
     """Neither side lets more chunks pass than the receiver allowed; an acknowledgement opens the window again."""
     sender, receiver = connected(accept=Accept(0, "bob", 2))
-    sender.send_chunk(chunk(0))
-    sender.send_chunk(chunk(1))
+    sender.send(chunk(0))
+    sender.send(chunk(1))
     assert sender.window_left == 0
     with pytest.raises(LocalProtocolError, match="wait to be acknowledged"):
-        sender.send_chunk(chunk(2))
+        sender.send(chunk(2))
     pass_on(sender, receiver)
-    receiver.send_feedback(feedback(acknowledged=1))
+    receiver.send(feedback(acknowledged=1))
     pass_on(sender, receiver)
     assert sender.window_left == receiver.window_left == 1
-    sender.send_chunk(chunk(2))
+    sender.send(chunk(2))
 
 
 def test_pings_and_pongs_pass_both_ways() -> None:
     """Either side may ask, and gets its own words back."""
     sender, receiver = connected()
-    sender.send_ping(Ping(1, 2.5))
-    receiver.send_ping(Ping(9, 3.5))
+    sender.send(Ping(1, 2.5))
+    receiver.send(Ping(9, 3.5))
     pass_on(sender, receiver)
     assert receiver.events() == [Ping(1, 2.5)]
     assert sender.events() == [Ping(9, 3.5)]
-    receiver.send_pong(Pong(1, 2.5, 10.0, 11.0))
+    receiver.send(Pong(1, 2.5, 10.0, 11.0))
     pass_on(sender, receiver)
     assert sender.events() == [Pong(1, 2.5, 10.0, 11.0)]

@@ -11,11 +11,12 @@ import pytest
 from codec.codec import Codec
 from net.protocol.frames import PREAMBLE, encode_control
 from net.protocol.limits import DEFAULT_LIMITS
-from net.protocol.refusal import Refusal
+from net.protocol.messages import Refusal
 from net.receiver.connection import ReceiverConnection
 from net.receiver.connection_limiter import ConnectionLimiter, ConnectionSlot
 from net.receiver.context import ReceiverContext
 from net.runtime.clock import SYSTEM_CLOCK
+from net.settings import ConnectionLimits
 from tests.net.links import DEADLINE_S
 from tests.net.protocol.exchange import HELLO
 from tests.net.receiver.contexts import make_context, texts
@@ -38,7 +39,7 @@ class Served:
     def __init__(self, context: ReceiverContext, error: Exception) -> None:
         near, self.peer = socket.socketpair()
         self.peer.settimeout(DEADLINE_S)
-        slot = ConnectionLimiter().admit("192.0.2.1")
+        slot = ConnectionLimiter(ConnectionLimits(), SYSTEM_CLOCK).admit("192.0.2.1")
         assert isinstance(slot, ConnectionSlot)
         registry: Any = Registry(error)
         self.slot = slot

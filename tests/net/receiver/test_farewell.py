@@ -19,7 +19,7 @@ def has_counted(receiver: Receiver, total_bytes: int) -> bool:
 
 
 def answer(protocol: SenderProtocol, ping: Ping) -> bytes:
-    protocol.send_pong(Pong(ping.id, ping.sent_s, ping.sent_s, ping.sent_s))
+    protocol.send(Pong(ping.id, ping.sent_s, ping.sent_s, ping.sent_s))
     return protocol.data_to_send()
 
 
@@ -42,7 +42,7 @@ def test_answers_that_are_on_their_way_at_the_end_are_counted(
                     pings.append(message)
                 finished = finished or (isinstance(message, Feedback) and message.finished)
             if pings and protocol.state is State.STREAMING:
-                protocol.send_end(End(chunks=0, samples=0, complete=True))
+                protocol.send(End(chunks=0, samples=0, complete=True))
                 end = protocol.data_to_send()
                 connection.sendall(end)
                 sent += end

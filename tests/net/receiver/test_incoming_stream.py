@@ -44,7 +44,7 @@ def test_feedback_follows_the_disk(stream: IncomingStream, wait_until: WaitUntil
     """All but the chunk that a new decoder would need again is acknowledged, and at the end everything."""
     assert feedback(stream).acknowledged == 0
     send(stream, 0, 1, 2)
-    wait_until(lambda: stream.context.meters["saved"] == 3)
+    wait_until(lambda: stream.files.saved_chunks == 3)
     message = feedback(stream)
     assert (message.received, message.decoded, message.acknowledged, message.finished) == (3, 3, 2, False)
     assert message.min_streams == 2
@@ -58,7 +58,7 @@ def test_the_screen_sees_gaps_and_repeats(stream: IncomingStream, wait_until: Wa
     """What was left out is lost, what came twice is refused, and where the files are is shown."""
     stream.attach(Carrier())  # type: ignore[arg-type]
     send(stream, 0, 1, 1, 4)
-    wait_until(lambda: stream.context.meters["saved"] == 5)
+    wait_until(lambda: stream.files.saved_chunks == 5)
     stats = stream_stats(stream, ProcessStats())
     assert (stats.chunks.received, stats.chunks.lost, stats.chunks.refused) == (3, 2, 1)  # type: ignore[union-attr]
     assert (stats.peer, stats.secure, stats.num_streams) == ("nobody", False, 6)

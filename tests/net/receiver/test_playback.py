@@ -16,10 +16,10 @@ def test_all_players_do_as_they_are_asked_those_to_come_included() -> None:
     """Pause, mute and volume hold for every stream, and closing gives every device back."""
     clock, module = FastClock(), FakeSounddevice()
     playback = Playback(PlaybackSettings(), AudioSystem(module, clock), clock, EventLog(clock))
-    playback.set_muted(True)
+    playback.controls.set_muted(True)
     first = playback.make_player(HELLO)
-    playback.set_paused(True)
-    playback.set_volume(0.5)
+    playback.controls.set_paused(True)
+    playback.controls.set_volume(0.5)
     second = playback.make_player(replace(HELLO, stream_id=bytes(16)))
     assert first is not None
     assert second is not None
@@ -28,7 +28,8 @@ def test_all_players_do_as_they_are_asked_those_to_come_included() -> None:
         assert player.paused
         assert (player.stats().muted, player.stats().volume) == (True, 0.5)
     wait_until(lambda: len(module.streams) == 2)
-    playback.close()
+    for player in (first, second):
+        player.close()
     assert all(stream.closed for stream in module.streams)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("player")]
 
@@ -38,5 +39,5 @@ def test_without_playback_there_is_no_player() -> None:
     clock = FastClock()
     playback = Playback(None, AudioSystem(FakeSounddevice(), clock), clock, EventLog(clock))
     playback.check()
-    playback.set_paused(True)
+    playback.controls.set_paused(True)
     assert playback.make_player(HELLO) is None

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import pytest
 from msgspec.structs import replace
 
-from net.protocol.messages import End
-from net.protocol.refusal import Refusal
+from net.protocol.messages import End, Refusal
 from net.receiver.quota import BLOCK_BYTES, DAY_S, FRAME_BYTES, LOOK_EVERY_S, MAX_PEERS, Quota
 from net.settings import QuotaLimits, ReceiverSettings
 from tests.clock import FakeClock

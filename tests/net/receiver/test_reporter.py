@@ -7,7 +7,7 @@ import pytest
 
 from codec.codec import Codec
 from net.errors import StreamRefused
-from net.protocol.state_machine import ReceiverProtocol
+from net.receiver.clock_sync import ClockSync
 from net.telemetry.stats import LinkState
 from tests.net.links import DEADLINE_S, make_receiver, make_sender, running, write_speech
 
@@ -20,7 +20,7 @@ def test_a_fault_in_reporting_fails_the_stream(
     def broken(*_arguments: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(ReceiverProtocol, "send_ping", broken)
+    monkeypatch.setattr(ClockSync, "ping", broken)
     caplog.set_level(logging.ERROR)
     receiver = make_receiver(tmp_path / "out", tiny_codec)
     sender = make_sender(write_speech(tmp_path / "in.wav", 64000), receiver.port, tiny_codec, realtime=True)

@@ -11,8 +11,7 @@ from codec.chunks.plan import ChunkPlan
 from codec.chunks.streaming import Contribution
 from codec.codec import Codec
 from net.errors import PeerNotTrusted
-from net.protocol.messages import End
-from net.protocol.refusal import Refusal
+from net.protocol.messages import End, Refusal
 from net.receiver.quota import BLOCK_BYTES
 from net.receiver.resume_checkpoint import ResumeCheckpoint
 from net.receiver.stream_files import StreamFiles

@@ -8,7 +8,7 @@ import pytest
 
 from codec.codec import Codec
 from net.errors import StreamRefused
-from net.protocol.refusal import Refusal
+from net.protocol.messages import Refusal
 from net.receiver import stream_registry
 from net.receiver.incoming_stream import IncomingStream
 from tests.net.links import DEADLINE_S, PLAN, make_receiver, make_sender, running, write_speech

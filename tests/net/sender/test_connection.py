@@ -9,7 +9,7 @@ import pytest
 
 from net.errors import ConnectionLost, RemoteProtocolError, StreamRefused
 from net.protocol.messages import Accept, End, Hello, Ping, Pong, Refuse
-from net.protocol.state_machine import ReceiverProtocol, SenderProtocol
+from net.protocol.state_machine import Message, ReceiverProtocol, SenderProtocol
 from net.runtime.queues import PipelineStopped
 from net.sender.connecting import AcceptedConnection, Connector
 from net.sender.connection import SenderConnection
@@ -36,16 +36,17 @@ class Link:
         self.hello, self.protocol, self.peer = hello, SenderProtocol(hello), ReceiverProtocol()
         self.peer.receive_data(self.protocol.data_to_send())
         self.accept = Accept(next_chunk, "bob", window_chunks)
-        self.peer.accept(self.accept)
+        self.peer.send(self.accept)
         self.protocol.receive_data(self.peer.data_to_send())
         self.protocol.events()
         self.heard: list[Any] = [*self.peer.events()][1:]
         self._inbox: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
 
-    def send(self, action: Callable[[], None]) -> None:
+    def send(self, *messages: Message) -> None:
         with self._lock:
-            action()
+            for message in messages:
+                self.protocol.send(message)
             self.peer.receive_data(self.protocol.data_to_send())
             self.heard += self.peer.events()
 
@@ -64,7 +65,7 @@ class Link:
         self._inbox.put(None)
 
     def acknowledge(self, acknowledged: int, **changes: Any) -> None:
-        self.say(lambda peer: peer.send_feedback(feedback(acknowledged=acknowledged, **changes)))
+        self.say(lambda peer: peer.send(feedback(acknowledged=acknowledged, **changes)))
 
     def fail(self, error: Exception) -> None:
         self._inbox.put(error)
@@ -125,12 +126,16 @@ def test_an_exchange_ends_when_all_is_saved_and_the_farewell_is_answered(
     wait_until(lambda: END in link.heard)
     assert sending.context.status.state is LinkState.DRAINING
     link.acknowledge(COUNT, finished=True, round_trip_ms=30.0, clock_offset_ms=-4.0, decoded_latency_ms=200.0)
-    link.say(lambda peer: peer.send_ping(Ping(7, 0.0)))
+    link.say(lambda peer: peer.send(Ping(7, 0.0)))
     thread.join(10)
     assert sending.error is None
     assert [type(message).__name__ for message in link.heard] == ["PackedChunk"] * COUNT + ["End", "Pong"]
     meters = sending.context.meters
-    assert meters.counts("sent", "resent", "sent_samples") == {"sent": COUNT, "resent": 0, "sent_samples": END.samples}
+    assert meters.counts("sent", "resent", "sent_samples") == {
+        "sent": COUNT,
+        "resent": 0,
+        "sent_samples": END.samples,
+    }
     assert meters.payload.stats().total_bytes == sum(len(each.payload) for each in link.heard[:COUNT])
     assert (meters.round_trip.latest_ms, meters.clock_offset_ms) == (pytest.approx(30.0), -4.0)
     assert meters.latencies["decoded"].latest_ms == pytest.approx(200.0)
@@ -148,12 +153,12 @@ def test_a_lost_connection_keeps_what_was_not_acknowledged(clock: FakeClock, wai
     thread.join(10)
     assert isinstance(sending.error, ConnectionLost)
     again = Link(resumed(HELLO), next_chunk=1)
-    sending.buffer.rewind(1)
+    sending.buffer.rewind(1, 10)
     sending.error = None
     thread = sending.exchange(again)
     wait_until(lambda: END in again.heard)
     again.acknowledge(COUNT, finished=True)
-    again.say(lambda peer: peer.send_ping(Ping(7, 0.0)))
+    again.say(lambda peer: peer.send(Ping(7, 0.0)))
     thread.join(10)
     assert sending.error is None
     assert sending.context.meters.counts("sent", "resent") == {"sent": COUNT, "resent": COUNT - 1}
@@ -193,7 +198,7 @@ def test_a_refusal_ends_the_exchange_with_its_reason(clock: FakeClock) -> None:
     sending, link = Sending(clock), Link(HELLO, window_chunks=1)
     sending.buffer.rewind(0, 1)
     thread = sending.exchange(link)
-    link.say(lambda peer: peer.refuse(Refuse("storage", "the disk is full")))
+    link.say(lambda peer: peer.send(Refuse("storage", "the disk is full")))
     thread.join(10)
     assert isinstance(sending.error, StreamRefused)
     assert "the disk is full" in str(sending.error)

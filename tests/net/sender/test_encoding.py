@@ -26,10 +26,8 @@ class Bench:
         self.buffer = SendBuffer(100, 100, clock)
         self.rate = RateController(6, self.buffer, self.context, adaptive=False, timely=False)
         self.rate.begin_stream(header_for(codec, 6, PLAN), history_chunks(codec, PLAN))
-        self.epoch_s = clock.epoch_s()
-        self.encoder = Encoder(
-            lambda: codec, self.rate, self.buffer, self.context, skip_silence=skip_silence, epoch_s=self.epoch_s
-        )
+        self.epoch_s = self.context.epoch_s
+        self.encoder = Encoder(lambda: codec, self.rate, self.buffer, self.context, skip_silence=skip_silence)
 
     def encode(self, *chunks: SoundChunk) -> list[PackedChunk]:
         self.encoder.run(chunks)

@@ -75,7 +75,7 @@ def serving() -> Iterator[Callable[[Answer], ScriptedReceiver]]:
 
 
 def accept(protocol: ReceiverProtocol, near: socket.socket, window: int = 20) -> None:
-    protocol.accept(Accept(0, "a receiver", window))
+    protocol.send(Accept(0, "a receiver", window))
     near.sendall(protocol.data_to_send())
 
 
@@ -208,7 +208,7 @@ def test_a_refusal_for_who_one_is_and_one_in_mid_stream(
     """Before the stream "policy" means that this sender is not trusted (6); later, that it was ended (4) by policy."""
 
     def refuse(protocol: ReceiverProtocol, near: socket.socket) -> None:
-        protocol.refuse(Refuse("policy", "not you"))
+        protocol.send(Refuse("policy", "not you"))
         near.sendall(protocol.data_to_send())
 
     def accept_and_refuse(protocol: ReceiverProtocol, near: socket.socket) -> None:

@@ -10,7 +10,6 @@ from net.sender.rate_policy import (
     FIRST_WAIT_S,
     LONGEST_WAIT_S,
     AdaptiveStreams,
-    LinkReport,
     RatePolicy,
     StreamShape,
 )
@@ -78,7 +77,7 @@ def test_decisions_of_an_adaptive_stream(steps: list[Step]) -> None:
     """Each report in its turn leads to the streams and the chunks in flight that the table names."""
     policy = RatePolicy(SHAPE, 6, 0.0, adaptive=True, timely=True)
     for step in steps:
-        rate = policy.update(LinkReport(step.now_s, step.delivery, step.round_trip_ms, step.min_streams))
+        rate = policy.update(step.now_s, step.delivery, step.round_trip_ms, step.min_streams)
         assert (rate.num_streams, rate.in_flight_chunks) == (step.streams, step.in_flight), step
 
 
@@ -86,7 +85,7 @@ def test_decisions_of_an_adaptive_stream(steps: list[Step]) -> None:
 def test_what_does_not_adapt_keeps_what_was_chosen(timely: bool, in_flight: int | None) -> None:
     """However late the link is; only live sound bounds what is in flight, and more widely than what adapts."""
     policy = RatePolicy(SHAPE, 6, 0.0, adaptive=False, timely=timely)
-    rate = policy.update(LinkReport(0.3, late_by(9.0)))
+    rate = policy.update(0.3, late_by(9.0))
     assert (rate.num_streams, rate.in_flight_chunks, rate.behind_s) == (6, in_flight, pytest.approx(9.0))
     policy.choose(2)
     assert policy.num_streams == 2
@@ -98,7 +97,7 @@ def test_what_does_not_adapt_keeps_what_was_chosen(timely: bool, in_flight: int 
 def test_a_slow_answer_halves_the_streams(answer_s: float, connect_s: float, streams: int, in_flight: int) -> None:
     """Where it took longer than the way there and back; that way itself may hold chunks in flight."""
     policy = RatePolicy(SHAPE, 6, 0.0, adaptive=True, timely=True)
-    policy.update(LinkReport(0.0, Delivery(), round_trip_ms=5000.0))
+    policy.update(0.0, Delivery(), round_trip_ms=5000.0)
     policy.begin_connection(answer_s, connect_s)
     assert (policy.num_streams, policy.in_flight_chunks(Delivery())) == (streams, in_flight)
 
@@ -107,9 +106,9 @@ def test_a_lost_packet_costs_one_stream_on_a_long_way() -> None:
     """Being late by two round trips beyond the limit says little of what the link carries; more says it all."""
     policy = RatePolicy(SHAPE, 6, 0.0, adaptive=True, timely=True)
     policy.begin_connection(0.5, 0.5)
-    policy.update(LinkReport(0.3, CALM, round_trip_ms=500.0))
-    assert policy.update(LinkReport(2.0, late_by(1.4))).num_streams == 5
-    assert policy.update(LinkReport(2.3, late_by(1.6))).num_streams == 2
+    policy.update(0.3, CALM, round_trip_ms=500.0)
+    assert policy.update(2.0, late_by(1.4)).num_streams == 5
+    assert policy.update(2.3, late_by(1.6)).num_streams == 2
 
 
 def test_a_person_may_choose_fewer_and_more() -> None:
@@ -119,7 +118,7 @@ def test_a_person_may_choose_fewer_and_more() -> None:
     assert policy.num_streams == 4
     policy.choose(6)
     assert policy.num_streams == 6
-    policy.update(LinkReport(0.3, late_by(0.6)))
+    policy.update(0.3, late_by(0.6))
     policy.choose(2)
     assert policy.num_streams == 2
 

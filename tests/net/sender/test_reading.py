@@ -214,7 +214,7 @@ def test_stored_codes_go_to_the_send_buffer_as_they_are(tmp_path: Path, tiny_cod
     rate.begin_stream(source.header, 1)
     rate.choose(2)
     control.accept(3)
-    CodesReader(source, rate, buffer, control=control, context=context, epoch_s=clock.epoch_s()).run()
+    CodesReader(source, rate, buffer, control, context).run()
     buffer.finish(End(chunks=0, samples=0, complete=True))
     sent = drain(buffer)
     assert [chunk.index for chunk in sent] == list(range(3, source.chunk_count))

@@ -102,7 +102,7 @@ def test_a_rewind_sends_again_what_was_not_acknowledged() -> None:
         buffer.next()
     buffer.interrupt()
     assert buffer.next() is None
-    buffer.rewind(1)
+    buffer.rewind(1, 10)
     outgoing = [buffer.next() for _ in range(3)]
     assert [(item.message, item.resent) for item in outgoing if item] == [
         (chunk(1), True),
@@ -139,7 +139,7 @@ def test_a_live_buffer_never_blocks_after_a_rewind(sent: int) -> None:
     for index in range(sent):
         buffer.put(chunk(index))
         buffer.next()
-    buffer.rewind(0)
+    buffer.rewind(0, 10)
     thread = threading.Thread(target=partial(buffer.put, chunk(sent)), daemon=True)
     thread.start()
     thread.join(5)
@@ -156,7 +156,7 @@ def test_a_live_buffer_drops_nothing_that_is_in_flight() -> None:
         if index < 2:
             buffer.next()
     assert buffer.stats()[0].dropped == 4
-    buffer.rewind(0)
+    buffer.rewind(0, 10)
     assert [taken(buffer), taken(buffer)] == [0, 1]
     buffer.acknowledge(2)
     assert [taken(buffer), taken(buffer)] == [6, 7]
@@ -168,7 +168,7 @@ def test_a_buffer_of_a_file_drops_nothing_after_a_rewind(wait_until: WaitUntil) 
     for index in range(4):
         buffer.put(chunk(index))
         buffer.next()
-    buffer.rewind(0)
+    buffer.rewind(0, 10)
     thread = threading.Thread(target=partial(buffer.put, chunk(4)))
     thread.start()
     assert [taken(buffer) for _ in range(3)] == [0, 1, 2]
@@ -194,7 +194,7 @@ def test_the_end_is_announced_again_after_a_rewind() -> None:
     buffer.put(chunk(0))
     buffer.finish(END)
     assert [taken(buffer), taken(buffer)] == [0, None]
-    buffer.rewind(1)
+    buffer.rewind(1, 10)
     assert buffer.next() == Outgoing(END)
 
 
@@ -204,9 +204,9 @@ def test_what_a_rewind_has_put_back_can_still_be_acknowledged() -> None:
     for index in range(3):
         buffer.put(chunk(index))
         buffer.next()
-    buffer.rewind(0)
+    buffer.rewind(0, 10)
     buffer.interrupt()
-    buffer.rewind(2)
+    buffer.rewind(2, 10)
     assert taken(buffer) == 2
     assert buffer.acknowledged == 2
 
@@ -214,7 +214,7 @@ def test_what_a_rewind_has_put_back_can_still_be_acknowledged() -> None:
 def test_what_the_receiver_has_is_not_taken_in() -> None:
     """A resumed sender may begin below what the receiver names at the next connection: that need not be sent."""
     buffer = make_buffer()
-    buffer.rewind(2)
+    buffer.rewind(2, 10)
     for index in range(4):
         buffer.put(chunk(index))
     assert [taken(buffer), taken(buffer)] == [2, 3]

@@ -69,14 +69,3 @@ def test_at_the_end_all_is_told(clock: FakeClock, events: EventLog) -> None:
         throttle.add(Severity.INFO, "gone", "10.0.0.1", "gone")
     throttle.poll(at_once=True)
     assert texts(events) == ["gone", "gone (2 times more)"]
-
-
-def test_a_caller_that_adds_up_itself_is_admitted_once_in_a_while(clock: FakeClock, events: EventLog) -> None:
-    """Each kind by itself, as soon as the time is up, whether or not anybody polls."""
-    throttle = EventThrottle(events, clock)
-    assert throttle.admit("dropped", "a")
-    assert throttle.admit("dropped", "b")
-    assert not throttle.admit("dropped", "a")
-    clock.advance(REPORT_EVERY_S)
-    assert throttle.admit("dropped", "a")
-    assert not throttle.admit("dropped", "a")

@@ -9,6 +9,7 @@ from tests.clock import FakeClock
 def test_a_rate_is_bits_of_the_last_second_in_units_of_1000(clock: FakeClock) -> None:
     """1125 bytes within a second are 9.0 kbps, and nothing a second later."""
     meter = RateMeter("payload", clock)
+    meter.start()
     meter.add(1125)
     assert meter.stats().now_kbps == pytest.approx(9.0)
     clock.advance(1.0)
@@ -30,7 +31,7 @@ def test_the_average_covers_the_whole_stream_and_stops_with_it(clock: FakeClock)
 
 def test_what_passes_before_the_start_counts_in_the_total_alone(clock: FakeClock) -> None:
     """A handshake is on the wire, but it is no part of the stream's rate."""
-    meter = RateMeter("wire", clock, starts_itself=False)
+    meter = RateMeter("wire", clock)
     meter.add(2000)
     clock.advance(5.0)
     meter.start()
@@ -45,6 +46,7 @@ def test_what_passes_before_the_start_counts_in_the_total_alone(clock: FakeClock
 def test_the_history_has_one_value_a_second(clock: FakeClock) -> None:
     """Seconds with no traffic are zeros; the running second is not in yet."""
     meter = RateMeter("wire", clock)
+    meter.start()
     meter.add(125)
     clock.advance(2.5)
     meter.add(250)

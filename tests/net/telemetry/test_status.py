@@ -2,9 +2,10 @@ import logging
 
 import pytest
 
-from net.telemetry.stats import LinkState
+from net.telemetry.stats import LinkState, Role
 from net.telemetry.status import TRANSITIONS, StreamStatus
 from tests.clock import FakeClock
+from tests.net.contexts import sender_context
 
 PATHS = {
     LinkState.CONNECTING: [],
@@ -50,10 +51,13 @@ def test_a_stream_that_has_ended_stays_so_and_keeps_its_time_on_air(clock: FakeC
 
 def test_paused_is_shown_only_while_streaming(clock: FakeClock) -> None:
     """A stream that reconnects shows that, paused or not."""
-    status = StreamStatus(clock)
-    status.set_paused(True)
-    assert status.state is LinkState.CONNECTING
-    status.set(LinkState.STREAMING)
-    assert status.state is LinkState.PAUSED
-    status.set(LinkState.RECONNECTING, "lost")
-    assert status.state is LinkState.RECONNECTING
+    context = sender_context(clock)
+
+    def shown(*, paused: bool) -> LinkState:
+        return context.stats(Role.SENDER, "", 0, None, paused=paused).state
+
+    assert shown(paused=True) is LinkState.CONNECTING
+    context.status.set(LinkState.STREAMING)
+    assert (shown(paused=True), shown(paused=False)) == (LinkState.PAUSED, LinkState.STREAMING)
+    context.status.set(LinkState.RECONNECTING, "lost")
+    assert shown(paused=True) is LinkState.RECONNECTING

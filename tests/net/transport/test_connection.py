@@ -83,7 +83,7 @@ def test_the_end_does_not_overtake_what_is_being_written() -> None:
     """A last word that another thread writes reaches the peer before the connection's writing half is shut down."""
     wire = SlowWire()
     link = link_on(wire)
-    writer = threading.Thread(target=link.send, args=(lambda: None,), name="writer")
+    writer = threading.Thread(target=link.send, name="writer")
     writer.start()
     assert wire.writing.wait(5.0)
     link._unsent += b"a last word"
@@ -98,10 +98,10 @@ def test_who_has_no_time_does_not_wait_for_a_peer_that_does_not_read() -> None:
     wire = FullWire()
     link = link_on(wire)
     with pytest.raises(ConnectionLost, match="took nothing"):
-        link.send(lambda: None, 0.0)
+        link.send(timeout_s=0.0)
     link._unsent += b"more"
     with pytest.raises(ConnectionLost):
-        link.send(lambda: None)
+        link.send()
     assert wire.timeouts_s == [0.0, SEND_TIMEOUT_S]
 
 
@@ -109,14 +109,14 @@ def test_who_has_much_to_say_waits_for_the_thread_that_writes() -> None:
     """A peer that asks again and again and reads nothing fills no memory: its questions are left unread."""
     wire = SlowWire()
     link = link_on(wire)
-    writer = threading.Thread(target=link.send, args=(lambda: None,), name="writer")
+    writer = threading.Thread(target=link.send, name="writer")
     writer.start()
     assert wire.writing.wait(5.0)
     link._unsent += bytes(MOST_UNSENT_BYTES)
-    link.send(lambda: None)
+    link.send()
     link._unsent += b"!"
-    link.send(lambda: None, 0.0)
-    asked = threading.Thread(target=link.send, args=(lambda: None,), name="asked")
+    link.send(timeout_s=0.0)
+    asked = threading.Thread(target=link.send, name="asked")
     asked.start()
     asked.join(0.1)
     assert asked.is_alive()
@@ -160,4 +160,4 @@ def test_an_unexpected_error_is_not_taken_for_a_lost_connection(method: str, mon
     monkeypatch.setattr(link._protocol, "receive_data", broken)
     monkeypatch.setattr(link._protocol, "data_to_send", broken)
     with pytest.raises(ZeroDivisionError):
-        link.receive() if method == "receive" else link.send(lambda: None)
+        link.receive() if method == "receive" else link.send()

@@ -7,7 +7,7 @@ import pytest
 from net.audio.devices import AudioSystem
 from net.audio.jitter import JitterBuffer, JitterCounts
 from net.receiver.sinks.playback_report import REPORT_EVERY_S, PlaybackReport
-from net.receiver.sinks.player import JOIN_S, Player
+from net.receiver.sinks.player import JOIN_S, PlaybackControls, Player
 from net.telemetry.events import EventLog
 from tests.clock import FakeClock
 from tests.net.audio.fake_audio import FakeSounddevice, FakeStream
@@ -33,7 +33,8 @@ class Room:
         self.system = system or AudioSystem(self.module, self.clock)
         self.events = EventLog(self.clock)
         buffer = JitterBuffer(RATE, 100, live=live)
-        self.player = Player(self.system, None, buffer, clock=self.clock, events=self.events)
+        self.controls = PlaybackControls()
+        self.player = Player(self.system, None, buffer, self.controls, clock=self.clock, events=self.events)
         self.written = 0
 
     def speaker(self) -> FakeStream:
@@ -93,13 +94,13 @@ def test_the_heard_latency_is_that_of_the_sound(room: Room) -> None:
 def test_mute_pause_and_volume_change_without_clicks(room: Room) -> None:
     """Muted and paused it plays zeros, at twice the volume twice the level; every change is a ramp."""
     before = heard(room, 0.8)
-    room.player.set_muted(True)
+    room.controls.set_muted(True)
     muted = heard(room, 0.32)
     assert room.player.stats().muted
-    room.player.set_muted(False)
-    room.player.set_volume(0.5)
+    room.controls.set_muted(False)
+    room.controls.set_volume(0.5)
     soft = heard(room, 0.32)
-    room.player.set_paused(True)
+    room.controls.set_paused(True)
     paused = heard(room, 0.32)
     assert not muted[480:].any()
     assert not paused[480:].any()
@@ -177,7 +178,7 @@ def test_a_device_that_runs_dry_is_counted_and_told() -> None:
 def test_gaps_and_cuts_are_reported_seldom_and_with_their_length(clock: FakeClock) -> None:
     """Nothing while no sound is heard, then one line for all of it, and no more for two seconds."""
     events = EventLog(clock)
-    report = PlaybackReport(events, clock, "s", RATE)
+    report = PlaybackReport(events, clock, RATE)
     report.update(JitterCounts(underruns=1), 0, 100, playing=False)
     assert not events.since(0)
     gaps = JitterCounts(underruns=2, silence_samples=3200, skipped_samples=1600)
