@@ -11,6 +11,7 @@ from esc_tui.console.drawing.gauge import gauge
 from esc_tui.console.drawing.line import Line
 from esc_tui.console.drawing.numbers import clock, fixed
 from esc_tui.console.drawing.palette import Palette
+from esc_tui.console.drawing.stream_rows import shown_rows
 
 SIGNS = {JobState.WAITING: "·", JobState.RUNNING: "▶", JobState.DONE: "✓", JobState.FAILED: "✗", JobState.STOPPED: "■"}
 FIGURES = (("sound", 9), ("bytes", 11), ("kbps", 7), ("ratio", 7), ("RTF", 8))
@@ -18,13 +19,8 @@ MEASURES = (("SI-SDR", 8), ("mel dB", 8), ("STOI", 7), ("PESQ", 6))
 SIGN_CELLS, LEAST_NAME_CELLS, LEAST_GAUGE_CELLS = 4, 16, 10
 
 
-def first_shown(count: int, chosen: int, lines: int) -> int:
-    """Return the first of the shown files, such that the chosen one is among them."""
-    return max(0, min(chosen - lines // 2, count - lines))
-
-
 def job_lines(jobs: Sequence[JobStats], chosen: int, width: int, height: int, ink: Palette) -> list[Line]:
-    """Return a heading, and as many files around the chosen one as fit."""
+    """Return a heading, and as many files around the chosen one as fit; a click on one runs `app.show(number)`."""
     measured = any(stats.outcome and stats.outcome.quality for stats in jobs)
     columns = FIGURES + MEASURES if measured else FIGURES
     name_cells = max(LEAST_NAME_CELLS, width - SIGN_CELLS - sum(cells for _, cells in columns))
@@ -32,10 +28,12 @@ def job_lines(jobs: Sequence[JobStats], chosen: int, width: int, height: int, in
     for title, cells in columns:
         heading.right(title, cells, ink.muted)
     names = short_names([stats.name for stats in jobs])
-    first = first_shown(len(jobs), chosen, height - 1)
-    shown = list(enumerate(jobs))[first : first + height - 1]
     layout = _Layout(name_cells, columns, ink)
-    return [heading, *(_line(stats, names[at], layout, is_chosen=at == chosen) for at, stats in shown)]
+    lines = (
+        (at, _line(jobs[at], names[at], layout, is_chosen=at == chosen))
+        for at in shown_rows(len(jobs), chosen, height - 1)
+    )
+    return [heading, *(line.clickable(f"app.show({at})") for at, line in lines)]
 
 
 def total_line(jobs: Sequence[JobStats], elapsed_s: float, width: int, ink: Palette) -> Line:

@@ -14,8 +14,7 @@ from esc_tui.console.engine_handle import EngineHandle
 from esc_tui.console.messages import EnginesEnded, PeerAsked
 from esc_tui.console.screens.console import ConsoleScreen
 from esc_tui.console.screens.help import HelpScreen
-from esc_tui.console.screens.quit import Answer, QuitScreen
-from esc_tui.console.screens.trust import TrustScreen
+from esc_tui.console.screens.questions import QuitAnswer, QuitScreen, TrustScreen
 from esc_tui.console.supervisor import Supervisor
 from esc_tui.console.theme import DARK, THEMES
 from esc_tui.terminal import on_termination
@@ -104,7 +103,7 @@ class ConsoleApp(App[None]):
         """The palette's Quit: the same as `q`."""
         self.action_stop()
 
-    def _stop(self, answer: Answer | None) -> None:
+    def _stop(self, answer: QuitAnswer | None) -> None:
         if answer in (None, "stay"):
             return
         self._is_stopping = True
