@@ -80,7 +80,7 @@ class ConsoleApp(App[None]):
     def on_mount(self) -> None:
         """Start the engines."""
         if self._questions is not None:
-            self._questions.set_listener(lambda question: self.post_message(PeerAsked(question)))
+            self._questions.subscribe(lambda question: self.post_message(PeerAsked(question)))
         on_termination(self._terminate)
         self._supervisor.start()
 

@@ -126,6 +126,54 @@ async def test_events_are_found_filtered_and_copied() -> None:
         assert shown == [2, 1, 3]
 
 
+async def test_the_newest_event_is_followed_while_the_end_is_in_sight() -> None:
+    """Who scrolls back is left there as events come; who goes to the end follows again, and so does a filter."""
+    engine = FakeEngine(Role.SENDER)
+    for number in range(100):
+        engine.say(f"event {number}")
+    async with running([engine]) as (app, pilot):
+        log = app.screen.query_one(EventLog)
+        await pilot.press("2")
+        await until(pilot, lambda: log.shown_count == 100 and log.scroll_y == log.max_scroll_y > 0)
+
+        async def position_after_an_event() -> float:
+            count = log.shown_count
+            engine.say("one more event")
+            await until(pilot, lambda: log.shown_count == count + 1)
+            await pilot.pause()
+            return log.scroll_y - log.max_scroll_y
+
+        await pilot.press("home")
+        await until(pilot, lambda: log.scroll_y == 0)
+        assert await position_after_an_event() == -log.max_scroll_y < 0
+        await pilot.press("end")
+        await until(pilot, lambda: log.scroll_y == log.max_scroll_y)
+        assert await position_after_an_event() == 0
+        await pilot.press("home")
+        await until(pilot, lambda: log.scroll_y == 0)
+        await pilot.press("slash", *"event")
+        await until(pilot, lambda: log.scroll_y == log.max_scroll_y > 0)
+        assert await position_after_an_event() == 0
+
+
+async def test_events_are_selected_with_the_mouse() -> None:
+    """What is selected stands out, and is what is copied."""
+    engine = FakeEngine(Role.SENDER)
+    engine.say("connected")
+    async with running([engine]) as (app, pilot):
+        log = app.screen.query_one(EventLog)
+        await pilot.press("2")
+        await until(pilot, lambda: log.shown_count == 1)
+        await pilot.pause()
+        plain = list(log.render_line(0))
+        await pilot.mouse_down(EventLog, offset=(18, 0))
+        await pilot.hover(EventLog, offset=(22, 0))
+        await pilot.mouse_up(EventLog, offset=(22, 0))
+        await pilot.pause()
+        assert app.screen.get_selected_text() == "conne"
+        assert list(log.render_line(0)) != plain
+
+
 async def test_s_saves_a_picture(console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An SVG of the screen lies in the current folder."""
     monkeypatch.chdir(tmp_path)
