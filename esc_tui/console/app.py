@@ -92,9 +92,7 @@ class ConsoleApp(App[None]):
     def action_stop(self) -> None:
         """Stop and exit, after a question where streams run; at once when repeated."""
         running = self._console.view.running_streams
-        if self._is_stopping:
-            self._stop("now")
-        elif running:
+        if running and not self._is_stopping:
             self.push_screen(QuitScreen(running), self._stop)
         else:
             self._stop("now")
@@ -107,12 +105,9 @@ class ConsoleApp(App[None]):
         if answer in (None, "stay"):
             return
         self._is_stopping = True
-        if answer == "now":
-            self._console.notice = "stopping"
-            self._supervisor.stop_now()
-        else:
-            self._console.notice = "finishing what was read, q stops at once"
-            self._supervisor.request_stop()
+        is_now = answer == "now"
+        self._console.notice = "stopping" if is_now else "finishing what was read, q stops at once"
+        self._supervisor.stop(now=is_now)
 
     def on_delivery_complete(self, message: DeliveryComplete) -> None:
         """Notify where a file was saved, once: Textual itself does so for pictures."""
