@@ -81,7 +81,7 @@ def load_checkpoint(folder: Path | str | None = None) -> Checkpoint:
     path = bundled_folder() if folder is None else Path(folder)
     config = read_config(path)
     file = find_weights(path)
-    tensors = read_tensors(file)
+    tensors = read_safetensors(file) if file.name == SAFETENSORS_FILE else read_pth(file)
     try:
         network = build_network(config, tensors)
     except ModelError as error:
@@ -95,11 +95,6 @@ def find_weights(folder: Path) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise ModelError(f"{folder} holds neither {SAFETENSORS_FILE} nor {PTH_FILE}: put the model's weights there")
-
-
-def read_tensors(file: Path) -> dict[str, Tensor]:
-    """Read the tensors of `model.safetensors` or `model.pth` by name, onto the CPU."""
-    return read_safetensors(file) if file.name == SAFETENSORS_FILE else read_pth(file)
 
 
 def read_safetensors(file: Path) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ DEADLINE_S = 20.0
 # A busy machine makes slow examples, which say nothing about the code.
 settings.register_profile("esc-tui", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("esc-tui")
+
+needs_metrics = pytest.mark.skipif(
+    not (find_spec("pystoi") and find_spec("pesq")), reason="the extra 'metrics' is not installed"
+)
 
 WaitUntil = Callable[[Callable[[], object]], None]
 

@@ -3,6 +3,7 @@
 A file is a header, records (one a chunk and channel), and a trailer with the index.
 """
 
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ MIN_HEADER_BYTES = _HEADER.size + CRC_BYTES
 RECORD_HEADER_BYTES = _RECORD.size
 TRAILER_HEADER_BYTES = _TRAILER.size
 
+_FINGERPRINT = re.compile("[0-9a-f]{16}")
 _UNKNOWN_LENGTH = (1 << 64) - 1
 _STREAMS_BITS = 0b00111
 _TAIL_BIT = 0b01000
@@ -80,7 +82,7 @@ class EscHeader:
     source_rate: int = 0
 
     def __post_init__(self) -> None:
-        _require(len(self.fingerprint) == 16 and _is_lower_hex(self.fingerprint), "fingerprint", self.fingerprint)
+        _require(bool(_FINGERPRINT.fullmatch(self.fingerprint)), "fingerprint", self.fingerprint)
         _require(self.model.isprintable(), "model name", self.model)
         _require(len(self.model.encode()) <= MAX_MODEL_NAME_BYTES, "model name", self.model)
         _require(1 <= self.sample_rate < 1 << 20, "sample rate", self.sample_rate)
@@ -280,10 +282,6 @@ def crc_holds(data: bytes) -> bool:
 
 def _with_crc(body: bytes) -> bytes:
     return body + _CRC.pack(zlib.crc32(body))
-
-
-def _is_lower_hex(text: str) -> bool:
-    return all(digit in "0123456789abcdef" for digit in text)
 
 
 def _require(holds: bool, name: str, value: object) -> None:

@@ -31,8 +31,7 @@ MAX_NAMED = 1000
 class EscReader(AbstractContextManager["EscReader"]):
     """An `.esc` file, open for reading its chunks in any order.
 
-    `warnings` describes damage that leaves the rest readable. Raises `ContainerError` where the file cannot be opened
-    or its header is damaged.
+    Raises `ContainerError` where the file cannot be opened or its header is damaged.
     """
 
     def __init__(self, file: Path | BinaryIO) -> None:
@@ -42,39 +41,26 @@ class EscReader(AbstractContextManager["EscReader"]):
         except OSError as error:
             raise ContainerError(f"cannot read {self.name!r}: {error.strerror or error}") from error
         try:
-            self._size = self._file.seek(0, 2)
+            self.file_bytes = self._file.seek(0, 2)
+            """Length of the file in bytes."""
             start = self._read(0, MAX_HEADER_BYTES)
             self._header_bytes = header_bytes(start[:10])
             self.header: EscHeader = parse_header(start[: self._header_bytes])
-            self._contents = self._by_index() or Scan(self._read, self._size, self.header, self._header_bytes).run()
+            self._contents = (
+                self._by_index() or Scan(self._read, self.file_bytes, self.header, self._header_bytes).run()
+            )
         except ContainerError as error:
             self.close()
             raise ContainerError(f"{self.name}: {error}") from error
 
-    @property
-    def total_samples(self) -> int:
+        self.total_samples = self._contents.total_samples
         """Length of each channel in samples at the header's rate; of a cut-off file, up to its last whole chunk."""
-        return self._contents.total_samples
-
-    @property
-    def chunk_count(self) -> int:
+        self.chunk_count = self.header.plan.chunk_count(self.total_samples)
         """Chunks of each channel, missing ones included."""
-        return self.header.plan.chunk_count(self.total_samples)
-
-    @property
-    def complete(self) -> bool:
+        self.complete = self._contents.complete
         """Whether the file holds the whole sound: neither was the file cut off nor the sound stopped early."""
-        return self._contents.complete
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
+        self.warnings = self._contents.warnings
         """Damage found on opening, in words; `damage` checks every chunk too."""
-        return self._contents.warnings
-
-    @property
-    def file_bytes(self) -> int:
-        """Length of the file in bytes."""
-        return self._size
 
     @property
     def payload_bytes(self) -> int:
@@ -149,12 +135,12 @@ class EscReader(AbstractContextManager["EscReader"]):
 
     def _by_index(self) -> Contents | None:
         """Read the trailer at the file's end; None where none fits the file."""
-        end = self._size - END_BYTES
+        end = self.file_bytes - END_BYTES
         length = trailer_bytes(self._read(end, END_BYTES)) if end >= self._header_bytes else None
-        if length is None or not END_BYTES < length <= self._size - self._header_bytes:
+        if length is None or not END_BYTES < length <= self.file_bytes - self._header_bytes:
             return None
-        trailer = parse_trailer(self._read(self._size - length, length - END_BYTES), self.header)
-        if trailer is None or sum(trailer.record_bytes) != self._size - length - self._header_bytes:
+        trailer = parse_trailer(self._read(self.file_bytes - length, length - END_BYTES), self.header)
+        if trailer is None or sum(trailer.record_bytes) != self.file_bytes - length - self._header_bytes:
             return None
         return Contents(self._places(trailer), trailer.total_samples, trailer.complete)
 

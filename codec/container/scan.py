@@ -126,13 +126,11 @@ class Scan:
             window = self._read(offset, _SEARCH_BYTES)
             at = -1
             while (at := window.find(RECORD_MARK[:1], at + 1)) >= 0 and self._may_try_bytes > 0:
-                if window[at : at + 2] in (RECORD_MARK, TRAILER_MARK, RECORD_MARK[:1]) and self._is_whole(offset + at):
+                is_marked = window[at : at + 2] in (RECORD_MARK, TRAILER_MARK, RECORD_MARK[:1])
+                if is_marked and (self._record_at(offset + at) or self._trailer_at(offset + at)):
                     return offset + at
             offset += len(window)
         return None
-
-    def _is_whole(self, offset: int) -> bool:
-        return self._record_at(offset) is not None or self._trailer_at(offset) is not None
 
     def _skip_to(self, offset: int) -> None:
         record = self._record_at(offset)

@@ -5,7 +5,6 @@ STOI and PESQ come from the packages pystoi and pesq, which the extra `metrics` 
 """
 
 import importlib
-import importlib.util
 import warnings
 from collections.abc import Callable
 from math import isnan, nan
@@ -117,11 +116,6 @@ METRICS: dict[str, Callable[[Audio, Audio, int], float]] = {
     "pesq_wb": pesq_wb,
 }
 """Measures of sounds of a few seconds, by the names that reports use: reference, estimate, sample rate → value."""
-
-
-def metrics_available() -> bool:
-    """Whether the packages of `stoi` and `pesq_wb` are installed."""
-    return all(importlib.util.find_spec(name) for name in PACKAGES)
 
 
 def metrics_package(name: str) -> ModuleType:

@@ -1,23 +1,54 @@
 """The console of `compress`: the queue of files, their figures, and the chosen one's sound before and after."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.reactive import var
+from textual.reactive import reactive, var
 from textual.widgets import Static
 
-from esc_tui.batch.job_list import BatchTotals, JobList, Jobs
+from esc_tui.batch.job_lines import job_lines, total_line
 from esc_tui.batch.runner import Batch
 from esc_tui.batch.stats import JobState, JobStats
+from esc_tui.console.drawing.line import Line
 from esc_tui.console.theme import DARK, THEMES
+from esc_tui.console.widgets.canvas import Canvas
 from esc_tui.console.widgets.key_bar import KeyBar
 from esc_tui.console.widgets.spectrogram import Spectrogram
 from esc_tui.terminal import on_termination
 from net.telemetry.stats import LinkState, Role, SoundStats, StreamStats
 
 REFRESH_HZ = 8.0
+
+Jobs = tuple[JobStats, ...]
+
+
+class JobList(Canvas):
+    """A line for each of `jobs`, the chosen one marked."""
+
+    jobs: reactive[Jobs] = reactive((), always_update=True)
+    """All files as of now."""
+    chosen: reactive[int] = reactive(0)
+    """The file whose sound is shown."""
+
+    def draw(self, width: int, height: int) -> Sequence[Line]:
+        """A heading and the files."""
+        return job_lines(self.jobs, self.chosen, width, max(2, height), self.palette)
+
+
+class BatchTotals(Canvas):
+    """One line for all files together."""
+
+    jobs: reactive[Jobs] = reactive((), always_update=True)
+    """All files as of now."""
+    elapsed_s: reactive[float] = reactive(0.0)
+    """How long the batch has run."""
+
+    def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - always one line
+        """The line."""
+        return [total_line(self.jobs, self.elapsed_s, width, self.palette)]
 
 
 class CompressApp(App[None]):
@@ -77,14 +108,13 @@ class CompressApp(App[None]):
         """Stop what runs, whatever ended the app."""
         self._batch.request_stop()
 
-    def on_job_list_chosen(self, message: JobList.Chosen) -> None:
-        """Show the file that was clicked."""
-        self._follows, self.chosen = False, message.index
+    def action_show(self, number: int) -> None:
+        """Show file `number`."""
+        self._follows, self.chosen = False, max(0, min(len(self.jobs) - 1, number))
 
     def action_choose(self, step: int) -> None:
         """Show another file."""
-        self._follows = False
-        self.chosen = max(0, min(len(self.jobs) - 1, self.chosen + step))
+        self.action_show(self.chosen + step)
 
     def action_follow(self) -> None:
         """Show the file that runs, and then the next that does."""

@@ -1,16 +1,16 @@
 """The files of a batch: one line each, with a bar while it runs and its figures when it is done."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.style import Style
 
-from esc_tui.batch.report import short_names
+from esc_tui.batch.report import figure_cells, short_names
 from esc_tui.batch.stats import JobState, JobStats, totals
 from esc_tui.console.drawing.gauge import gauge
 from esc_tui.console.drawing.line import Line
 from esc_tui.console.drawing.numbers import clock, fixed
 from esc_tui.console.drawing.palette import Palette
+from esc_tui.console.drawing.stream_rows import shown_rows
 
 SIGNS = {JobState.WAITING: "·", JobState.RUNNING: "▶", JobState.DONE: "✓", JobState.FAILED: "✗", JobState.STOPPED: "■"}
 FIGURES = (("sound", 9), ("bytes", 11), ("kbps", 7), ("ratio", 7), ("RTF", 8))
@@ -18,13 +18,8 @@ MEASURES = (("SI-SDR", 8), ("mel dB", 8), ("STOI", 7), ("PESQ", 6))
 SIGN_CELLS, LEAST_NAME_CELLS, LEAST_GAUGE_CELLS = 4, 16, 10
 
 
-def first_shown(count: int, chosen: int, lines: int) -> int:
-    """Return the first of the shown files, such that the chosen one is among them."""
-    return max(0, min(chosen - lines // 2, count - lines))
-
-
 def job_lines(jobs: Sequence[JobStats], chosen: int, width: int, height: int, ink: Palette) -> list[Line]:
-    """Return a heading, and as many files around the chosen one as fit."""
+    """Return a heading, and as many files around the chosen one as fit; a click on one runs `app.show(number)`."""
     measured = any(stats.outcome and stats.outcome.quality for stats in jobs)
     columns = FIGURES + MEASURES if measured else FIGURES
     name_cells = max(LEAST_NAME_CELLS, width - SIGN_CELLS - sum(cells for _, cells in columns))
@@ -32,10 +27,11 @@ def job_lines(jobs: Sequence[JobStats], chosen: int, width: int, height: int, in
     for title, cells in columns:
         heading.right(title, cells, ink.muted)
     names = short_names([stats.name for stats in jobs])
-    first = first_shown(len(jobs), chosen, height - 1)
-    shown = list(enumerate(jobs))[first : first + height - 1]
-    layout = _Layout(name_cells, columns, ink)
-    return [heading, *(_line(stats, names[at], layout, is_chosen=at == chosen) for at, stats in shown)]
+    lines = [heading]
+    for number in shown_rows(len(jobs), chosen, height - 1):
+        line = _line(jobs[number], names[number], name_cells, columns, ink, is_chosen=number == chosen)
+        lines.append(line.clickable(f"app.show({number})"))
+    return lines
 
 
 def total_line(jobs: Sequence[JobStats], elapsed_s: float, width: int, ink: Palette) -> Line:
@@ -53,47 +49,27 @@ def total_line(jobs: Sequence[JobStats], elapsed_s: float, width: int, ink: Pale
     return line
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    name_cells: int
-    columns: Sequence[tuple[str, int]]
-    ink: Palette
-
-    @property
-    def figures_cells(self) -> int:
-        """Cells of all columns together."""
-        return sum(cells for _, cells in self.columns)
-
-
-def _line(stats: JobStats, name: str, layout: _Layout, *, is_chosen: bool) -> Line:
-    ink, name_cells = layout.ink, layout.name_cells
-    text = ink.chosen if is_chosen else ink.value
+def _line(
+    stats: JobStats, name: str, name_cells: int, columns: Sequence[tuple[str, int]], ink: Palette, *, is_chosen: bool
+) -> Line:
+    text, figures_cells = ink.chosen if is_chosen else ink.value, sum(cells for _, cells in columns)
     line = Line().add("▸" if is_chosen else " ", ink.heading)
     line.left(f" {SIGNS[stats.state]} ", SIGN_CELLS - 1, _state_style(stats.state, ink))
     if stats.state is JobState.FAILED:
-        return line.left(f"{name}  {stats.error}", name_cells + layout.figures_cells, ink.bad)
+        return line.left(f"{name}  {stats.error}", name_cells + figures_cells, ink.bad)
     if stats.state is JobState.RUNNING and stats.total_s:
         line.left(name, name_cells, text)
         line.right(clock(stats.audio_s), FIGURES[0][1], text).space(2)
-        rest = layout.figures_cells - FIGURES[0][1] - 2 - FIGURES[-1][1]
+        rest = figures_cells - FIGURES[0][1] - 2 - FIGURES[-1][1]
         line.extend(gauge(stats.audio_s / stats.total_s, rest, ink.payload, ink))
         return line.right(fixed(stats.figures.rtf, 3), FIGURES[-1][1], text)
     line.left(name, name_cells, text if stats.state is not JobState.WAITING or is_chosen else ink.muted)
-    for value, (_, cells) in zip(_values(stats), layout.columns, strict=False):
+    values = [clock(stats.total_s)]
+    if stats.outcome:
+        values = [clock(stats.audio_s), *figure_cells(stats.figures, stats.outcome.quality, fixed)]
+    for value, (_, cells) in zip(values, columns, strict=False):
         line.right(value, cells, text)
     return line
-
-
-def _values(stats: JobStats) -> list[str]:
-    if not stats.outcome:
-        return [clock(stats.total_s)]
-    figures, quality = stats.figures, stats.outcome.quality
-    values = [clock(stats.audio_s), f"{figures.file_bytes:,}", fixed(figures.file_kbps, 2)]
-    values += [fixed(figures.ratio, 1), fixed(figures.rtf, 3)]
-    if quality:
-        values += [fixed(quality.si_sdr_db, 2), fixed(quality.mel_distance_db, 2)]
-        values += [fixed(quality.stoi, 3), fixed(quality.pesq_wb, 2)]
-    return values
 
 
 def _state_style(state: JobState, ink: Palette) -> Style:

@@ -1,7 +1,8 @@
 """The results of a batch as plain data and as a table."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from math import isnan
 from typing import Any
 
@@ -56,20 +57,24 @@ def notes(stats: JobStats) -> list[str]:
 
 def result_table(jobs: Sequence[JobStats], elapsed_s: float) -> Table:
     """Return a table of the files that are done, with a last row for all of them."""
-    done = [stats for stats in jobs if stats.state is JobState.DONE and stats.outcome]
-    measured = any(stats.outcome and stats.outcome.quality for stats in done)
+    done = [(stats, stats.outcome) for stats in jobs if stats.state is JobState.DONE and stats.outcome]
+    qualities = [outcome.quality for _, outcome in done if outcome.quality]
     table = Table(box=None, pad_edge=False, header_style="bold", footer_style="bold", show_footer=len(done) > 1)
-    footer = (f"{len(done)} files", *_cells(totals(done, elapsed_s).figures))
-    for heading, cell in zip(_HEADINGS, footer, strict=True):
+    total = totals([stats for stats, _ in done], elapsed_s).figures
+    footer = (f"{len(done)} files", *_cells(total, mean_quality(qualities) if qualities else None))
+    for heading, cell in zip(_HEADINGS + _MEASURES * bool(qualities), footer, strict=True):
         table.add_column(heading, cell, justify="left" if heading == "file" else "right", overflow="fold")
-    if measured:
-        qualities = [stats.outcome.quality for stats in done if stats.outcome and stats.outcome.quality]
-        for heading, cell in zip(_MEASURES, _quality_cells(mean_quality(qualities)), strict=True):
-            table.add_column(heading, cell, justify="right")
-    for name, stats in zip(short_names([stats.name for stats in done]), done, strict=True):
-        quality = _quality_cells(stats.outcome.quality) if measured and stats.outcome else ()
-        table.add_row(shown(name), *_cells(stats.figures), *quality)
+    for name, (stats, outcome) in zip(short_names([stats.name for stats, _ in done]), done, strict=True):
+        table.add_row(shown(name), *_cells(stats.figures, (outcome.quality or Quality()) if qualities else None))
     return table
+
+
+def figure_cells(figures: Figures, quality: Quality | None, number: Callable[[float, int], str]) -> list[str]:
+    """Return size, bitrate, ratio, real-time factor and the measures, if any, as `number` writes them."""
+    values = [(figures.file_kbps, 2), (figures.ratio, 1), (figures.rtf, 3)]
+    if quality is not None:
+        values += zip(astuple(quality), (2, 2, 3, 2), strict=True)
+    return [f"{figures.file_bytes:,}", *(number(value, places) for value, places in values)]
 
 
 def short_names(names: Sequence[str]) -> list[str]:
@@ -85,21 +90,8 @@ _HEADINGS = ("file", "duration", "bytes", "kbps", "ratio", "RTF")
 _MEASURES = ("SI-SDR dB", "mel dB", "STOI", "PESQ-wb")
 
 
-def _cells(figures: Figures) -> tuple[str, ...]:
-    return (
-        duration_text(figures.audio_s),
-        f"{figures.file_bytes:,}",
-        _number(figures.file_kbps, 2),
-        _number(figures.ratio, 1),
-        _number(figures.rtf, 3),
-    )
-
-
-def _quality_cells(quality: Quality | None) -> tuple[str, ...]:
-    if quality is None:
-        return ("–",) * len(_MEASURES)
-    values = (quality.si_sdr_db, quality.mel_distance_db, quality.stoi, quality.pesq_wb)
-    return tuple(_number(value, places) for value, places in zip(values, (2, 2, 3, 2), strict=True))
+def _cells(figures: Figures, quality: Quality | None) -> list[str]:
+    return [duration_text(figures.audio_s), *figure_cells(figures, quality, _number)]
 
 
 def _number(value: float, places: int) -> str:

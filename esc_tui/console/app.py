@@ -14,8 +14,7 @@ from esc_tui.console.engine_handle import EngineHandle
 from esc_tui.console.messages import EnginesEnded, PeerAsked
 from esc_tui.console.screens.console import ConsoleScreen
 from esc_tui.console.screens.help import HelpScreen
-from esc_tui.console.screens.quit import Answer, QuitScreen
-from esc_tui.console.screens.trust import TrustScreen
+from esc_tui.console.screens.questions import QuitAnswer, QuitScreen, TrustScreen
 from esc_tui.console.supervisor import Supervisor
 from esc_tui.console.theme import DARK, THEMES
 from esc_tui.terminal import on_termination
@@ -81,7 +80,7 @@ class ConsoleApp(App[None]):
     def on_mount(self) -> None:
         """Start the engines."""
         if self._questions is not None:
-            self._questions.set_listener(lambda question: self.post_message(PeerAsked(question)))
+            self._questions.subscribe(lambda question: self.post_message(PeerAsked(question)))
         on_termination(self._terminate)
         self._supervisor.start()
 
@@ -93,9 +92,7 @@ class ConsoleApp(App[None]):
     def action_stop(self) -> None:
         """Stop and exit, after a question where streams run; at once when repeated."""
         running = self._console.view.running_streams
-        if self._is_stopping:
-            self._stop("now")
-        elif running:
+        if running and not self._is_stopping:
             self.push_screen(QuitScreen(running), self._stop)
         else:
             self._stop("now")
@@ -104,16 +101,13 @@ class ConsoleApp(App[None]):
         """The palette's Quit: the same as `q`."""
         self.action_stop()
 
-    def _stop(self, answer: Answer | None) -> None:
+    def _stop(self, answer: QuitAnswer | None) -> None:
         if answer in (None, "stay"):
             return
         self._is_stopping = True
-        if answer == "now":
-            self._console.notice = "stopping"
-            self._supervisor.stop_now()
-        else:
-            self._console.notice = "finishing what was read, q stops at once"
-            self._supervisor.request_stop()
+        is_now = answer == "now"
+        self._console.notice = "stopping" if is_now else "finishing what was read, q stops at once"
+        self._supervisor.stop(now=is_now)
 
     def on_delivery_complete(self, message: DeliveryComplete) -> None:
         """Notify where a file was saved, once: Textual itself does so for pictures."""

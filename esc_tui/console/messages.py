@@ -1,12 +1,4 @@
-"""The messages that threads send to the console.
-
-| message | from | to | says |
-|---|---|---|---|
-| `Published` | publisher | console screen | the engines as they are now |
-| `EventsLogged` | publisher | console screen | events that no earlier message had |
-| `PeerAsked` | an engine | app | a peer waits to be trusted, or needs no answer any more |
-| `EnginesEnded` | supervisor | app | all engines have ended after a stop; threads that outlived it |
-"""
+"""The messages that threads send to the console: the publisher, an engine that asks, the supervisor."""
 
 from dataclasses import dataclass
 

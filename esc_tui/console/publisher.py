@@ -8,7 +8,7 @@ from textual.message import Message
 from esc_tui.console.engine_handle import EngineHandle
 from esc_tui.console.messages import EventsLogged, Published
 from esc_tui.console.view import LoggedEvent, View
-from net.runtime.clock import SYSTEM_CLOCK, Clock
+from net.runtime.clock import Clock
 
 JOIN_TIMEOUT_S = 2.0
 
@@ -25,7 +25,7 @@ class Publisher:
         post: Callable[[Message], object],
         *,
         refresh_hz: float,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock,
     ) -> None:
         self._engines = tuple(engines)
         self._post = post

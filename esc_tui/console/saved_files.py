@@ -4,10 +4,11 @@ import io
 from collections.abc import Iterable
 from datetime import datetime
 
+import msgspec
 from textual.app import App
 
 from esc_tui.console.view import LoggedEvent, View
-from esc_tui.plain.report import session_report
+from esc_tui.plain.report import event_record, snapshot_record
 
 
 def save_screenshot(app: App[None]) -> None:
@@ -16,10 +17,22 @@ def save_screenshot(app: App[None]) -> None:
 
 
 def save_report(app: App[None], view: View, events: Iterable[LoggedEvent]) -> None:
-    """Save the figures of `view` and `events` as JSON."""
-    report = io.StringIO(session_report(view, events).decode())
+    """Save what the console knows as indented JSON: each engine's streams with their histories, and all events."""
+    report = {
+        "engines": [
+            {
+                "role": engine.role,
+                "title": engine.title,
+                "error": engine.error or None,
+                "streams": [snapshot_record(stats, histories=True) for stats in engine.streams],
+            }
+            for engine in view.engines
+        ],
+        "events": [{"engine": logged.engine, **event_record(logged.event)} for logged in events],
+    }
+    text = io.StringIO(msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n")
     name = _file_name("json")
-    app.deliver_text(report, save_directory=".", save_filename=name, mime_type="application/json", name="report")
+    app.deliver_text(text, save_directory=".", save_filename=name, mime_type="application/json", name="report")
 
 
 def _file_name(extension: str) -> str:

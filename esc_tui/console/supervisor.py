@@ -26,15 +26,12 @@ class Supervisor:
         """Start the engines, last one first: a demo's receiver listens before its sender connects."""
         self._start.start()
 
-    def request_stop(self) -> None:
-        """Ask the engines to finish what they have; `EnginesEnded` follows. Again: no effect."""
+    def stop(self, *, now: bool) -> None:
+        """Let the engines finish what they have, or end them wherever they are; `EnginesEnded` follows, once."""
+        if now:
+            self._hurry.set()
         if self._stop.ident is None:
             self._stop.start()
-
-    def stop_now(self) -> None:
-        """End the engines wherever they are; `EnginesEnded` follows."""
-        self._hurry.set()
-        self.request_stop()
 
     def close(self) -> tuple[str, ...]:
         """End everything and wait for it, under a deadline; return the names of threads that outlived it."""

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import DirectoryTree
 
-SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".esc"}
+from esc_tui.batch.inputs import CODES_SUFFIXES, SOUND_SUFFIXES
 
 
 class SoundTree(DirectoryTree):
@@ -24,7 +24,8 @@ class SoundTree(DirectoryTree):
         return [
             path
             for path in paths
-            if not path.name.startswith(".") and (path.is_dir() or path.suffix.lower() in SOUND_SUFFIXES)
+            if not path.name.startswith(".")
+            and (path.is_dir() or path.suffix.lower() in SOUND_SUFFIXES | CODES_SUFFIXES)
         ]
 
 

@@ -1,11 +1,10 @@
 """Snapshots, events and final reports as plain data: what JSON lines and report files hold."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from esc_tui.console.view import LoggedEvent, View
 from net.engine import Engine
 from net.telemetry.stats import Event, StreamStats
 
@@ -34,23 +33,6 @@ def final_report(engines: Sequence[Engine], exit_code: int) -> dict[str, Any]:
         "streams": [snapshot_record(stats, histories=True) for engine in engines for stats in engine.snapshots()],
         "events": [event_record(event) for engine in engines for event in engine.events_since(0)],
     }
-
-
-def session_report(view: View, events: Iterable[LoggedEvent]) -> bytes:
-    """Return what the console knows as indented JSON: each engine's streams with their histories, and all events."""
-    report = {
-        "engines": [
-            {
-                "role": engine.role,
-                "title": engine.title,
-                "error": engine.error or None,
-                "streams": [snapshot_record(stats, histories=True) for stats in engine.streams],
-            }
-            for engine in view.engines
-        ],
-        "events": [{"engine": logged.engine, **event_record(logged.event)} for logged in events],
-    }
-    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
 
 
 def _without_histories(record: Any) -> Any:

@@ -1,1 +1,1 @@
-"""Pure drawing: figures in, styled lines out; `sections` has one module a section. Imports no engine and no widget."""
+"""Pure drawing: figures in, styled lines out; `sections` has the parts of a pane. Imports no engine and no widget."""

@@ -67,6 +67,11 @@ class Line:
         self.cells += other.cells
         return self
 
+    def clickable(self, action: str) -> Self:
+        """Run a Textual action when a part of what stands here so far is clicked."""
+        self.segments = list(Segment.apply_style(self.segments, post_style=Style(meta={"@click": action})))
+        return self
+
     def strip(self, width: int) -> Strip:
         """The line as a strip of exactly `width` cells."""
         return Strip(self.segments, self.cells).adjust_cell_length(width)

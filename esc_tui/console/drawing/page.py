@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from rich.style import Style
 
-from esc_tui.console.drawing.chart import BASELINE, bars, repeat_last_known, resample, scale_top
+from esc_tui.console.drawing.chart import BASELINE, bars, resample
 from esc_tui.console.drawing.line import Line
-from esc_tui.console.drawing.numbers import milliseconds
 from esc_tui.console.drawing.palette import Palette
-from net.telemetry.stats import DurationStats, StreamStats
 
 LABEL_CELLS, NUMBER_CELLS, NUMBERS, GAP_CELLS = 12, 8, 3, 2
 CHART_START = LABEL_CELLS + NUMBERS * NUMBER_CELLS + GAP_CELLS
@@ -85,28 +83,3 @@ class Chart:
     style: Style
     fill: Style
     newest_s: int
-
-
-def duration_rows(durations: Sequence[tuple[str, DurationStats]], stats: StreamStats, page: Page) -> list[Line]:
-    """A row for each named duration: now, p50, p95 and, on a common scale, its history.
-
-    A second without a chunk shows the newest one's duration, for as long as a chunk lasts.
-    """
-    top, _ = duration_scale([duration for _, duration in durations], page)
-    seconds, style, fill = math.ceil(stats.chunk_ms / 1000), page.palette.latency, page.palette.latency_fill
-    lines = []
-    for name, duration in durations:
-        values = repeat_last_known(duration.history_ms, seconds)
-        lines += page.row(name, duration_numbers(duration), Chart(values, top, style, fill, int(stats.epoch_s)))
-    return lines
-
-
-def duration_scale(durations: Sequence[DurationStats], page: Page) -> tuple[float, bool]:
-    """The top of the durations' charts in ms, and whether there is anything to chart."""
-    recent = [ms for each in durations for ms in each.history_ms[-page.window_s :] if not math.isnan(ms)]
-    return scale_top(max(recent, default=1.0)), bool(recent)
-
-
-def duration_numbers(duration: DurationStats) -> tuple[str, str, str]:
-    """Now, p50 and p95 of a duration."""
-    return milliseconds(duration.now_ms), milliseconds(duration.p50_ms), milliseconds(duration.p95_ms)

@@ -17,16 +17,20 @@ NARROW_CELLS = 70
 """Below there is no room for the sender's address."""
 
 
-def first_shown(count: int, chosen: int) -> int:
-    """The first of the at most 8 shown streams, such that the chosen one is among them."""
-    return max(0, min(chosen - MOST_LINES // 2, count - MOST_LINES))
+def shown_rows(count: int, chosen: int, lines: int) -> range:
+    """Those of `count` rows that stand in so many lines, such that the chosen one is among them."""
+    first = max(0, min(chosen - lines // 2, count - lines))
+    return range(first, min(count, first + lines))
 
 
 def stream_rows(streams: Sequence[StreamStats], chosen: int, width: int, palette: Palette) -> list[Line]:
-    """A heading and one line a stream: state, source and peer, bitrate now, sound that has passed, and more."""
-    first = first_shown(len(streams), chosen)
-    shown = enumerate(streams[first : first + MOST_LINES], first)
-    return [_heading(len(streams), width, palette), *(_stream_row(s, i == chosen, width, palette) for i, s in shown)]
+    """A heading and one line a stream: state, source and peer, bitrate now, sound that has passed, and more.
+
+    A click on a line runs the action `choose` with the stream's place.
+    """
+    shown = shown_rows(len(streams), chosen, MOST_LINES)
+    rows = (_stream_row(streams[at], at == chosen, width, palette).clickable(f"choose({at})") for at in shown)
+    return [_heading(len(streams), width, palette), *rows]
 
 
 def _peer_cells(width: int) -> int:

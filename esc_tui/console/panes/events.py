@@ -45,6 +45,7 @@ class EventsPane(Vertical):
         super().__init__()
         self.log_widget = EventLog(id="events")
         """The log."""
+        self._lowest, self._needle = SEVERITY_ORDER[0], ""
 
     def compose(self) -> ComposeResult:
         """Title, log, and the filter's input, which is shown while it is needed."""
@@ -59,9 +60,8 @@ class EventsPane(Vertical):
 
     def step_severity(self) -> None:
         """Show all, then warnings and errors, then errors, then all."""
-        log = self.log_widget
-        log.lowest = SEVERITY_ORDER[(SEVERITY_ORDER.index(log.lowest) + 1) % len(SEVERITY_ORDER)]
-        self._summarise()
+        self._lowest = SEVERITY_ORDER[(SEVERITY_ORDER.index(self._lowest) + 1) % len(SEVERITY_ORDER)]
+        self._filter()
 
     def find(self) -> None:
         """Show and focus the filter's input."""
@@ -69,10 +69,10 @@ class EventsPane(Vertical):
         self.query_one(EventFilter).focus()
 
     @on(Input.Changed)
-    def _filter(self, message: Input.Changed) -> None:
+    def _find(self, message: Input.Changed) -> None:
         message.stop()
-        self.log_widget.needle = message.value
-        self._summarise()
+        self._needle = message.value
+        self._filter()
 
     @on(Input.Submitted)
     def _end_finding(self, message: Input.Submitted) -> None:
@@ -80,9 +80,13 @@ class EventsPane(Vertical):
         self.log_widget.focus()
         self.remove_class("-finding")
 
+    def _filter(self) -> None:
+        self.log_widget.filter(self._lowest, self._needle)
+        self._summarise()
+
     def _summarise(self) -> None:
         log = self.log_widget
-        filters = [FILTER_WORDS[log.lowest], f"containing “{log.needle}”" if log.needle else ""]
+        filters = [FILTER_WORDS[self._lowest], f"containing “{self._needle}”" if self._needle else ""]
         words = ", ".join(filter(None, filters))
         shown = f"{log.shown_count} of {len(log.kept)} {words}" if words else f"{len(log.kept)}"
         title = Content.from_markup("[b]EVENTS[/b]  [$foreground 60%]$shown[/]", shown=shown)

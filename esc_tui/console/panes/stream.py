@@ -13,8 +13,7 @@ from textual.widgets import Static
 from esc_tui.console.drawing.layout import LEAST_SPECTROGRAM_LINES, SectionSize, column_cells, lay_out
 from esc_tui.console.drawing.sections.bitrate import bitrate_lines
 from esc_tui.console.drawing.sections.chunks import chunk_lines
-from esc_tui.console.drawing.sections.codec import codec_lines
-from esc_tui.console.drawing.sections.latency import latency_lines
+from esc_tui.console.drawing.sections.durations import codec_lines, latency_lines
 from esc_tui.console.drawing.sections.link import link_lines
 from esc_tui.console.drawing.sections.player import player_lines
 from esc_tui.console.drawing.sections.queues import queue_lines

@@ -128,10 +128,6 @@ class ConsoleScreen(Screen[None]):
             if pane in message.widget.ancestors_with_self:
                 self.page = index
 
-    def on_title_bar_page_chosen(self, message: TitleBar.PageChosen) -> None:
-        """Show the page whose name was clicked."""
-        self.action_page(message.page)
-
     def on_stream_pane_resized(self) -> None:
         """Lay out the panes; side by side, the same figure stands at the same height in both."""
         measured = [pane for pane in self._panes if pane.sizes]

@@ -6,6 +6,7 @@ from typing import Self
 from rich.cells import cell_len
 from rich.style import Style
 from textual.geometry import Region, Size
+from textual.reactive import reactive
 from textual.strip import Strip
 
 from esc_tui.console.drawing.line import Line
@@ -28,8 +29,11 @@ class Canvas(Themed):
     Canvas { height: auto; }
     """
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id, classes=classes)
+    auto_links = reactive(False)
+    """What is clicked looks as the rest."""
+
+    def __init__(self, *, classes: str | None = None) -> None:
+        super().__init__(classes=classes)
         self._lines: list[Line] = []
         self._strips: list[Strip] = []
         self._drawn_size = Size(0, 0)

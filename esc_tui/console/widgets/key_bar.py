@@ -6,7 +6,6 @@ Not Textual's `Footer`: that cuts the last key's name at 80 columns, and offers 
 from collections.abc import Sequence
 
 from textual.binding import ActiveBinding, Binding
-from textual.events import Click
 from textual.widgets import Input
 
 from esc_tui.console.drawing.line import Line
@@ -14,7 +13,7 @@ from esc_tui.console.widgets.canvas import Canvas
 
 
 class KeyBar(Canvas):
-    """Shows the screen's keys; a click presses one.
+    """Shows the screen's keys.
 
     Keys that share a description stand together: "+ − streams". Where the line is too short, keys are left out from
     the end, never cut; the palette's key, which finds them all, always stays.
@@ -24,10 +23,6 @@ class KeyBar(Canvas):
     KeyBar { dock: bottom; height: 1; padding: 0 1; background: $panel; }
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._ends: list[tuple[int, str]] = []
-
     def on_mount(self) -> None:
         """Follow the screen's keys."""
         self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.refresh())
@@ -36,22 +31,14 @@ class KeyBar(Canvas):
         """The keys from left to right, the palette's at the right."""
         palette_key = self.app.COMMAND_PALETTE_BINDING
         palette = Line().add(self.app.get_key_display(Binding(palette_key, "")), self.palette.payload)
-        palette.add(" palette", self.palette.muted)
-        line, self._ends = Line(), []
+        palette.add(" palette", self.palette.muted).clickable(f"app.simulate_key('{palette_key}')")
+        line = Line()
         for description, group in self._groups().items():
-            keys, ends = self._keys(description, group)
+            keys = self._keys(description, group)
             if line.cells + keys.cells + palette.cells > width:
                 break
-            self._ends += [(line.cells + end, key) for end, key in ends]
             line.extend(keys)
-        self._ends += [(width - palette.cells, ""), (width, palette_key)]
         return [line.to(width - palette.cells).extend(palette)]
-
-    def on_click(self, event: Click) -> None:
-        """Press the key under the mouse."""
-        key = next((key for end, key in self._ends if event.x - self.gutter.left < end), "")
-        if key:
-            self.app.simulate_key(key)
 
     def _groups(self) -> dict[str, list[ActiveBinding]]:
         """The keys to show by their description, one for each action."""
@@ -67,14 +54,14 @@ class KeyBar(Canvas):
         """Whether the key is a character for the input that has the focus. Textual knows it of letters, not of "+"."""
         return len(self.app.get_key_display(binding)) == 1 and isinstance(self.screen.focused, Input)
 
-    def _keys(self, description: str, group: Sequence[ActiveBinding]) -> tuple[Line, list[tuple[int, str]]]:
-        """A group of keys with its description, and where each key ends; the last one with the description."""
-        line, ends = Line(), []
+    def _keys(self, description: str, group: Sequence[ActiveBinding]) -> Line:
+        """A group of keys with its description, which belongs to the last one. A click presses the key."""
+        line = Line()
         for active in group:
             style = self.palette.payload if active.enabled else self.palette.faint
-            line.add(self.app.get_key_display(active.binding), style).space(1)
-            ends.append((line.cells, active.binding.key))
-        is_enabled = any(active.enabled for active in group)
-        line.add(description.lower(), self.palette.value if is_enabled else self.palette.faint)
-        ends[-1] = (line.cells, ends[-1][1])
-        return line.space(2), ends
+            key = Line().add(self.app.get_key_display(active.binding), style).space(1)
+            if active is group[-1]:
+                is_enabled = any(each.enabled for each in group)
+                key.add(description.lower(), self.palette.value if is_enabled else self.palette.faint).space(2)
+            line.extend(key.clickable(f"app.simulate_key('{active.binding.key}')"))
+        return line

@@ -6,12 +6,11 @@ Not a `DataTable`: its columns neither share what room is left nor come and go w
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from textual.events import Click
 from textual.message import Message
 from textual.reactive import reactive, var
 
 from esc_tui.console.drawing.line import Line
-from esc_tui.console.drawing.stream_rows import first_shown, stream_rows
+from esc_tui.console.drawing.stream_rows import stream_rows
 from esc_tui.console.view import EngineView
 from esc_tui.console.widgets.canvas import Canvas
 from net.telemetry.stats import StreamStats
@@ -40,12 +39,10 @@ class StreamList(Canvas):
         """Hide the list of a single stream."""
         self.display = len(self._streams) > 1
 
-    def on_click(self, event: Click) -> None:
-        """Choose the stream under the mouse."""
-        streams = self._streams
-        index = event.y - 1 + first_shown(len(streams), self._chosen)
-        if event.y > 0 and index < len(streams):
-            self.post_message(self.Chosen(streams[index].stream_id))
+    def action_choose(self, index: int) -> None:
+        """Choose a stream by its place in the list."""
+        if index < len(self._streams):
+            self.post_message(self.Chosen(self._streams[index].stream_id))
 
     @property
     def _streams(self) -> tuple[StreamStats, ...]:

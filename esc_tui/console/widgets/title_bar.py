@@ -1,11 +1,8 @@
 """The screen's first line: the program, its pages to click on, the time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from textual.events import Click
-from textual.message import Message
 from textual.reactive import reactive
 
 from esc_tui.console.drawing.line import Line
@@ -25,24 +22,17 @@ class TitleBar(Canvas):
     notice: reactive[str] = reactive("")
     """What the console is about to do, shown instead of its title."""
 
-    @dataclass
-    class PageChosen(Message):
-        """A page's name was clicked."""
-
-        page: int
-
     def __init__(self, title: str, pages: Sequence[str]) -> None:
         super().__init__()
         self._title = title
         self._pages = tuple(pages)
-        self._spans: list[tuple[int, int]] = []
 
     def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - always one line
         """Title at the left, pages behind it, time of day at the right."""
         time_text = datetime.fromtimestamp(self.view.epoch_s).strftime("%H:%M:%S") if self.view.epoch_s else ""
-        pages, spans = self._page_names(is_short=False)
+        pages = self._page_names(is_short=False)
         if pages.cells > width:
-            pages, spans = self._page_names(is_short=True)
+            pages = self._page_names(is_short=True)
         line = Line()
         if pages.cells + PROGRAM_CELLS + len(time_text) <= width:
             line.left("esc-tui", PROGRAM_CELLS, self.palette.heading)
@@ -50,22 +40,15 @@ class TitleBar(Canvas):
         what, style = (self.notice, self.palette.warn) if self.notice else (self._title, self.palette.value)
         if room > 0:
             line.left(what, min(room, len(what)), style).space(2)
-        self._spans = [(start + line.cells, end + line.cells) for start, end in spans]
         line.extend(pages)
         return [line.to(width - len(time_text)).add(time_text, self.palette.muted) if room > 0 else line]
 
-    def _page_names(self, *, is_short: bool) -> tuple[Line, list[tuple[int, int]]]:
-        """The pages side by side, and where each stands; in short, only the one that is shown has its name."""
-        pages, spans = Line(), []
+    def _page_names(self, *, is_short: bool) -> Line:
+        """The pages side by side, each shown by a click; in short, only the one that is shown has its name."""
+        pages = Line()
         for index, name in enumerate(self._pages):
-            start, is_shown = pages.cells, index == self.page
+            is_shown = index == self.page
             text = f" {index + 1} " if is_short and not is_shown else f" {index + 1} {name} "
-            pages.add(text, self.palette.chosen if is_shown else self.palette.muted)
-            spans.append((start, pages.cells))
-        return pages, spans
-
-    def on_click(self, event: Click) -> None:
-        """Choose the page under the mouse."""
-        for page, (start, end) in enumerate(self._spans):
-            if start <= event.x - self.gutter.left < end:
-                self.post_message(self.PageChosen(page))
+            style = self.palette.chosen if is_shown else self.palette.muted
+            pages.extend(Line().add(text, style).clickable(f"screen.page({index})"))
+        return pages

@@ -47,7 +47,7 @@ class TrustQuestions:
         self._question: TrustQuestion | None = None
         self._stopped = False
 
-    def set_listener(self, listener: Listener) -> None:
+    def subscribe(self, listener: Listener) -> None:
         """Put the questions to `listener` from now on; before, every answer is no."""
         with self._lock:
             self._listener = listener

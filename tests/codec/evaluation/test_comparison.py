@@ -10,9 +10,10 @@ from codec.chunks.plan import ChunkPlan, Stitching
 from codec.errors import EscError
 from codec.evaluation.__main__ import main
 from codec.evaluation.comparison import read_recordings, score_model, score_stitching
-from codec.evaluation.metrics import metrics_available, si_sdr_db
+from codec.evaluation.metrics import si_sdr_db
 from codec.evaluation.rivals import OGG_HEADER, Rival, aligned, all_rivals, ogg_payload_bytes
 from codec.types import Audio
+from tests.conftest import needs_metrics
 
 RATE = 16000
 TINY = Path(__file__).parents[2] / "data" / "golden" / "tiny"
@@ -94,7 +95,7 @@ def test_recordings_are_cut_to_their_middle(tmp_path: Path, voice: Audio) -> Non
     assert lengths == {"long.wav": 8000, "short.flac": 4000}
 
 
-@pytest.mark.skipif(not metrics_available(), reason="the extra 'metrics' is not installed")
+@needs_metrics
 def test_the_report_is_printed_and_written(
     tmp_path: Path, voice: Audio, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

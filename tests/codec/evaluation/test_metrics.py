@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from codec.errors import UsageError
-from codec.evaluation.metrics import mel_distance, metrics_available, pesq_wb, si_sdr_db, stoi
+from codec.evaluation.metrics import mel_distance, pesq_wb, si_sdr_db, stoi
 from codec.types import Audio
+from tests.conftest import needs_metrics
 
 RATE = 16000
-needs_metrics = pytest.mark.skipif(not metrics_available(), reason="the extra 'metrics' is not installed")
 
 
 @pytest.fixture

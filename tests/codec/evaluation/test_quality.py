@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from codec.errors import UsageError
-from codec.evaluation.metrics import mel_distance, metrics_available, si_sdr_db
+from codec.evaluation.metrics import mel_distance, si_sdr_db
 from codec.evaluation.quality import Quality, QualityMeter, mean_quality
+from tests.conftest import needs_metrics
 
 RATE = 16000
 
@@ -27,7 +28,7 @@ def measured(original: np.ndarray, decoded: np.ndarray, block: int = 7000) -> Qu
     return meter.finish()
 
 
-@pytest.mark.skipif(not metrics_available(), reason="the extra 'metrics' is not installed")
+@needs_metrics
 def test_a_short_sound_is_measured_as_one() -> None:
     """In blocks, and with the decoder behind the reader, the measures are those of the whole sound."""
     original = speechlike(3)

@@ -9,9 +9,8 @@ from textual.pilot import Pilot
 from codec.chunks.plan import ChunkPlan
 from codec.errors import EscError
 from codec.files.coding import Coding
-from esc_tui.batch.app import CompressApp
+from esc_tui.batch.app import BatchTotals, CompressApp, JobList
 from esc_tui.batch.inputs import Input
-from esc_tui.batch.job_list import BatchTotals, JobList
 from esc_tui.batch.jobs import CompressJob, Results
 from esc_tui.batch.runner import Batch, JobWatch
 from esc_tui.batch.stats import JobState, Outcome

@@ -17,12 +17,11 @@ from codec.chunks.plan import ChunkPlan
 from codec.codec import Codec
 from codec.container import EscReader
 from codec.engine.fast import FastESC
-from codec.evaluation.metrics import metrics_available
 from codec.sound.wav import to_pcm16
 from esc_tui.cli import run
 from esc_tui.errors import ExitCode
 from esc_tui.options import files
-from tests.conftest import DATA, DEADLINE_S
+from tests.conftest import DATA, DEADLINE_S, needs_metrics
 from tests.net.links import PLAN, locally_coded, write_speech
 
 MODEL = ["--model-path", str(DATA / "golden" / "tiny")]
@@ -254,7 +253,7 @@ def test_a_pipe_is_no_file_to_wait_for(command: str, tmp_path: Path, capsys: pyt
     assert "circle" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not metrics_available(), reason="the extra 'metrics' is not installed")
+@needs_metrics
 def test_metrics_are_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--metrics tells how near the reconstruction is, also where nothing is written."""
     source = write_speech(tmp_path / "speech.wav", 24000)

@@ -8,7 +8,7 @@ from textual.app import App
 from codec.errors import EscError, UsageError
 from esc_tui.console.app import ConsoleApp
 from esc_tui.console.panes.stream import StreamPane
-from esc_tui.console.screens.quit import QuitScreen
+from esc_tui.console.screens.questions import QuitScreen
 from esc_tui.console.widgets.event_log import EventLog
 from esc_tui.console.widgets.stream_section import StreamSection
 from esc_tui.errors import ExitCode

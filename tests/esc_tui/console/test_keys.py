@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.widgets import Static
 
 from esc_tui.console.drawing.palette import theme_palette
 from esc_tui.console.engine_handle import MOST_WAITING_INTENTS
@@ -10,6 +11,7 @@ from esc_tui.console.panes.events import EventsPane
 from esc_tui.console.panes.stream import StreamPane
 from esc_tui.console.screens.help import HelpScreen
 from esc_tui.console.widgets.event_log import EventLog
+from esc_tui.console.widgets.key_bar import KeyBar
 from esc_tui.console.widgets.stream_section import StreamSection
 from esc_tui.console.widgets.title_bar import TitleBar
 from net.telemetry.stats import LinkState, Role, Severity
@@ -142,6 +144,54 @@ async def test_events_are_found_filtered_and_copied() -> None:
         assert shown == [2, 1, 3]
 
 
+async def test_the_newest_event_is_followed_while_the_end_is_in_sight() -> None:
+    """Who scrolls back is left there as events come; who goes to the end follows again, and so does a filter."""
+    engine = FakeEngine(Role.SENDER)
+    for number in range(100):
+        engine.say(f"event {number}")
+    async with running([engine]) as (app, pilot):
+        log = app.screen.query_one(EventLog)
+        await pilot.press("2")
+        await until(pilot, lambda: log.shown_count == 100 and log.scroll_y == log.max_scroll_y > 0)
+
+        async def position_after_an_event() -> float:
+            count = log.shown_count
+            engine.say("one more event")
+            await until(pilot, lambda: log.shown_count == count + 1)
+            await pilot.pause()
+            return log.scroll_y - log.max_scroll_y
+
+        await pilot.press("home")
+        await until(pilot, lambda: log.scroll_y == 0)
+        assert await position_after_an_event() == -log.max_scroll_y < 0
+        await pilot.press("end")
+        await until(pilot, lambda: log.scroll_y == log.max_scroll_y)
+        assert await position_after_an_event() == 0
+        await pilot.press("home")
+        await until(pilot, lambda: log.scroll_y == 0)
+        await pilot.press("slash", *"event")
+        await until(pilot, lambda: log.scroll_y == log.max_scroll_y > 0)
+        assert await position_after_an_event() == 0
+
+
+async def test_events_are_selected_with_the_mouse() -> None:
+    """What is selected stands out, and is what is copied."""
+    engine = FakeEngine(Role.SENDER)
+    engine.say("connected")
+    async with running([engine]) as (app, pilot):
+        log = app.screen.query_one(EventLog)
+        await pilot.press("2")
+        await until(pilot, lambda: log.shown_count == 1)
+        await pilot.pause()
+        plain = list(log.render_line(0))
+        await pilot.mouse_down(EventLog, offset=(18, 0))
+        await pilot.hover(EventLog, offset=(22, 0))
+        await pilot.mouse_up(EventLog, offset=(22, 0))
+        await pilot.pause()
+        assert app.screen.get_selected_text() == "conne"
+        assert list(log.render_line(0)) != plain
+
+
 async def test_s_saves_a_picture(console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An SVG of the screen lies in the current folder."""
     monkeypatch.chdir(tmp_path)
@@ -165,9 +215,15 @@ async def test_r_saves_the_report(console: Console, tmp_path: Path, monkeypatch:
 
 
 async def test_question_mark_explains(console: Console) -> None:
-    """The help opens, names the figures, and closes."""
+    """The help opens, has every word within its box, and closes."""
     await console.pilot.press("question_mark")
-    await console.until(lambda: isinstance(console.app.screen, HelpScreen))
+    await console.until(lambda: isinstance(console.app.screen, HelpScreen) and bool(console.app.screen.query(".note")))
+    await console.pilot.pause()
+    box = console.app.screen.query_one("#help").content_region
+    for text in console.app.screen.query(Static):
+        words = " ".join(text.render_line(y).text for y in range(text.size.height)).split()
+        assert words == str(text.render()).split()
+        assert text.region.right <= box.right
     await console.pilot.press("escape")
     await console.until(lambda: not isinstance(console.app.screen, HelpScreen))
 
@@ -229,6 +285,21 @@ async def test_a_key_that_fails_leaves_the_others(caplog: pytest.LogCaptureFixtu
         await pilot.press("m", "p")
         await until(pilot, lambda: engine.values_of("paused") == [True])
     assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_click_on_a_key_presses_it(console: Console) -> None:
+    """The key bar's keys, its descriptions and its palette can be clicked; between key and palette nothing happens."""
+    bar, pane = console.screen.query_one(KeyBar), console.panes[0]
+    text = f" {bar.render_line(0).text}"  # the bar has a margin
+    await console.pilot.click(KeyBar, offset=(text.index("mute"), 0))
+    await console.until(lambda: pane.stats is not None and pane.stats.muted)
+    await console.pilot.click(KeyBar, offset=(text.index("+ −"), 0))
+    await console.pilot.click(KeyBar, offset=(text.index("+ −") + 2, 0))
+    await console.until(lambda: console.sender.values_of("num_streams") == [6, 5])
+    await console.pilot.click(KeyBar, offset=(text.index("palette"), 0))
+    await console.until(lambda: type(console.app.screen).__name__ == "CommandPalette")
+    await console.pilot.press("escape")
+    await console.until(lambda: console.app.screen is console.screen)
 
 
 async def test_every_shown_key_is_a_command_too(console: Console) -> None:

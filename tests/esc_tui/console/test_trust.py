@@ -3,7 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from esc_tui.console.screens.trust import TrustScreen
+from esc_tui.console.screens.questions import TrustScreen
 from net.telemetry.stats import Role
 from net.transport.security.trust_questions import TrustQuestions
 from tests.esc_tui.console.fake_engine import FakeEngine

@@ -2,7 +2,7 @@
 
 import math
 
-from esc_tui.console.drawing.gauge import Zone, zoned_gauge
+from esc_tui.console.drawing.gauge import zoned_gauge
 from esc_tui.console.drawing.line import Line
 from esc_tui.console.drawing.numbers import fixed
 from esc_tui.console.drawing.page import LABEL_CELLS, Page
@@ -25,11 +25,7 @@ def sound_lines(stats: StreamStats, page: Page) -> list[Line]:
         figures.left("  speech" if sound.speech else "  quiet", 8, palette.value if sound.speech else palette.muted)
     if sound.clipped_samples:
         figures.add(f"  CLIP {sound.clipped_samples}", palette.bad)
-    zones = (
-        Zone(_meter_share(LOUD_DBFS), palette.good),
-        Zone(_meter_share(HOT_DBFS), palette.warn),
-        Zone(1.0, palette.bad),
-    )
+    zones = ((_meter_share(LOUD_DBFS), palette.good), (_meter_share(HOT_DBFS), palette.warn), (1.0, palette.bad))
     cells = max(0, page.width - line.cells - figures.cells)
     peak = _meter_share(sound.peak_dbfs) or None
     return [line.extend(zoned_gauge(_meter_share(sound.level_dbfs), cells, zones, palette, peak)).extend(figures)]
