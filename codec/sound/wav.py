@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from codec.atomic_file import copy_bytes, write_all
+from codec.atomic_file import copy_bytes, make_folder, write_all
 from codec.errors import AudioFileError
 from codec.types import Audio
 
@@ -112,7 +112,7 @@ class WavWriter(AbstractContextManager["WavWriter"]):
         return wav_header(self._rate, self._channels, samples, self._header_bytes)
 
     def _create(self) -> FileIO:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         return self.path.open("w+b", buffering=0)
 
     def _copy_under_the_name(self) -> None:

@@ -11,6 +11,7 @@ from esc_tui.console.drawing.gauge import gauge
 from esc_tui.console.drawing.line import Line
 from esc_tui.console.drawing.numbers import clock, fixed
 from esc_tui.console.drawing.palette import Palette
+from net.text import printable
 
 SIGNS = {JobState.WAITING: "·", JobState.RUNNING: "▶", JobState.DONE: "✓", JobState.FAILED: "✗", JobState.STOPPED: "■"}
 FIGURES = (("sound", 9), ("bytes", 11), ("kbps", 7), ("ratio", 7), ("RTF", 8))
@@ -31,7 +32,7 @@ def job_lines(jobs: Sequence[JobStats], chosen: int, width: int, height: int, in
     heading = Line().left("  FILES", SIGN_CELLS + name_cells, ink.heading)
     for title, cells in columns:
         heading.right(title, cells, ink.muted)
-    names = short_names([stats.name for stats in jobs])
+    names = [_printable(name) for name in short_names([stats.name for stats in jobs])]
     first = first_shown(len(jobs), chosen, height - 1)
     shown = list(enumerate(jobs))[first : first + height - 1]
     layout = _Layout(name_cells, columns, ink)
@@ -71,7 +72,7 @@ def _line(stats: JobStats, name: str, layout: _Layout, *, is_chosen: bool) -> Li
     line = Line().add("▸" if is_chosen else " ", ink.heading)
     line.left(f" {SIGNS[stats.state]} ", SIGN_CELLS - 1, _state_style(stats.state, ink))
     if stats.state is JobState.FAILED:
-        return line.left(f"{name}  {stats.error}", name_cells + layout.figures_cells, ink.bad)
+        return line.left(f"{name}  {_printable(stats.error)}", name_cells + layout.figures_cells, ink.bad)
     if stats.state is JobState.RUNNING and stats.total_s:
         line.left(name, name_cells, text)
         line.right(clock(stats.audio_s), FIGURES[0][1], text).space(2)
@@ -94,6 +95,10 @@ def _values(stats: JobStats) -> list[str]:
         values += [fixed(quality.si_sdr_db, 2), fixed(quality.mel_distance_db, 2)]
         values += [fixed(quality.stoi, 3), fixed(quality.pesq_wb, 2)]
     return values
+
+
+def _printable(text: str) -> str:
+    return printable(text, len(text))
 
 
 def _state_style(state: JobState, ink: Palette) -> Style:

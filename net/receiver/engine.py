@@ -3,6 +3,7 @@
 import threading
 from typing import TYPE_CHECKING
 
+from codec.atomic_file import check_folder
 from codec.config import read_config
 from codec.errors import UsageError
 from net.audio.devices import SYSTEM_AUDIO, AudioSystem
@@ -10,7 +11,6 @@ from net.receiver.acceptor import Acceptor
 from net.receiver.context import ReceiverContext
 from net.receiver.playback import Playback
 from net.receiver.snapshot import stream_stats
-from net.receiver.stream_files import check_folder
 from net.receiver.stream_registry import StreamRegistry
 from net.runtime.clock import SYSTEM_CLOCK, Clock
 from net.runtime.models import shared_codec

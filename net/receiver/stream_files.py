@@ -1,7 +1,6 @@
 """The files of one received stream: its sound with the resume checkpoint, its chunks, its codes."""
 
 import contextlib
-import os
 import secrets
 from contextlib import ExitStack
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from codec.atomic_file import make_folder
 from codec.chunks.packed import PackedChunk
 from codec.chunks.streaming import Contribution
 from codec.errors import AudioFileError
@@ -166,7 +166,7 @@ class StreamFiles:
         folder = self._context.settings.save_path
         path = folder / f"received_{kbps:.1f}kbps_{now:%Y%m%d_%H%M%S}.wav"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             while True:
                 path = _unused(path, ".wav")
                 with contextlib.suppress(FileExistsError):  # another stream was faster
@@ -181,18 +181,6 @@ class StreamFiles:
             self.loss = AudioFileError(text)
         severity = Severity.ERROR if is_loss else Severity.WARNING
         self._context.events.add(severity, text, self._hello.stream_id.hex())
-
-
-def check_folder(folder: Path) -> None:
-    """Raise `AudioFileError` where no file can be made in the folder, or no such folder."""
-    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    if not nearest.is_dir():
-        reason = "is no folder"
-    elif not os.access(nearest, os.W_OK | os.X_OK):
-        reason = "may not be written to"
-    else:
-        return
-    raise AudioFileError(f"cannot save in {str(folder)!r}: {str(nearest)!r} {reason}: choose another --save-path")
 
 
 def _chunk_folder(wav: Path) -> Path:

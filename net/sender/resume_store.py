@@ -48,4 +48,4 @@ def _key(settings: SenderSettings) -> str:
         *(os.path.realpath(source), version, settings.host, str(settings.port), str(settings.model_path or "")),
         *(str(plan.chunk_samples), str(plan.overlap_samples), str(plan.stitching), str(settings.num_streams)),
     )
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    return hashlib.sha256(os.fsencode("\0".join(parts))).hexdigest()[:32]
