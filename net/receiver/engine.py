@@ -76,7 +76,7 @@ class Receiver:
         """The first error of the receiver, or with `once` of its stream."""
         if self._pipeline.error is not None or not self._settings.once or self._stop_requested.is_set():
             return self._pipeline.error
-        faults = (stream.error or stream.files.loss for stream in self._registry.all())
+        faults = (stream.error or stream.files.loss or stream.conversion.error for stream in self._registry.all())
         return next(filter(None, faults), None)
 
     def check(self) -> None:
@@ -203,7 +203,7 @@ class Receiver:
             stream.close(STOPPED)
         deadline_s = self._clock.monotonic_s() + WIND_UP_S
         for stream in streams:
-            while not stream.wait(TICK_S):
+            while not stream.wait_over(TICK_S):
                 if self._pipeline.stopping.is_set() or self._clock.monotonic_s() >= deadline_s:
                     stream.abort()
         self._playback.close()

@@ -79,5 +79,5 @@ def stream_stats(stream: "IncomingStream", process: ProcessStats) -> StreamStats
         process=process,
         sound=meters.sound.stats(),
         playback=playback,
-        files=tuple(map(str, stream.files.paths)),
+        files=tuple(map(str, stream.paths)),
     )

@@ -17,7 +17,7 @@ from codec.errors import AudioFileError
 from net.protocol.messages import End, Hello
 from net.protocol.refusal import Refusal
 from net.receiver.context import ReceiverContext
-from net.receiver.quota import BLOCK_BYTES
+from net.receiver.quota import size_in_blocks
 from net.receiver.resume_checkpoint import Position, ResumeCheckpoint
 from net.receiver.sinks.codes import CodesSink
 from net.receiver.sinks.retrying import PartT, RetryingSink, Sink
@@ -68,6 +68,12 @@ class StreamFiles:
         return tuple(sink.path for sink in self._sinks)
 
     @property
+    def wavs(self) -> tuple[Path, ...]:
+        """The files of sound, those of an earlier process included; the whole stream's is the first."""
+        chunks = sorted(_chunk_folder(self._wav.path).glob("chunk_*.wav")) if self.apart else []
+        return self._wav.path, *chunks
+
+    @property
     def takes_codes(self) -> bool:
         """Whether codes are stored, too."""
         return self._codes is not None
@@ -84,7 +90,7 @@ class StreamFiles:
             return 0
         wav = self._wav.path
         kept = (wav, wav.with_suffix(".esc"), *_chunk_folder(wav).glob("*.wav"))
-        return sum(_size_in_blocks(path) for path in kept)
+        return sum(size_in_blocks(path) for path in kept)
 
     @property
     def saved_chunks(self) -> int:
@@ -168,7 +174,7 @@ class StreamFiles:
         try:
             make_folder(folder)
             while True:
-                path = _unused(path, ".wav")
+                path = _unused(path, ".wav", f".{self._context.settings.audio_format}")
                 with contextlib.suppress(FileExistsError):  # another stream was faster
                     path.open("xb").close()
                     break
@@ -187,16 +193,9 @@ def _chunk_folder(wav: Path) -> Path:
     return wav.with_name(f"{wav.stem}_chunks")
 
 
-def _size_in_blocks(path: Path) -> int:
-    try:
-        return -(-path.stat().st_size // BLOCK_BYTES) * BLOCK_BYTES
-    except OSError:
-        return 0  # it is not there
-
-
-def _unused(path: Path, suffix: str) -> Path:
-    """`path` with this suffix, and some more letters where such a file is there already."""
+def _unused(path: Path, suffix: str, *others: str) -> Path:
+    """`path` with `suffix`, and some more letters where a file of that suffix or of another is there already."""
     wanted = path.with_name(f"{path.stem}{suffix}")
-    while wanted.exists():
+    while any(wanted.with_suffix(each).exists() for each in (suffix, *others)):
         wanted = wanted.with_name(f"{path.stem}_{secrets.token_hex(2)}{suffix}")
     return wanted
