@@ -5,7 +5,7 @@ import itertools
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -52,18 +52,23 @@ class Found:
     errors: tuple[OSError, ...] = ()
 
 
+def is_decoded(path: Path) -> bool:
+    """Whether a file is named as sound that was decoded."""
+    return bool(DECODED_PREFIX.match(path.name))
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """Finds all files that `paths` name; of folders, recursively, those with one of `suffixes`, each file once.
 
     Where a file has several names, the one that was given counts, before links that lie in a folder. Of folders,
-    results of earlier runs are left out: sound named as `compress` names what it decoded, and whatever stands in a
-    `save_path` within them.
+    results of earlier runs are left out: what `is_result` says, and whatever stands in a `save_path` within them.
     """
 
     paths: Sequence[Path]
     suffixes: frozenset[str]
     save_path: Path | None = None
+    is_result: Callable[[Path], bool] = is_decoded
 
     def find(self) -> Found:
         """Search now; files of one name get stems that differ. Raises `UsageError` where nothing is found."""
@@ -107,8 +112,7 @@ class Search:
             if path.suffix.lower() not in self.suffixes or not path.is_file():
                 continue
             is_saved = saved != _real(folder) and saved in _real(path).parents
-            is_decoded = self.suffixes is SOUND_SUFFIXES and DECODED_PREFIX.match(path.name)
-            item = None if is_saved or is_decoded else Input(path, path.parent.relative_to(folder))
+            item = None if is_saved or self.is_result(path) else Input(path, path.parent.relative_to(folder))
             yield 2 if path.is_symlink() else 1, item
 
 

@@ -16,7 +16,7 @@ from codec.evaluation.quality import QualityMeter
 from codec.files.coding import Coding, Targets, compress_file, decompress_file, thin_file
 from codec.sound.formats import SoundFormat
 from codec.sound.reading import AudioReader
-from esc_tui.batch.inputs import STANDARD_INPUT, Input, result_stem, unreadable_text
+from esc_tui.batch.inputs import CODES_PREFIX, STANDARD_INPUT, Input, result_stem, unreadable_text
 from esc_tui.batch.runner import JobWatch
 from esc_tui.batch.stats import Outcome
 
@@ -185,6 +185,17 @@ class ThinJob(FileJob):
         watch.begin(header.sample_rate)
         watch.skip(coded.samples)
         return Outcome(coded, _names(targets))
+
+
+def is_thin(path: Path, num_streams: int) -> bool:
+    """Whether a file is named as codes that were written, and thinning it to so many streams would change nothing."""
+    if not CODES_PREFIX.match(path.name):
+        return False
+    try:
+        with EscReader(path) as reader:
+            return reader.header.num_streams <= num_streams
+    except ContainerError:
+        return False  # its job tells what is wrong
 
 
 @contextmanager

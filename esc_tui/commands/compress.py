@@ -1,6 +1,7 @@
 """`esc-tui compress`: code sound files, or thin files that are coded already."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ from codec.chunks.plan import ChunkPlan
 from codec.files.coding import Coding
 from codec.files.esc_chunks import header_for
 from esc_tui.batch.inputs import CODES_SUFFIXES, SOUND_SUFFIXES, Input, Search
-from esc_tui.batch.jobs import CompressJob, Results, ThinJob
+from esc_tui.batch.jobs import CompressJob, Results, ThinJob, is_thin
 from esc_tui.batch.run import load_codec, run_search
 from esc_tui.batch.runner import Job
 from esc_tui.errors import ExitCode
@@ -27,7 +28,11 @@ def command(**values: Any) -> ExitCode:
     """
     plan, thins = compress_plan(values), values["to_streams"] is not None
     paths = named_inputs(values["inputs"], values["more_inputs"])
-    search = Search(paths, CODES_SUFFIXES if thins else SOUND_SUFFIXES, values["save_path"])
+    if thins:
+        is_result = partial(is_thin, num_streams=values["to_streams"])
+        search = Search(paths, CODES_SUFFIXES, values["save_path"], is_result)
+    else:
+        search = Search(paths, SOUND_SUFFIXES, values["save_path"])
     results = Results(
         save_path=values["save_path"],
         codes=not values["no_codes"],

@@ -64,6 +64,20 @@ def test_a_folder_may_hold_its_own_results(tmp_path: Path, capsys: pytest.Captur
     assert "left out 1 result" in capsys.readouterr().err
 
 
+def test_thinning_a_folder_into_itself_leaves_the_thin_out(
+    tmp_path: Path, tiny_codec: Codec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Run again, at fewer streams even, each sound is thinned once; a thin file that is named is an input."""
+    (tmp_path / "encoded_7.2kbps_a.esc").write_bytes(compress(np.zeros(3200, np.float32), tiny_codec))
+    arguments = ["compress", str(tmp_path), "--save-path", str(tmp_path), "--overwrite", "--to-streams"]
+    for _ in range(2):
+        assert run([*arguments, "2"]) == ExitCode.DONE
+        assert names(tmp_path) == ["encoded_2.4kbps_a.esc", "encoded_7.2kbps_a.esc"]
+    assert "left out 1 result" in capsys.readouterr().err
+    thin = str(tmp_path / "encoded_2.4kbps_a.esc")
+    assert run(["compress", thin, "--to-streams", "1", "--save-path", str(tmp_path / "thin")]) == ExitCode.DONE
+
+
 def test_two_inputs_never_share_a_result(tmp_path: Path, tiny_codec: Codec, capsys: pytest.CaptureFixture[str]) -> None:
     """Codes of one sound at two bitrates, decoded at a third, would replace each other: the second is refused."""
     for kbps, streams in (("7.2", 6), ("3.6", 3)):
