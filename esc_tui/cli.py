@@ -1,6 +1,7 @@
 """The command line. It imports neither torch nor Textual: a command's module loads what it runs, when it runs."""
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -78,6 +79,8 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that the arguments name, and exit with its code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a file's name may have letters that the locale has not
     try:
         code = run(arguments)
     except OSError as error:

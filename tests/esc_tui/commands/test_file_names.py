@@ -1,6 +1,9 @@
 """Files, names and folders as they are found in the world, given to the commands on files."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +38,17 @@ def test_names_that_are_not_utf8_are_worked_on(tmp_path: Path, capsys: pytest.Ca
     source.write_text("This is no sound.")
     assert run(["compress", str(source), "--save-path", str(again), "--json", *MODEL]) == ExitCode.PARTLY_FAILED
     assert json.loads(capsys.readouterr().out.splitlines()[0])["error"].startswith("cannot read")
+
+
+def test_a_locale_without_the_letters_of_a_name_is_no_error(tmp_path: Path) -> None:
+    """With standard output in ASCII such a name is shown with question marks."""
+    source = write_speech(tmp_path / "speech.wav", 800).rename(tmp_path / "ü\udce4.wav")
+    arguments = ["compress", str(source), "--save-path", str(tmp_path / "out"), *MODEL]
+    ascii_only = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "1", "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "esc_tui", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=ascii_only, check=False)
+    assert (done.returncode, done.stderr) == (ExitCode.DONE, "")
+    assert "encoded_7.2kbps_??.esc" in done.stdout
 
 
 def test_the_longest_names_are_worked_on(tmp_path: Path, tiny_codec: Codec) -> None:
