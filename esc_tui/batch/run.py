@@ -52,7 +52,8 @@ def run_search(search: Search, values: Values, make_jobs: MakeJobs, *, console_t
     printed. Raises `UsageError` where nothing is found, `AudioFileError` where nothing can be saved.
     """
     found = search.find()
-    check_folder(values["save_path"])
+    if not (values.get("no_codes") and values.get("no_audio")):  # measuring alone writes nothing
+        check_folder(values["save_path"])
     workers = worker_count(values["jobs"], len(found.inputs))
     for note in (*search.notes(found), *worker_notes(values["jobs"], workers)):
         print_message(note)
