@@ -1,6 +1,7 @@
 """Files that stand under their name whole, or not at all."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -9,9 +10,33 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from codec.errors import EscError
+from codec.errors import AudioFileError, EscError
 
 COPY_BYTES = 1 << 20
+PART_SUFFIX = ".esc-tui.part"
+PART_SUFFIX_BYTES = 14
+"""What a file that grows has after its final name, at most."""
+
+
+def check_folder(folder: Path) -> None:
+    """Raise `AudioFileError` where no file can be made in the folder, or no such folder."""
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        reason = "is no folder"
+    elif not os.access(nearest, os.W_OK | os.X_OK):
+        reason = "may not be written to"
+    else:
+        return
+    raise AudioFileError(f"cannot save in {str(folder)!r}: {str(nearest)!r} {reason}: choose another --save-path")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those that it lies in, where they are not there. Raises `OSError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        file = next(path for path in (folder, *folder.parents) if path.exists() and not path.is_dir())
+        raise NotADirectoryError(errno.ENOTDIR, f"{str(file)!r} is no folder") from error
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o666, *, sync: bool = False) -> None:
@@ -159,8 +184,8 @@ class PartFile:
 
 
 def _open_part(path: Path) -> tuple[Path, FileIO]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.esc-tui.part")
+    make_folder(path.parent)
+    part = path.with_name(path.name + PART_SUFFIX)
     file = _open_locked(part)
     if file is None:
         part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")

@@ -1,6 +1,7 @@
 """The command line. It imports neither torch nor Textual: a command's module loads what it runs, when it runs."""
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -78,6 +79,8 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that the arguments name, and exit with its code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a file's name may have letters that the locale has not
     try:
         code = run(arguments)
     except OSError as error:
@@ -94,6 +97,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         if sys.platform == "win32":
             raise UsageError("Windows is not supported: use Linux, macOS or the Windows Subsystem for Linux")
+        _check_working_folder()
         return int(cli.main(arguments, prog_name="esc-tui", standalone_mode=False) or ExitCode.DONE)
     except click.exceptions.NoArgsIsHelpError as error:
         if error.ctx.command is cli and in_terminal():
@@ -110,6 +114,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return exit_code(error)
     except (KeyboardInterrupt, click.Abort):
         return ExitCode.INTERRUPTED
+
+
+def _check_working_folder() -> None:
+    """Raise `UsageError` where the working folder was removed: Intel's MKL ends the process there, without a word."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise UsageError("the working folder was removed: change to another one, such as with cd ~") from error
 
 
 def _run_launcher() -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from codec.chunks.plan import ChunkPlan
 from codec.errors import UsageError
+from codec.sound.formats import SoundFormat
 
 DEFAULT_PORT = 8888
 MAX_STREAMS = 6
@@ -173,6 +174,8 @@ class ReceiverSettings:
     host: str = "localhost"
     port: int = DEFAULT_PORT
     save_path: Path = Path("output")
+    audio_format: SoundFormat = SoundFormat.WAV
+    """Of the files of a stream that has ended: before, they are WAV."""
     save_chunks: bool = False
     save_codes: bool = False
     max_connections: int = 8

@@ -13,7 +13,7 @@ from codec.chunks.packed import CodedChunk, PackedChunk, code_frames, pack_chunk
 from codec.chunks.plan import PAD_SAMPLES, ChunkPlan, SoundChunk, Stitching
 from codec.chunks.streaming import ChunkDecoder, check_streamable, chunker_for, decoder_for, encode_chunk
 from codec.container import EscHeader, EscReader
-from codec.container.layout import shortened_name
+from codec.container.layout import MAX_CHANNELS, shortened_name
 from codec.errors import ContainerError, DamagedChunk, ModelError, UsageError
 from codec.types import Audio, ChannelAudio
 
@@ -43,12 +43,14 @@ def header_for(
 
     Without a plan the sound is coded as a whole, which is seamless; with one, in chunks that are joined as it says,
     or as `stitching` says. Raises `ModelError` for a model that files do not take, `UsageError` for a number of
-    streams out of range, and for seamless chunks that overlap or are no whole number of code frames.
+    streams or channels out of range, and for seamless chunks that overlap or are no whole number of code frames.
     """
     check_streamable(codec)
     streams = codec.max_streams if num_streams is None else num_streams
     if not 1 <= streams <= codec.max_streams:
         raise UsageError(f"the number of streams must be 1 to {codec.max_streams}, not {streams}")
+    if channels > MAX_CHANNELS:
+        raise UsageError(f"an .esc file holds {MAX_CHANNELS} channels at most, not {channels}: use --channels mix")
     chosen = plan or WHOLE
     if stitching is not None:
         chosen = replace(chosen, stitching=stitching)

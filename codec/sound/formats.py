@@ -9,3 +9,5 @@ class SoundFormat(enum.StrEnum):
     WAV = "wav"
     FLAC = "flac"
     OGG = "ogg"
+    MP3 = "mp3"
+    OPUS = "opus"

@@ -1,5 +1,6 @@
 """Reading sound files, block by block, so that hours of sound pass in constant memory."""
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from os import SEEK_END
@@ -34,7 +35,7 @@ class AudioReader(AbstractContextManager["AudioReader"]):
         self.rate = rate
         self._check(file)
         try:
-            self._file = soundfile.SoundFile(file)
+            self._file = soundfile.SoundFile(os.fsencode(file) if isinstance(file, Path) else file)
         except (soundfile.LibsndfileError, TypeError, OSError) as error:
             raise AudioFileError(f"cannot read {self._path!r} as sound: {_reason(error)}") from error
         self.file_rate: int = self._file.samplerate

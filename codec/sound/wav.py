@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from codec.atomic_file import copy_bytes, write_all
+from codec.atomic_file import copy_bytes, make_folder, write_all
 from codec.errors import AudioFileError
 from codec.types import Audio
 
@@ -26,11 +26,13 @@ OLD_HEADER_BYTES = _RIFF.size + _FORMAT_AND_DATA.size
 MAX_RIFF_BYTES = 2**32 - 1
 """What the 32 bits of a RIFF file's sizes count: 37 hours of mono at 16 kHz."""
 SIZE_IN_DS64 = 2**32 - 1
+FULL_SCALE = 32767
+"""The 16-bit sample of 1.0."""
 
 
 def to_pcm16(audio: Audio) -> Pcm16:
     """Round float sound at ±1 full scale to 16-bit samples, clipping what is beyond."""
-    pcm: Pcm16 = np.clip(np.rint(audio * np.float32(32767)), -32768, 32767).astype(np.int16)
+    pcm: Pcm16 = np.clip(np.rint(audio * np.float32(FULL_SCALE)), -32768, 32767).astype(np.int16)
     return pcm
 
 
@@ -112,7 +114,7 @@ class WavWriter(AbstractContextManager["WavWriter"]):
         return wav_header(self._rate, self._channels, samples, self._header_bytes)
 
     def _create(self) -> FileIO:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         return self.path.open("w+b", buffering=0)
 
     def _copy_under_the_name(self) -> None:

@@ -1,25 +1,63 @@
-"""Writing whole sound files as WAV, FLAC or Ogg: they appear under their name when they are finished."""
+"""Writing whole sound files in one of `SoundFormat`: they appear under their name when they are finished."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
 
 from codec.atomic_file import PartFile, write_all
-from codec.errors import AudioFileError
+from codec.errors import AudioFileError, UsageError
 from codec.sound.formats import SoundFormat
 from codec.sound.wav import to_pcm16, wav_header
 from codec.types import ChannelAudio
 
-SUBTYPES = {SoundFormat.FLAC: "PCM_16", SoundFormat.OGG: "VORBIS"}
+
+class _Kind(NamedTuple):
+    """How libsndfile names a format, and how many channels it holds."""
+
+    container: str
+    subtype: str
+    max_channels: int
+
+
+_KINDS = {
+    SoundFormat.FLAC: _Kind("FLAC", "PCM_16", 8),
+    SoundFormat.OGG: _Kind("OGG", "VORBIS", 255),
+    SoundFormat.MP3: _Kind("MP3", "MPEG_LAYER_III", 2),
+    SoundFormat.OPUS: _Kind("OGG", "OPUS", 255),
+}
+"""Bitrates are libsndfile's defaults, which vary with the sound: of speech at 16 kHz, Vorbis takes about 40 kbps a
+channel, MP3 45, Opus 27."""
 SYSTEM_ERRORS = (soundfile.LibsndfileError, OSError)
 
 
+def check_writable(file_format: SoundFormat) -> None:
+    """Raise `UsageError` for a format that the libsndfile at hand does not write."""
+    if _is_writable(file_format):
+        return
+    others = ", ".join(kind for kind in SoundFormat if _is_writable(kind))
+    version = soundfile.__libsndfile_version__
+    raise UsageError(f"--format {file_format}: libsndfile {version} does not write it: choose one of {others}")
+
+
+def _is_writable(file_format: SoundFormat) -> bool:
+    kind = _KINDS.get(file_format)
+    if kind is None:
+        return True
+    try:  # libsndfile lists formats that it was built without
+        soundfile.SoundFile(io.BytesIO(), "w", 16000, 1, kind.subtype, format=kind.container).close()
+    except (soundfile.LibsndfileError, ValueError):
+        return False
+    return True
+
+
 class SoundWriter(PartFile):
-    """A sound file that is written block by block: 16-bit WAV or FLAC, or Ogg Vorbis.
+    """A sound file that is written block by block: 16-bit WAV or FLAC, Ogg Vorbis, MP3 or Opus.
 
     Used with `with`: an error within removes what was written. Raises `AudioFileError`, naming the file, where it
     cannot be written, or exists and `overwrite` is False.
@@ -34,6 +72,12 @@ class SoundWriter(PartFile):
         *,
         overwrite: bool = False,
     ) -> None:
+        most = _KINDS[file_format].max_channels if file_format in _KINDS else channels
+        if channels > most:
+            raise AudioFileError(
+                f"cannot write {str(path)!r}: {file_format} holds {most} channels at most, not {channels}: "
+                "choose another --format"
+            )
         super().__init__(path, AudioFileError, overwrite=overwrite)
         encoder = _WavEncoder if file_format is SoundFormat.WAV else _LibsndfileEncoder
         try:
@@ -89,18 +133,17 @@ class _WavEncoder:
 
 
 class _LibsndfileEncoder:
-    """Writes FLAC and Ogg by libsndfile, which reports no errors of its last writes."""
+    """Writes what is not WAV by libsndfile, which reports no errors of its last writes."""
 
     def __init__(self, file: FileIO, rate: int, channels: int, file_format: SoundFormat) -> None:
         self._target = _Target(file)
-        self._subtype = SUBTYPES[file_format]
+        kind = _KINDS[file_format]
+        self._is_lossless = kind.subtype == "PCM_16"
         with self._target.checked():
-            self._file = soundfile.SoundFile(
-                self._target, "w", rate, channels, self._subtype, format=file_format.upper()
-            )
+            self._file = soundfile.SoundFile(self._target, "w", rate, channels, kind.subtype, format=kind.container)
 
     def write(self, audio: ChannelAudio) -> None:
-        frames = to_pcm16(audio).T if self._subtype == "PCM_16" else np.clip(audio, -1, 1).T
+        frames = to_pcm16(audio).T if self._is_lossless else np.clip(audio, -1, 1).T
         with self._target.checked():
             self._file.write(np.ascontiguousarray(frames))
 

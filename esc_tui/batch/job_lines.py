@@ -11,6 +11,7 @@ from esc_tui.console.drawing.line import Line
 from esc_tui.console.drawing.numbers import clock, fixed
 from esc_tui.console.drawing.palette import Palette
 from esc_tui.console.drawing.stream_rows import shown_rows
+from net.text import printable
 
 SIGNS = {JobState.WAITING: "·", JobState.RUNNING: "▶", JobState.DONE: "✓", JobState.FAILED: "✗", JobState.STOPPED: "■"}
 FIGURES = (("sound", 9), ("bytes", 11), ("kbps", 7), ("ratio", 7), ("RTF", 8))
@@ -26,7 +27,7 @@ def job_lines(jobs: Sequence[JobStats], chosen: int, width: int, height: int, in
     heading = Line().left("  FILES", SIGN_CELLS + name_cells, ink.heading)
     for title, cells in columns:
         heading.right(title, cells, ink.muted)
-    names = short_names([stats.name for stats in jobs])
+    names = [_printable(name) for name in short_names([stats.name for stats in jobs])]
     lines = [heading]
     for number in shown_rows(len(jobs), chosen, height - 1):
         line = _line(jobs[number], names[number], name_cells, columns, ink, is_chosen=number == chosen)
@@ -56,7 +57,7 @@ def _line(
     line = Line().add("▸" if is_chosen else " ", ink.heading)
     line.left(f" {SIGNS[stats.state]} ", SIGN_CELLS - 1, _state_style(stats.state, ink))
     if stats.state is JobState.FAILED:
-        return line.left(f"{name}  {stats.error}", name_cells + figures_cells, ink.bad)
+        return line.left(f"{name}  {_printable(stats.error)}", name_cells + figures_cells, ink.bad)
     if stats.state is JobState.RUNNING and stats.total_s:
         line.left(name, name_cells, text)
         line.right(clock(stats.audio_s), FIGURES[0][1], text).space(2)
@@ -70,6 +71,10 @@ def _line(
     for value, (_, cells) in zip(values, columns, strict=False):
         line.right(value, cells, text)
     return line
+
+
+def _printable(text: str) -> str:
+    return printable(text, len(text))
 
 
 def _state_style(state: JobState, ink: Palette) -> Style:

@@ -1,48 +1,59 @@
 """The work of `compress` and `decompress` on one file."""
 
-import re
 import shutil
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import soundfile
-
 from codec.container import EscReader
-from codec.errors import ContainerError, DamagedChunk
+from codec.errors import AudioFileError, ContainerError, DamagedChunk, UsageError
 from codec.evaluation.quality import QualityMeter
 from codec.files.coding import Coding, Targets, compress_file, decompress_file, thin_file
 from codec.sound.formats import SoundFormat
 from codec.sound.reading import AudioReader
-from esc_tui.batch.inputs import STANDARD_INPUT, Input
+from esc_tui.batch.inputs import CODES_PREFIX, STANDARD_INPUT, Input, result_stem, unreadable_text
 from esc_tui.batch.runner import JobWatch
 from esc_tui.batch.stats import Outcome
 
 if TYPE_CHECKING:
     from codec import Codec
 
-_RESULT_NAME = re.compile(r"^encoded_[0-9.]+kbps_")
-"""What `compress` puts before a name; the files made of its `.esc` are named without it."""
+CHANGED = (
+    "the file changed while it was read: what was coded may be part old, part new, or not all of it: code it again"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """Where results go and which are wanted."""
+    """Where results go and which are wanted. One object serves all files of a run."""
 
     save_path: Path
     codes: bool = True
     audio: bool = True
     audio_format: SoundFormat = SoundFormat.WAV
     overwrite: bool = False
+    claims: dict[Path, Input] = field(default_factory=dict)
+    """Which source each file is made from."""
 
     def targets(self, source: Input, kbps: float) -> Targets:
-        """Return the files of one source: `encoded_<kbps>kbps_<name>.esc` and `decoded_<kbps>kbps_<name>.<format>`."""
+        """Return the files of one source: `encoded_<kbps>kbps_<name>.esc` and `decoded_<kbps>kbps_<name>.<format>`.
+
+        Raises `UsageError` where another source gives a file of that name.
+        """
+        targets = self._targets(source, kbps)
+        for path in (targets.codes, targets.audio):
+            if path and (other := self.claims.setdefault(path, source)) is not source:
+                raise UsageError(f"{other.name!r} gives {str(path)!r}, too: use another --save-path for one of them")
+        return targets
+
+    def _targets(self, source: Input, kbps: float) -> Targets:
         folder = self.save_path / source.folder
-        name = f"{kbps:.1f}kbps_{_RESULT_NAME.sub('', source.stem)}"
+        name = f"{kbps:.1f}kbps_{result_stem(source.stem)}"
         return Targets(
             codes=folder / f"encoded_{name}.esc" if self.codes else None,
             audio=folder / f"decoded_{name}.{self.audio_format}" if self.audio else None,
@@ -51,8 +62,25 @@ class Results:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableFolder:
+    """The `Job` that stands for a folder whose files are not known: it fails with the reason."""
+
+    error: OSError
+    seconds: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return str(self.error.filename)
+
+    def run(self, _watch: JobWatch) -> Outcome:
+        """Raise the reason."""
+        raise AudioFileError(unreadable_text(self.error))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileJob:
+class FileJob(ABC):
     """What every `Job` on a file has: `source`, and how its results are written."""
 
     source: Input
@@ -62,6 +90,19 @@ class FileJob:
     def name(self) -> str:
         """The file's name."""
         return self.source.name
+
+    def run(self, watch: JobWatch) -> Outcome:
+        """Work on the file; one that changes meanwhile gives a warning."""
+        before = _version(self.source.path)
+        outcome = self.process(watch)
+        if _version(self.source.path) == before:
+            return outcome
+        coded = replace(outcome.coded, warnings=(*outcome.coded.warnings, CHANGED))
+        return replace(outcome, coded=coded)
+
+    @abstractmethod
+    def process(self, watch: JobWatch) -> Outcome:
+        """Do the work, and report the sound that passes to `watch`. Raises `EscError`."""
 
     @property
     def seconds(self) -> float | None:
@@ -85,14 +126,15 @@ class CompressJob(FileJob):
     @property
     def seconds(self) -> float | None:
         """The sound's length by its header; None for standard input, a pipe, or what is no sound."""
-        if not self.source.path.is_file():
+        if self.source.path == STANDARD_INPUT:
             return None
         try:
-            return float(soundfile.info(self.source.path).duration)
-        except (soundfile.LibsndfileError, TypeError, OSError):
+            with AudioReader(self.source.path) as reader:
+                return None if reader.total_samples is None else reader.total_samples / reader.rate
+        except AudioFileError:
             return None
 
-    def run(self, watch: JobWatch) -> Outcome:
+    def process(self, watch: JobWatch) -> Outcome:
         """Code the file, and decode it where sound or metrics are wanted."""
         rate, streams = self.codec.sample_rate, self.coding.num_streams or self.codec.max_streams
         targets = self.results.targets(self.source, self.codec.kbps(streams))
@@ -112,7 +154,7 @@ class DecompressJob(FileJob):
     num_streams: int | None = None
     ignore_errors: bool = False
 
-    def run(self, watch: JobWatch) -> Outcome:
+    def process(self, watch: JobWatch) -> Outcome:
         """Decode the file."""
         watch.begin(self.codec.sample_rate)
         with EscReader(self.source.path) as reader:
@@ -133,7 +175,7 @@ class ThinJob(FileJob):
 
     num_streams: int
 
-    def run(self, watch: JobWatch) -> Outcome:
+    def process(self, watch: JobWatch) -> Outcome:
         """Copy the codes that stay."""
         with EscReader(self.source.path) as reader:
             header = reader.header
@@ -143,6 +185,17 @@ class ThinJob(FileJob):
         watch.begin(header.sample_rate)
         watch.skip(coded.samples)
         return Outcome(coded, _names(targets))
+
+
+def is_thin(path: Path, num_streams: int) -> bool:
+    """Whether a file is named as codes that were written, and thinning it to so many streams would change nothing."""
+    if not CODES_PREFIX.match(path.name):
+        return False
+    try:
+        with EscReader(path) as reader:
+            return reader.header.num_streams <= num_streams
+    except ContainerError:
+        return False  # its job tells what is wrong
 
 
 @contextmanager
@@ -161,3 +214,12 @@ def _open_sound(path: Path, rate: int, *, mix: bool) -> Iterator[AudioReader]:
 
 def _names(targets: Targets) -> tuple[str, ...]:
     return tuple(str(path) for path in (targets.codes, targets.audio) if path)
+
+
+def _version(path: Path) -> tuple[int, int, int] | None:
+    """Return what tells a file from the same one when it has changed; None where it is gone, or no file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns

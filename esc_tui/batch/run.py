@@ -1,23 +1,28 @@
 """Runs the jobs of a command, in the console or without it, with a model that serves all of them at once."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from codec.atomic_file import check_folder
 from codec.chunks.streaming import check_streamable
 from codec.config import read_config
+from esc_tui.batch.inputs import Input, Search
+from esc_tui.batch.jobs import UnreadableFolder
 from esc_tui.batch.output import JsonOutput, ProgressOutput
 from esc_tui.batch.runner import Batch, Job
-from esc_tui.errors import ExitCode
+from esc_tui.errors import ExitCode, print_message
 from esc_tui.options.command import Values
-from esc_tui.options.files import available_cores
+from esc_tui.options.files import available_cores, worker_count, worker_notes
 from esc_tui.plain.loop import print_survivors, run_plain
 
 if TYPE_CHECKING:
     from codec import Codec
 
 REFRESH_S = 0.1
+
+MakeJobs = Callable[[Sequence[Input], int], Iterable[Job]]
 
 
 def load_codec(values: Values, workers: int) -> "Codec":
@@ -38,6 +43,25 @@ def load_codec(values: Values, workers: int) -> "Codec":
     codec = Codec.load(model_path, device=device, threads=threads, max_callers=callers)
     check_streamable(codec)
     return codec
+
+
+def run_search(search: Search, values: Values, make_jobs: MakeJobs, *, console_title: str = "") -> ExitCode:
+    """Search for files, run their jobs as the options say, and return the exit code.
+
+    `make_jobs` gets the files and how many are worked on at once. What was left out, and what came too late, is
+    printed. Raises `UsageError` where nothing is found, `AudioFileError` where nothing can be saved.
+    """
+    found = search.find()
+    if not (values.get("no_codes") and values.get("no_audio")):  # measuring alone writes nothing
+        check_folder(values["save_path"])
+    workers = worker_count(values["jobs"], len(found.inputs))
+    for note in (*search.notes(found), *worker_notes(values["jobs"], workers)):
+        print_message(note)
+    jobs = [*make_jobs(found.inputs, workers), *map(UnreadableFolder, found.errors)]
+    code = run_jobs(jobs, workers, json=values["json"], console_title=console_title)
+    for note in search.late_notes(found) if code is not ExitCode.INTERRUPTED else ():
+        print_message(note)
+    return code
 
 
 def run_jobs(jobs: Sequence[Job], workers: int, *, json: bool, console_title: str = "") -> ExitCode:

@@ -171,7 +171,8 @@ class Batch:
             self._end(number, watch, state=JobState.STOPPED)
         except EscError as error:
             message = str(error)
-            named = message if job.name in message else f"{job.name}: {message}"
+            is_named = job.name in message or repr(job.name) in message
+            named = message if is_named else f"{job.name}: {message}"
             self._end(number, watch, state=JobState.FAILED, error=named)
         except Exception as error:
             logger.exception("%s failed", job.name)

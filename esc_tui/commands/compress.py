@@ -1,5 +1,7 @@
 """`esc-tui compress`: code sound files, or thin files that are coded already."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -7,14 +9,13 @@ import click
 from codec.chunks.plan import ChunkPlan
 from codec.files.coding import Coding
 from codec.files.esc_chunks import header_for
-from codec.sound.formats import SoundFormat
-from esc_tui.batch.inputs import CODES_SUFFIXES, SOUND_SUFFIXES, Input, find_inputs
-from esc_tui.batch.jobs import CompressJob, Results, ThinJob
-from esc_tui.batch.run import load_codec, run_jobs
+from esc_tui.batch.inputs import CODES_SUFFIXES, SOUND_SUFFIXES, Input, Search
+from esc_tui.batch.jobs import CompressJob, Results, ThinJob, is_thin
+from esc_tui.batch.run import load_codec, run_search
 from esc_tui.batch.runner import Job
 from esc_tui.errors import ExitCode
 from esc_tui.options.command import SettingsCommand, Values
-from esc_tui.options.files import compress_options, compress_plan, named_inputs, worker_count
+from esc_tui.options.files import compress_options, compress_plan, named_inputs
 
 
 @click.command("compress", cls=SettingsCommand, make_settings=compress_plan)
@@ -27,25 +28,29 @@ def command(**values: Any) -> ExitCode:
     """
     plan, thins = compress_plan(values), values["to_streams"] is not None
     paths = named_inputs(values["inputs"], values["more_inputs"])
-    sources = find_inputs(paths, CODES_SUFFIXES if thins else SOUND_SUFFIXES, values["save_path"])
-    workers = worker_count(values["jobs"], len(sources))
+    if thins:
+        is_result = partial(is_thin, num_streams=values["to_streams"])
+        search = Search(paths, CODES_SUFFIXES, values["save_path"], is_result)
+    else:
+        search = Search(paths, SOUND_SUFFIXES, values["save_path"])
     results = Results(
         save_path=values["save_path"],
         codes=not values["no_codes"],
         audio=not values["no_audio"] and not thins,
-        audio_format=SoundFormat(values["audio_format"]),
+        audio_format=values["audio_format"],
         overwrite=values["overwrite"],
     )
-    jobs: list[Job] = (
-        [ThinJob(source=source, results=results, num_streams=values["to_streams"]) for source in sources]
-        if thins
-        else _compress_jobs(sources, results, plan, workers, values)
-    )
-    return run_jobs(jobs, workers, json=values["json"], console_title="compress" if values["tui"] else "")
+
+    def make_jobs(sources: Sequence[Input], workers: int) -> list[Job]:
+        if thins:
+            return [ThinJob(source=source, results=results, num_streams=values["to_streams"]) for source in sources]
+        return _compress_jobs(sources, results, plan, workers, values)
+
+    return run_search(search, values, make_jobs, console_title="compress" if values["tui"] else "")
 
 
 def _compress_jobs(
-    sources: list[Input], results: Results, plan: ChunkPlan | None, workers: int, values: Values
+    sources: Sequence[Input], results: Results, plan: ChunkPlan | None, workers: int, values: Values
 ) -> list[Job]:
     coding = Coding(num_streams=values["num_streams"], plan=plan, enhance=values["enhance"])
     codec = load_codec(values, workers)

@@ -8,9 +8,9 @@ import click
 
 from codec.container import EscReader
 from codec.errors import ContainerError
-from esc_tui.batch.inputs import CODES_SUFFIXES, Input, find_inputs
+from esc_tui.batch.inputs import CODES_SUFFIXES, Input, Search, unreadable_text
 from esc_tui.batch.report import duration_text
-from esc_tui.errors import ExitCode, print_error
+from esc_tui.errors import ExitCode, print_error, print_message
 from esc_tui.options.files import inputs_argument, named_inputs
 from esc_tui.plain.output import figures_table, print_json, results_console
 
@@ -23,9 +23,11 @@ def command(*, inputs: tuple[Path, ...], as_json: bool) -> ExitCode:
 
     Exits with 1 where something is damaged or cut off, or where one of many cannot be read.
     """
-    sources = find_inputs(named_inputs(inputs), CODES_SUFFIXES)
-    are_whole = [_print_file(source, as_json=as_json, is_alone=len(sources) == 1) for source in sources]
-    return ExitCode.DONE if all(are_whole) else ExitCode.PARTLY_FAILED
+    found = Search(named_inputs(inputs), CODES_SUFFIXES).find()
+    are_whole = [_print_file(source, as_json=as_json, is_alone=len(found.inputs) == 1) for source in found.inputs]
+    for error in found.errors:
+        print_message(unreadable_text(error))
+    return ExitCode.DONE if all(are_whole) and not found.errors else ExitCode.PARTLY_FAILED
 
 
 def _print_file(source: Input, *, as_json: bool, is_alone: bool) -> bool:

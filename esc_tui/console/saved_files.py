@@ -8,7 +8,7 @@ import msgspec
 from textual.app import App
 
 from esc_tui.console.view import LoggedEvent, View
-from esc_tui.plain.report import event_record, snapshot_record
+from esc_tui.plain.report import encode_json, event_record, snapshot_record
 
 
 def save_screenshot(app: App[None]) -> None:
@@ -30,7 +30,7 @@ def save_report(app: App[None], view: View, events: Iterable[LoggedEvent]) -> No
         ],
         "events": [{"engine": logged.engine, **event_record(logged.event)} for logged in events],
     }
-    text = io.StringIO(msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n")
+    text = io.StringIO(msgspec.json.format(encode_json(report), indent=2).decode() + "\n")
     name = _file_name("json")
     app.deliver_text(text, save_directory=".", save_filename=name, mime_type="application/json", name="report")
 

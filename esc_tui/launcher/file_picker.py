@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
+from rich.text import Text, TextType
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import DirectoryTree
 
 from esc_tui.batch.inputs import CODES_SUFFIXES, SOUND_SUFFIXES
+from esc_tui.markup import shown
+from net.text import is_printable
 
 
 class SoundTree(DirectoryTree):
@@ -18,6 +21,10 @@ class SoundTree(DirectoryTree):
     ICON_NODE = "▸ "
     ICON_NODE_EXPANDED = "▾ "
     ICON_FILE = "  "
+
+    def process_label(self, label: TextType) -> Text:
+        """Return a file's name as a terminal can show it."""
+        return super().process_label(shown(label) if isinstance(label, str) else label)
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
         """Return folders and sound files that are not hidden."""
@@ -53,15 +60,22 @@ class FilePicker(ModalScreen[Path | None]):
     def on_directory_tree_file_selected(self, message: DirectoryTree.FileSelected) -> None:
         """Choose the file."""
         if not self._picks_folder:
-            self.dismiss(message.path)
+            self._choose(message.path)
 
     def key_space(self) -> None:
         """Choose the folder under the cursor."""
         tree = self.query_one(SoundTree)
         if self._picks_folder and tree.cursor_node is not None and tree.cursor_node.data is not None:
-            self.dismiss(tree.cursor_node.data.path)
+            self._choose(tree.cursor_node.data.path)
 
     def action_up(self) -> None:
         """Go to the parent folder."""
         tree = self.query_one(SoundTree)
         tree.path = Path(tree.path).absolute().parent
+
+    def _choose(self, path: Path) -> None:
+        """Return the path, unless the form cannot show it."""
+        if is_printable(str(path)):
+            self.dismiss(path)
+        else:
+            self.notify("No form can hold this name: rename it, or type the command in a shell", severity="warning")

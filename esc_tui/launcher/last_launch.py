@@ -31,6 +31,6 @@ def save_last_launch(path: Path, launch: LastLaunch) -> bool:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.format(msgspec.json.encode(launch), indent=2))
-    except OSError:
+    except (OSError, UnicodeEncodeError):  # the latter for a file name that is not UTF-8
         return False
     return True

@@ -10,26 +10,27 @@ from click import option
 from codec.chunks.plan import ChunkPlan
 from codec.errors import UsageError
 from codec.sound.enhancement import check_enhancement
-from codec.sound.formats import SoundFormat
 from esc_tui.batch.inputs import CODES_SUFFIXES
 from esc_tui.options.chunks import chunk_options, chunk_plan, stitching_option
 from esc_tui.options.command import Values, compose, flag, options_given, require_extra
-from esc_tui.options.shared import PathType, model_options, num_streams_option, save_path_option
+from esc_tui.options.shared import (
+    PathType,
+    model_options,
+    num_streams_option,
+    save_path_option,
+    sound_format_option,
+)
+
+MAX_WORKERS = 64
 
 inputs_argument = click.argument("inputs", nargs=-1, type=PathType, metavar="INPUT...")
 
-format_option = option(
-    "--format",
-    "audio_format",
-    type=click.Choice([str(kind) for kind in SoundFormat]),
-    default="wav",
-    help="Format of the reconstruction.",
-)
+format_option = sound_format_option(help="Format of the reconstruction.")
 
 batch_options = compose(
     save_path_option,
     flag("--overwrite", help="Replace results that are there already."),
-    option("--jobs", type=int, metavar="N", help="Files at once.  [default: one for each core]"),
+    option("--jobs", type=int, metavar="N", help="Files at once, 64 at most.  [default: one for each core]"),
     flag("--json", help="One JSON object a line on standard output."),
     model_options,
 )
@@ -74,10 +75,21 @@ def named_inputs(inputs: Sequence[Path], more: Sequence[Path] = ()) -> list[Path
 
 
 def worker_count(jobs: int | None, files: int) -> int:
-    """Return how many files to work on at once; raises `UsageError` for `--jobs` below 1."""
+    """Return how many files to work on at once: as many as asked for, `MAX_WORKERS` or one a core at most.
+
+    Raises `UsageError` for `--jobs` below 1.
+    """
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs must be at least 1, not {jobs}")
-    return max(1, min(jobs or available_cores(), files))
+    return max(1, min(jobs or available_cores(), files, max(MAX_WORKERS, available_cores())))
+
+
+def worker_notes(jobs: int | None, workers: int) -> list[str]:
+    """Return what a person should know where `--jobs` is beyond the cores."""
+    cores = available_cores()
+    if jobs is None or workers <= cores:
+        return []
+    return [f"--jobs {jobs}: {workers} files at once on {cores} cores take more memory, but no less time"]
 
 
 def available_cores() -> int:

@@ -6,12 +6,13 @@ from codec.errors import UsageError
 from esc_tui.options.command import Values, build, compose, flag
 from esc_tui.options.metrics import metrics_options, metrics_settings
 from esc_tui.options.security import allow_options, tls_options, tls_settings
-from esc_tui.options.shared import address_options, model_options, save_path_option
+from esc_tui.options.shared import address_options, model_options, save_path_option, sound_format_option
 from net.settings import PlaybackSettings, QuotaLimits, ReceiverSettings
 
 receiver_options = compose(
     address_options,
     save_path_option,
+    sound_format_option(help="Format of the files once a stream has ended: until then they are WAV."),
     flag("--save-chunks", help="Save each chunk's part of the sound as a file of its own, too."),
     flag("--save-codes", help="Save the codes as they arrive, as an .esc file, too."),
     option("--max-connections", default=8, metavar="N", help="Streams that are served at once."),

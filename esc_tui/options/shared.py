@@ -1,12 +1,14 @@
 """Options that several commands share, each defined once."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 from click import option
 
+from codec.sound.formats import SoundFormat
 from esc_tui.options.command import compose
 from net.settings import DEFAULT_PORT
 
@@ -49,3 +51,24 @@ num_streams_option = option(
 save_path_option = option(
     "--save-path", default="output", type=PathType, metavar="FOLDER", help="Folder for the results."
 )
+
+
+def _writable(_context: click.Context, _parameter: click.Parameter, value: str) -> SoundFormat:
+    """Return the format; raise `UsageError` for one that the libsndfile at hand does not write."""
+    chosen = SoundFormat(value)
+    if chosen is not SoundFormat.WAV:
+        from codec.sound.writing import check_writable  # noqa: PLC0415 - the help would wait for libsndfile
+
+        check_writable(chosen)
+    return chosen
+
+
+sound_format_option = partial(
+    option,
+    "--format",
+    "audio_format",
+    type=click.Choice([str(kind) for kind in SoundFormat]),
+    default="wav",
+    callback=_writable,
+)
+"""The format of sound files; what it is for stands in its help."""

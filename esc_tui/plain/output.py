@@ -4,17 +4,17 @@ import sys
 from collections.abc import Hashable, Iterable
 from typing import Any
 
-import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from esc_tui.markup import shown
+from esc_tui.plain.report import encode_json
 
 
 def print_json(record: object) -> None:
     """Print a record as one line of JSON on standard output."""
-    sys.stdout.buffer.write(msgspec.json.encode(record) + b"\n")
+    sys.stdout.buffer.write(encode_json(record) + b"\n")
     sys.stdout.buffer.flush()
 
 

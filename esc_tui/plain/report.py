@@ -1,5 +1,6 @@
 """Snapshots, events and final reports as plain data: what JSON lines and report files hold."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,8 +8,19 @@ import msgspec
 
 from net.engine import Engine
 from net.telemetry.stats import Event, StreamStats
+from net.text import REPLACEMENT
 
 HISTORIES = ("history_kbps", "history_ms", "buffer_history_ms", "streams_history", "buckets")
+UNPAIRED_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Stands in a file name for a byte that is not UTF-8, and has no place in JSON."""
+
+
+def encode_json(record: object) -> bytes:
+    """Return a record of plain data as JSON; U+FFFD stands for bytes of file names that are not UTF-8."""
+    try:
+        return msgspec.json.encode(record)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_valid_unicode(record))
 
 
 def snapshot_record(stats: StreamStats, *, histories: bool = False) -> dict[str, Any]:
@@ -40,4 +52,14 @@ def _without_histories(record: Any) -> Any:
         return {key: _without_histories(value) for key, value in record.items() if key not in HISTORIES}
     if isinstance(record, list | tuple):
         return [_without_histories(value) for value in record]
+    return record
+
+
+def _valid_unicode(record: Any) -> Any:
+    if isinstance(record, str):
+        return UNPAIRED_SURROGATE.sub(REPLACEMENT, record)
+    if isinstance(record, dict):
+        return {key: _valid_unicode(value) for key, value in record.items()}
+    if isinstance(record, list | tuple):
+        return [_valid_unicode(value) for value in record]
     return record

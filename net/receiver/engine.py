@@ -3,6 +3,7 @@
 import threading
 from typing import TYPE_CHECKING
 
+from codec.atomic_file import check_folder
 from codec.config import read_config
 from codec.errors import UsageError
 from net.audio.devices import SYSTEM_AUDIO, AudioSystem
@@ -11,7 +12,6 @@ from net.receiver.acceptor import Acceptor
 from net.receiver.context import ReceiverContext
 from net.receiver.playback import Playback
 from net.receiver.snapshot import stream_stats
-from net.receiver.stream_files import check_folder
 from net.receiver.stream_registry import StreamRegistry
 from net.runtime.clock import SYSTEM_CLOCK, Clock
 from net.runtime.models import shared_codec
@@ -76,7 +76,7 @@ class Receiver(Engine):
         """The first error of the receiver, or with `once` of its stream."""
         if self._pipeline.error is not None or not self._settings.once or self._stop_requested.is_set():
             return self._pipeline.error
-        faults = (stream.error or stream.files.loss for stream in self._registry.all())
+        faults = (stream.error or stream.files.loss or stream.conversion.error for stream in self._registry.all())
         return next(filter(None, faults), None)
 
     def check(self) -> None:
@@ -195,7 +195,7 @@ class Receiver(Engine):
             stream.close(STOPPED)
         deadline_s = self._clock.monotonic_s() + WIND_UP_S
         for stream in streams:
-            while not stream.wait(TICK_S):
+            while not stream.wait_over(TICK_S):
                 if self._pipeline.stopping.is_set() or self._clock.monotonic_s() >= deadline_s:
                     stream.abort()
         for stream in streams:

@@ -1,6 +1,7 @@
 """One received stream: decoded, saved and played. It outlives the connections that bring it."""
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codec.chunks.packed import PackedChunk
@@ -9,6 +10,7 @@ from net.errors import ConnectionLost
 from net.protocol.messages import End, Hello, Refusal
 from net.receiver.clock_sync import ClockSync
 from net.receiver.context import ReceiverContext
+from net.receiver.conversion import Conversion
 from net.receiver.decoding import ChunkDecoder
 from net.receiver.quota import StreamQuota
 from net.receiver.sinks.player import Player
@@ -62,6 +64,8 @@ class IncomingStream:
         self._to_save: StageQueue[PackedChunk | Contribution] = self._pipeline.add_queue("save", self.window_chunks)
         self._pipeline.add_stage("decode", self._decode_chunks)
         self._pipeline.add_stage("save", self._save_parts)
+        self.conversion = Conversion(receiver, self.stream_id, quota)
+        self._pipeline.on_end(self._convert)
         self._pipeline.on_end(self._end)
         self._pipeline.on_end(self._close_player)
         self._pipeline.on_end(self._close_files)
@@ -142,6 +146,16 @@ class IncomingStream:
         return self._pipeline.ended.is_set()
 
     @property
+    def over(self) -> bool:
+        """Whether it has ended, and its files have the format that was asked for, or keep the one they have."""
+        return self.ended and self.conversion.wait(0)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Where everything is."""
+        return tuple(map(self.conversion.path_of, self.files.paths))
+
+    @property
     def played_out(self) -> bool:
         """Whether nothing is left to play."""
         return self.player is None or self.player.drained.is_set()
@@ -208,6 +222,7 @@ class IncomingStream:
     def abort(self) -> None:
         """End now, without decoding or playing what waits."""
         self._pipeline.abort()
+        self.conversion.abort()
         self.stop_playing()
 
     def stop_playing(self) -> None:
@@ -221,11 +236,15 @@ class IncomingStream:
         alive = self._pipeline.join(timeout_s)
         if self.player is not None:
             alive += self.player.join(max(0.0, deadline_s - self.context.clock.monotonic_s()))
-        return alive
+        return alive + self.conversion.join(max(0.0, deadline_s - self.context.clock.monotonic_s()))
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until all is saved; return whether it is."""
         return self._pipeline.ended.wait(timeout_s)
+
+    def wait_over(self, timeout_s: float) -> bool:
+        """Wait until it is `over`; return whether it is."""
+        return self.wait(timeout_s) and self.conversion.wait(timeout_s)
 
     # Stages: each of the two methods below runs in a thread of its own, and in the last of them what follows.
 
@@ -280,6 +299,13 @@ class IncomingStream:
 
     def _close_files(self) -> None:
         self.files.close(self._end_message if self._reached_end else None)
+
+    def _convert(self) -> None:
+        wavs = self.files.wavs
+        if self._reached_end:
+            self.conversion.start(wavs)
+        else:
+            self.conversion.skip(wavs[0], "its sender may go on with the stream")
 
     def _close_player(self) -> None:
         if self.context.stopping.is_set():

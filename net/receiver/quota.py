@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from codec.chunks.packed import PackedChunk
@@ -87,6 +88,11 @@ class Quota:
             kept.data_bytes += data_bytes
             self._disk_bytes += disk_bytes
 
+    def release(self, disk_bytes: int) -> None:
+        """Count no longer what was charged for the disk, and is not there any more."""
+        with self._lock:
+            self._disk_bytes -= disk_bytes
+
     def _check_free(self, disk_bytes: int) -> None:
         folder = self._folder
         while not folder.exists() and folder != folder.parent:
@@ -141,6 +147,16 @@ class StreamQuota:
             self._samples = end.samples  # another receiver has it all
         self._extend(end.samples, 0)
 
+    def reserve_copy(self, wav_bytes: int) -> int:
+        """Count room on the disk for another file beside a WAV, and return how much. Raises `Refusal`."""
+        room_bytes = wav_bytes + wav_bytes // 64 + 2 * BLOCK_BYTES  # FLAC of noise is longer than the noise
+        self._quota.charge(self._peer, 0.0, 0, room_bytes, look=True)
+        return room_bytes
+
+    def release(self, disk_bytes: int) -> None:
+        """Count no longer what was charged for the disk, and is not there any more."""
+        self._quota.release(disk_bytes)
+
     def _extend(self, end: int, data_bytes: int) -> None:
         limits, quota = self._quota.limits, self._quota
         if end > limits.max_stream_s * self._rate:
@@ -151,3 +167,11 @@ class StreamQuota:
             disk_bytes += BLOCK_BYTES * (1 + samples // self._plan.hop_samples)
         quota.charge(self._peer, samples / self._rate, data_bytes, disk_bytes)
         self._samples += samples
+
+
+def size_in_blocks(path: Path) -> int:
+    """Bytes that a file takes on the disk, in whole blocks; 0 where there is none."""
+    try:
+        return -(-path.stat().st_size // BLOCK_BYTES) * BLOCK_BYTES
+    except OSError:
+        return 0

@@ -66,5 +66,5 @@ def stream_stats(stream: "IncomingStream", process: ProcessStats) -> StreamStats
         ),
         process=process,
         playback=playback,
-        files=tuple(map(str, files.paths)),
+        files=tuple(map(str, stream.paths)),
     )

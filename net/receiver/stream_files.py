@@ -1,7 +1,6 @@
 """The files of one received stream: its sound with the resume checkpoint, its chunks, its codes."""
 
 import contextlib
-import os
 import secrets
 from contextlib import ExitStack
 from datetime import datetime
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from codec.atomic_file import make_folder
 from codec.chunks.packed import PackedChunk
 from codec.chunks.streaming import Contribution
 from codec.errors import AudioFileError
 from net.protocol.messages import End, Hello, Refusal
 from net.receiver.context import ReceiverContext
-from net.receiver.quota import BLOCK_BYTES
+from net.receiver.quota import size_in_blocks
 from net.receiver.resume_checkpoint import Position, ResumeCheckpoint
 from net.receiver.sinks.codes import CodesSink
 from net.receiver.sinks.retrying import PartT, RetryingSink, Sink
@@ -70,6 +70,12 @@ class StreamFiles:
         return tuple(sink.path for sink in self._sinks)
 
     @property
+    def wavs(self) -> tuple[Path, ...]:
+        """The files of sound, those of an earlier process included; the whole stream's is the first."""
+        chunks = sorted(_chunk_folder(self._wav.path).glob("chunk_*.wav")) if self.apart else []
+        return self._wav.path, *chunks
+
+    @property
     def takes_codes(self) -> bool:
         """Whether codes are stored, too."""
         return self._codes is not None
@@ -86,7 +92,7 @@ class StreamFiles:
             return 0
         wav = self._wav.path
         kept = (wav, wav.with_suffix(".esc"), *_chunk_folder(wav).glob("*.wav"))
-        return sum(_size_in_blocks(path) for path in kept)
+        return sum(size_in_blocks(path) for path in kept)
 
     @property
     def saved_samples(self) -> int:
@@ -162,9 +168,9 @@ class StreamFiles:
         folder = self._context.settings.save_path
         path = folder / f"received_{kbps:.1f}kbps_{now:%Y%m%d_%H%M%S}.wav"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             while True:
-                path = _unused(path, ".wav")
+                path = _unused(path, ".wav", f".{self._context.settings.audio_format}")
                 with contextlib.suppress(FileExistsError):  # another stream was faster
                     path.open("xb").close()
                     break
@@ -178,32 +184,13 @@ class StreamFiles:
         self._events.add(Severity.ERROR if is_loss else Severity.WARNING, text)
 
 
-def check_folder(folder: Path) -> None:
-    """Raise `AudioFileError` where no file can be made in the folder, or no such folder."""
-    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    if not nearest.is_dir():
-        reason = "is no folder"
-    elif not os.access(nearest, os.W_OK | os.X_OK):
-        reason = "may not be written to"
-    else:
-        return
-    raise AudioFileError(f"cannot save in {str(folder)!r}: {str(nearest)!r} {reason}: choose another --save-path")
-
-
 def _chunk_folder(wav: Path) -> Path:
     return wav.with_name(f"{wav.stem}_chunks")
 
 
-def _size_in_blocks(path: Path) -> int:
-    try:
-        return -(-path.stat().st_size // BLOCK_BYTES) * BLOCK_BYTES
-    except OSError:
-        return 0  # it is not there
-
-
-def _unused(path: Path, suffix: str) -> Path:
-    """`path` with this suffix, and some more letters where such a file is there already."""
+def _unused(path: Path, suffix: str, *others: str) -> Path:
+    """`path` with `suffix`, and some more letters where a file of that suffix or of another is there already."""
     wanted = path.with_name(f"{path.stem}{suffix}")
-    while wanted.exists():
+    while any(wanted.with_suffix(each).exists() for each in (suffix, *others)):
         wanted = wanted.with_name(f"{path.stem}_{secrets.token_hex(2)}{suffix}")
     return wanted

@@ -57,7 +57,7 @@ class StreamRegistry:
             stream.poll(self._context.settings.grace_s)
 
     def is_over(self) -> bool:
-        """Whether there were streams, and all have ended, are played, and were confirmed or had time to be.
+        """Whether there were streams, and all are over, are played, and were confirmed or had time to be.
 
         From the first moment that all have ended no other stream is taken.
         """
@@ -66,7 +66,10 @@ class StreamRegistry:
             if not streams or self._opening or not all(stream.ended and stream.played_out for stream in streams):
                 return False
             self._closed_reason = "this receiver took one stream (--once), and is about to end"
-        return all(stream.finish_confirmed.is_set() or self._had_time_to_confirm(stream) for stream in streams)
+        return all(
+            stream.over and (stream.finish_confirmed.is_set() or self._had_time_to_confirm(stream))
+            for stream in streams
+        )
 
     def open(self, hello: Hello, connection: ReceiverConnection) -> IncomingStream:
         """Find the stream that HELLO names, or make it, and attach the connection. Raises `Refusal`."""
@@ -98,7 +101,7 @@ class StreamRegistry:
                     return stream
             if self._closed_reason:
                 raise Refusal("busy", self._closed_reason)
-            active = sum(not stream.ended for stream in self._streams.values()) + len(self._opening)
+            active = sum(not stream.over for stream in self._streams.values()) + len(self._opening)
             if active >= self._context.settings.max_connections:
                 places = self._context.settings.max_connections
                 raise Refusal("busy", f"all {places} places are taken: try again later")
@@ -127,7 +130,7 @@ class StreamRegistry:
         return stream
 
     def _forget_oldest(self) -> None:
-        ended = [stream_id for stream_id, kept in self._streams.items() if kept.ended and kept.played_out]
+        ended = [stream_id for stream_id, kept in self._streams.items() if kept.over and kept.played_out]
         for stream_id in ended[: max(0, len(self._streams) - KEPT_STREAMS)]:
             del self._streams[stream_id]
 

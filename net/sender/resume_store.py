@@ -49,4 +49,4 @@ def _key(settings: SenderSettings) -> str:
         *(str(plan.chunk_samples), str(plan.overlap_samples), str(plan.stitching), str(settings.num_streams)),
         *(("enhanced",) if settings.enhance else ()),
     )
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    return hashlib.sha256(os.fsencode("\0".join(parts))).hexdigest()[:32]

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -6,11 +7,18 @@ import numpy as np
 import pytest
 import soundfile
 
-from codec.errors import AudioFileError
+from codec.errors import AudioFileError, UsageError
 from codec.sound.formats import SoundFormat
 from codec.sound.wav import to_pcm16
-from codec.sound.writing import SoundWriter
+from codec.sound.writing import SoundWriter, check_writable
 
+KINDS = {
+    SoundFormat.WAV: ("WAV", "PCM_16"),
+    SoundFormat.FLAC: ("FLAC", "PCM_16"),
+    SoundFormat.OGG: ("OGG", "VORBIS"),
+    SoundFormat.MP3: ("MP3", "MPEG_LAYER_III"),
+    SoundFormat.OPUS: ("OGG", "OPUS"),
+}
 NOISE = np.random.default_rng(1).normal(0, 0.2, (2, 40_000)).astype(np.float32)
 
 
@@ -24,8 +32,9 @@ def test_a_sound_file_appears_when_it_is_finished(tmp_path: Path, file_format: S
         assert not path.exists()
     assert [file.name for file in path.parent.iterdir()] == [path.name]
     info = soundfile.info(path)
-    assert (info.format.lower(), info.frames, info.channels, info.samplerate) == (file_format, 40_000, 2, 16000)
-    if file_format is not SoundFormat.OGG:
+    assert (info.frames, info.channels, info.samplerate) == (40_000, 2, 16000)
+    assert (info.format, info.subtype) == KINDS[file_format]
+    if info.subtype == "PCM_16":
         assert np.array_equal(soundfile.read(path, dtype="int16")[0], to_pcm16(NOISE).T)
 
 
@@ -38,6 +47,34 @@ def test_an_error_leaves_no_sound_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(AudioFileError, match=r"file/a\.flac"):
         SoundWriter(tmp_path / "file" / "a.flac", 16000, 2, SoundFormat.FLAC)
+
+
+def test_a_format_that_libsndfile_does_not_write_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An old libsndfile has no MP3: the error names it, its version, and the formats that it writes."""
+    opened = soundfile.SoundFile
+
+    def without_mp3(*arguments: object, **options: object) -> soundfile.SoundFile:
+        if options.get("format") == "MP3":
+            raise soundfile.LibsndfileError(1)
+        return opened(*arguments, **options)
+
+    check_writable(SoundFormat.MP3)
+    monkeypatch.setattr(soundfile, "SoundFile", without_mp3)
+    version = re.escape(soundfile.__libsndfile_version__)
+    with pytest.raises(UsageError, match=rf"mp3: libsndfile {version} .* one of wav, flac, ogg, opus"):
+        check_writable(SoundFormat.MP3)
+    check_writable(SoundFormat.OPUS)
+
+
+@pytest.mark.parametrize(("file_format", "most"), [("flac", 8), ("mp3", 2)])
+def test_channels_are_counted_before_a_file_is_made(tmp_path: Path, file_format: str, most: int) -> None:
+    """As many as the format holds are written; one more is refused with the limit, and leaves nothing."""
+    chosen = SoundFormat(file_format)
+    with SoundWriter(tmp_path / "most", 16000, most, chosen) as writer:
+        writer.write(np.zeros((most, 1600), np.float32))
+    with pytest.raises(AudioFileError, match=f"{most} channels at most, not {most + 1}"):
+        SoundWriter(tmp_path / "more", 16000, most + 1, chosen)
+    assert [path.name for path in tmp_path.iterdir()] == ["most"]
 
 
 def interrupted(writer: SoundWriter) -> None:
@@ -80,7 +117,7 @@ for name, write in writers.items():
     write(folder / name)
     size = (folder / name).stat().st_size
     (folder / name).unlink()
-    for limit in {100_000, size - 1, size - 100, size - 3000}:
+    for limit in {size // 2, size - 1, size - 100, size - 3000}:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         try:
             write(folder / name)

@@ -11,9 +11,11 @@ from codec.errors import EscError
 from codec.files.coding import Coding
 from esc_tui.batch.app import BatchTotals, CompressApp, JobList
 from esc_tui.batch.inputs import Input
+from esc_tui.batch.job_lines import job_lines
 from esc_tui.batch.jobs import CompressJob, Results
 from esc_tui.batch.runner import Batch, JobWatch
-from esc_tui.batch.stats import JobState, Outcome
+from esc_tui.batch.stats import JobState, JobStats, Outcome
+from esc_tui.console.drawing.palette import PLAIN
 from esc_tui.console.widgets.spectrogram import Spectrogram
 from tests.codec.staircase import StaircaseCodec
 from tests.esc_tui.console.waiting import until
@@ -91,6 +93,15 @@ async def test_the_chosen_file_is_seen_before_and_after(tmp_path: Path) -> None:
         await until(pilot, lambda: app.chosen == 2)
         await pilot.press("q")
     assert batch.stop() == ()
+
+
+def test_no_name_reaches_the_terminal_as_it_is() -> None:
+    """Bytes that are not UTF-8, and escape sequences, are shown as U+FFFD, in the line of a file that failed, too."""
+    jobs = [JobStats("a/latin\udce4.wav"), JobStats("a/\x1b[2J.wav", state=JobState.FAILED, error="\udce4 is no sound")]
+    lines = [line.text for line in job_lines(jobs, 0, 120, 10, PLAIN)]
+    assert "latin\N{REPLACEMENT CHARACTER}.wav" in lines[1]
+    assert "\N{REPLACEMENT CHARACTER}[2J.wav  \N{REPLACEMENT CHARACTER} is no sound" in lines[2]
+    assert all(line.isprintable() for line in lines)
 
 
 async def test_quitting_stops_what_runs() -> None:

@@ -3,7 +3,6 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,27 +19,13 @@ from codec.engine.fast import FastESC
 from codec.sound.wav import to_pcm16
 from esc_tui.cli import run
 from esc_tui.errors import ExitCode
-from esc_tui.options import files
-from tests.conftest import DATA, DEADLINE_S, needs_metrics
+from tests.conftest import DEADLINE_S, needs_metrics
+from tests.esc_tui.commands.small_model import MODEL, names
 from tests.net.links import PLAN, locally_coded, write_speech
 
-MODEL = ["--model-path", str(DATA / "golden" / "tiny")]
+pytestmark = pytest.mark.usefixtures("one_core")
+
 CHUNKS = ["--streaming", "--chunk-size", str(PLAN.chunk_samples), "--overlap-size", str(PLAN.overlap_samples)]
-
-
-@pytest.fixture(autouse=True)
-def one_core(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Run the small network in one thread: more threads only wait for each other."""
-    threads = torch.get_num_threads()
-    monkeypatch.setattr("esc_tui.batch.run.available_cores", lambda: 1)
-    monkeypatch.setattr(files, "available_cores", lambda: 1)
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def test_a_file_gives_its_codes_and_what_becomes_of_it(tmp_path: Path, tiny_codec: Codec) -> None:
@@ -144,7 +129,7 @@ def test_what_is_not_wanted_is_not_written(tmp_path: Path) -> None:
     source = write_speech(tmp_path / "speech.wav", 8000)
     assert run(["compress", str(source), "--no-audio", "--save-path", str(tmp_path / "codes"), *MODEL]) == 0
     assert names(tmp_path / "codes") == ["encoded_7.2kbps_speech.esc"]
-    for kind in ("flac", "ogg"):
+    for kind in ("flac", "ogg", "mp3", "opus"):
         target = ["--format", kind, "--save-path", str(tmp_path / kind)]
         assert run(["compress", str(source), "--no-codes", *target, *MODEL]) == 0
         assert names(tmp_path / kind) == [f"decoded_7.2kbps_speech.{kind}"]

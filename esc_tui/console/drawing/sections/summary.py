@@ -4,6 +4,7 @@ from esc_tui.console.drawing.line import Line, clip_start
 from esc_tui.console.drawing.numbers import byte_count, fixed, milliseconds
 from esc_tui.console.drawing.page import CHART_START, LABEL_CELLS, NUMBER_CELLS, Page
 from net.telemetry.stats import DurationStats, SenderChunks, StreamStats
+from net.text import printable
 
 PCM_BITS_PER_SAMPLE = 16
 
@@ -18,7 +19,8 @@ def summary_lines(stats: StreamStats, page: Page) -> list[Line]:
     lines += [_size_line("payload", stats.payload.total_bytes, stats, page)]
     lines += [_size_line("wire", stats.wire.total_bytes, stats, page)]
     lines.append(page.text("efficiency", _efficiency(stats)))
-    files = [clip_start(file, page.width - LABEL_CELLS) for file in stats.files]
+    names = [printable(name, len(name)) for name in stats.files]
+    files = [clip_start(name, page.width - LABEL_CELLS) for name in names]
     return lines + [page.text("" if number else "saved as", file) for number, file in enumerate(files)]
 
 
