@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import soundfile
-
 from codec.container import EscReader
-from codec.errors import ContainerError, DamagedChunk
+from codec.errors import AudioFileError, ContainerError, DamagedChunk
 from codec.evaluation.quality import QualityMeter
 from codec.files.coding import Coding, Targets, compress_file, decompress_file, thin_file
 from codec.sound.formats import SoundFormat
@@ -84,13 +82,15 @@ class CompressJob(FileJob):
 
     @property
     def seconds(self) -> float | None:
-        """The sound's length by its header; None for standard input, a pipe, or what is no sound."""
+        """The sound's length as far as its file states it; None for standard input, a pipe, or what is no sound."""
         if not self.source.path.is_file():
             return None
         try:
-            return float(soundfile.info(self.source.path).duration)
-        except (soundfile.LibsndfileError, TypeError, OSError):
+            with AudioReader(self.source.path, self.codec.sample_rate) as reader:
+                samples = reader.total_samples
+        except AudioFileError:
             return None
+        return None if samples is None else samples / self.codec.sample_rate
 
     def run(self, watch: JobWatch) -> Outcome:
         """Code the file, and decode it where sound or metrics are wanted."""

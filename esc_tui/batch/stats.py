@@ -85,6 +85,11 @@ class JobStats:
         return self.state in (JobState.DONE, JobState.FAILED)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the file is done, with all of its sound."""
+        return self.state is JobState.DONE and not (self.outcome and self.outcome.coded.missing)
+
+    @property
     def figures(self) -> Figures:
         """The file's lengths and sizes."""
         coded = self.outcome.coded if self.outcome else None

@@ -164,6 +164,14 @@ class IncomingStream:
         return self._end_message is not None
 
     @property
+    def total_samples(self) -> int | None:
+        """The sound's length: as HELLO states it while that can be true, and as END does where the sound is whole."""
+        if self._end_message is not None and self._end_message.complete:
+            return self._end_message.samples
+        stated = self.hello.total_samples
+        return None if stated is None or stated < self.context.meters["saved_samples"] else stated
+
+    @property
     def resume_index(self) -> int:
         """The chunk from which a sender resumes: everything below is acknowledged."""
         return max(0, self.context.meters["settled"] - self._decoder.history_chunks)
@@ -308,6 +316,6 @@ class IncomingStream:
         elif self.context.stopping.is_set():
             status.set(LinkState.FAILED, "stopped before the end")
         elif self._end_message is not None and not self._end_message.complete:
-            status.set(LinkState.DONE, "the sender stopped early")
+            status.set(LinkState.DONE, "the sender stopped early, or could not read all of it")
         else:
             status.set(LinkState.DONE, str(self.files.loss or ""))

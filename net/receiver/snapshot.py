@@ -41,7 +41,7 @@ def stream_stats(stream: "IncomingStream", process: ProcessStats) -> StreamStats
     hello, codec, player = stream.hello, stream.codec, stream.player
     meters, status = stream.context.meters, stream.context.status
     rate, num_streams = hello.sample_rate, meters["num_streams"]
-    total_s = None if hello.total_samples is None else hello.total_samples / rate
+    total_s = None if stream.total_samples is None else stream.total_samples / rate
     audio_s, on_air_s = meters["saved_samples"] / rate, status.on_air_s
     playback = player.stats() if player else None
     heard = (player.heard,) if player else ()

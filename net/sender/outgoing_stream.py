@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from codec.chunks.plan import ChunkPlan, SoundChunk, Stitching
 from codec.chunks.streaming import history_chunks
 from codec.container import EscHeader, EscReader
-from codec.errors import UsageError
+from codec.errors import EscError, UsageError
 from codec.files.esc_chunks import header_for
 from codec.sound.reading import AudioReader
 from net.audio.devices import AudioSystem
@@ -71,6 +71,7 @@ class OutgoingStream:
         self._settings, self._codec, self._audio_system = settings, codec, audio_system
         self._resume_store = ResumeStore(settings.state_folder, settings) if settings.state_folder else None
         self._verifier: PeerVerifier | None = None
+        self._reader: SoundReader | None = None
         self._epoch_s = clock.epoch_s()
         self.stream_id = secrets.token_bytes(16)
         self.source: Source | EscSource | None = source
@@ -108,7 +109,7 @@ class OutgoingStream:
             self._begin_stored(source.header)
             self.pipeline.add_stage("read", lambda: self._read_codes(source))
         else:
-            reader = SoundReader(
+            reader = self._reader = SoundReader(
                 source, self._settings, self._codec, self.captured, control=self.control, context=self.context
             )
             self.pipeline.add_stage("read", reader.run)
@@ -136,6 +137,11 @@ class OutgoingStream:
         """Whether the microphone is gone, and silence is sent."""
         return isinstance(self.source, MicrophoneSource) and self.source.lost
 
+    @property
+    def _source_error(self) -> EscError | None:
+        """What kept the source from giving all of its sound."""
+        return self._reader.error if self._reader else None
+
     def _known_stream_id(self) -> bytes:
         stream_id = self._resume_store.load() if self._resume_store else None
         if stream_id is None:
@@ -152,7 +158,7 @@ class OutgoingStream:
             return MicrophoneSource(self._audio_system, settings.microphone, SAMPLE_RATE, context)
         if _holds_codes(settings.input):
             return EscSource(settings.input, context.events)
-        return FileSource(settings.input)
+        return FileSource(settings.input, context.events)
 
     def _begin_stored(self, header: EscHeader) -> None:
         self.header = header
@@ -205,7 +211,8 @@ class OutgoingStream:
         self._finish()
 
     def _finish(self) -> None:
-        counts, complete = self.context.meters.counts("read", "samples"), not self.control.stopped.is_set()
+        counts = self.context.meters.counts("read", "samples")
+        complete = not self.control.stopped.is_set() and self._source_error is None
         self.buffer.finish(End(chunks=counts["read"], samples=counts["samples"], complete=complete))
 
     def _send(self, source: Source | EscSource) -> None:
@@ -217,3 +224,5 @@ class OutgoingStream:
         self.connection.run(self._hello(self.header, source), self._verifier)
         if self._resume_store:
             self._resume_store.delete()
+        if self._source_error is not None:
+            raise self._source_error
