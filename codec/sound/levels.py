@@ -42,7 +42,7 @@ class LevelCheck:
         if self._scale != 1:
             found.append(f"its samples are floats on the scale of integers: they are divided by {self._scale:.0f}")
         if self.non_finite_samples:
-            found.append(f"{_samples(self.non_finite_samples)} no numbers and became silence")
+            found.append(f"{_samples(self.non_finite_samples)} not finite and became silence")
         if self.clipped_samples:
             found.append(
                 f"{_samples(self.clipped_samples)} beyond full scale, up to {self._peak:.4g}, and clipped to ±1"
