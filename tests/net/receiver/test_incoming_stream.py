@@ -81,3 +81,11 @@ def test_a_fault_of_this_program_fails_the_stream(stream: IncomingStream) -> Non
     stream.fail(ValueError("a bug"))
     assert stream.wait(DEADLINE_S)
     assert "ValueError: a bug" in stream_stats(stream, ProcessStats()).reason
+
+
+def test_a_length_that_was_announced_holds_until_it_is_wrong(stream: IncomingStream) -> None:
+    """END has the true one."""
+    announced = stream.hello.total_samples
+    assert stream.total_samples == announced
+    stream.receive_end(End(chunks=1, samples=1600, complete=True))
+    assert stream.total_samples == 1600
