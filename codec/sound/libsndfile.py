@@ -28,13 +28,14 @@ CHUNKED_FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF")
 PLAIN_FORMATS = (*CHUNKED_FORMATS, "AU")
 """Formats whose sound is one stretch of bytes, behind a header."""
 BIG_ENDIAN_FORMATS = ("AIFF", "AU", "CAF")
-MP3_LENGTH_MARKS = (b"Xing", b"Info", b"VBRI")
 TAG_MARKS = (b"ID3", b"TAG", b"APETAGEX")
 """How tags begin, which some programs append to any file."""
 LONGEST_OGG_PAGE_BYTES = 27 + 255 + 255 * 255
 OGG_END_OF_STREAM = 4
 
 _STATED_BYTES = re.compile(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)")
+_MP3_LENGTH = re.compile(rb"(?:Xing|Info)...[\x01\x03\x05\x07\x09\x0b\x0d\x0f]|VBRI", re.DOTALL)
+"""Headers that count the frames: of Xing's and LAME's the lowest flag says so."""
 _CHANNEL_MASK = re.compile(r"Channel Mask\s*: 0x([0-9A-Fa-f]+)")
 
 
@@ -135,10 +136,8 @@ class SoundfileDecoder:
         self._file.close()
 
     def _length_frames(self) -> int | None:
-        known = self._file.frames < LONGEST_FRAMES
-        if self._file.format == "MP3":
-            known = known and any(mark in _first_mp3_bytes(self._raw) for mark in MP3_LENGTH_MARKS)
-        return self._file.frames if known else None
+        guessed = self._file.format == "MP3" and not _MP3_LENGTH.search(_first_mp3_bytes(self._raw))
+        return None if guessed or self._file.frames >= LONGEST_FRAMES else self._file.frames
 
     def _declared_frames(self) -> int | None:
         sizes = _STATED_BYTES.search(self._file.extra_info) if self._uncompressed else None

@@ -81,6 +81,7 @@ class AudioReader(AbstractContextManager["AudioReader"]):
         self._mix = mix
         with ExitStack() as stack:
             self._raw = _opened(file, self._path, stack)
+            self._path = self._raw if isinstance(self._raw, str) else self._path
             self._decoder = self._first_decoder(file)
             stack.callback(self._decoder.close)
             self._resources = stack.pop_all()

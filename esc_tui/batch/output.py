@@ -99,7 +99,7 @@ class ProgressOutput(BatchOutput):
         if len(jobs) > 1 and code is not ExitCode.DONE:
             total = totals(jobs, self._batch.elapsed_s)
             parts = sum(stats.state is JobState.DONE and not stats.is_whole for stats in jobs)
-            counts = ((total.failed, "failed"), (parts, "are not whole"), (total.files - total.ended, "stopped"))
+            counts = ((total.failed, "failed"), (parts, "incomplete"), (total.files - total.ended, "stopped"))
             print_message(
                 f"of {total.files} files {' and '.join(f'{count} {what}' for count, what in counts if count)}"
             )

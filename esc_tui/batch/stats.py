@@ -129,7 +129,7 @@ def totals(jobs: Sequence[JobStats], elapsed_s: float) -> Totals:
         files=len(jobs),
         ended=sum(stats.has_ended for stats in jobs),
         failed=sum(stats.state is JobState.FAILED for stats in jobs),
-        total_s=sum(stats.total_s or 0.0 for stats in jobs if stats.state is not JobState.FAILED),
+        total_s=sum(max(stats.total_s or 0.0, stats.audio_s) for stats in jobs if stats.state is not JobState.FAILED),
     )
 
 
