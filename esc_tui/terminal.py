@@ -1,10 +1,17 @@
 """The terminal of the console: whether there is one, its signals, and keeping other writers out of it."""
 
+import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+
+LAST_LINES_S = 1.0
+"""Limit for logging the last lines: a library may have kept a copy of the descriptor."""
+
+logger = logging.getLogger(__name__)
 
 
 def in_terminal() -> bool:
@@ -27,19 +34,30 @@ def on_termination(act: Callable[[], object]) -> None:
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Discard what C libraries print while the console draws through a copy of the terminal's descriptor.
+    """Log what C libraries print to file descriptor 2, while this program prints through a copy of it.
 
-    PortAudio and ALSA print to file descriptor 2 whenever a device is lost.
+    PortAudio and ALSA print there whenever a device is lost, libmpg123 whenever an MP3 file is odd.
     """
     terminal = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    before = sys.__stderr__
-    with open(terminal, "w", encoding="utf-8", buffering=1) as copy:
+    read_end, write_end = os.pipe()
+    reader = threading.Thread(target=_log_lines, args=(read_end,), name="library-output", daemon=True)
+    before, own_before = sys.__stderr__, sys.stderr
+    with open(terminal, "w", encoding="utf-8", errors="backslashreplace", buffering=1) as copy:
         try:
             sys.__stderr__ = copy  # type: ignore[misc]  # Textual draws to it
-            os.dup2(nowhere, 2)
+            if own_before is before:
+                sys.stderr = copy
+            os.dup2(write_end, 2)
+            os.close(write_end)
+            reader.start()
             yield
         finally:
-            os.dup2(terminal, 2)
-            sys.__stderr__ = before  # type: ignore[misc]
-            os.close(nowhere)
+            os.dup2(terminal, 2)  # the last writer is gone, which ends the reader
+            sys.__stderr__, sys.stderr = before, own_before  # type: ignore[misc]
+            reader.join(LAST_LINES_S)
+
+
+def _log_lines(descriptor: int) -> None:
+    with open(descriptor, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            logger.info("%s", line.rstrip())

@@ -66,6 +66,8 @@ class Coded:
     file_bytes: int
     non_finite_samples: int = 0
     damaged: tuple[DamagedChunk, ...] = ()
+    missing: str = ""
+    """What of the sound that was read is missing; it is among the warnings, too."""
     warnings: tuple[str, ...] = ()
 
 
@@ -102,13 +104,15 @@ def compress_file(
                 hear(decoder.push(chunks, index, length))
         if decoder:
             hear(decoder.finish())
-        codes.finish()
+        codes.finish(complete=not reader.missing)
     return Coded(
         header=header,
         samples=samples,
         payload_bytes=payload_bytes,
         file_bytes=codes.file_bytes,
         non_finite_samples=reader.non_finite_samples,
+        missing=reader.missing,
+        warnings=reader.warnings,
     )
 
 

@@ -17,6 +17,7 @@ STANDARD_INPUT = Path("-")
 SOUND_SUFFIXES = frozenset(
     {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff", ".aifc", ".au", ".snd"}
     | {".caf", ".w64", ".rf64", ".voc", ".nist", ".sph", ".gsm"}
+    | {".m4a", ".m4b", ".aac", ".ac3", ".amr", ".3gp", ".wma", ".webm", ".weba", ".mka"}
 )
 CODES_SUFFIXES = frozenset({".esc"})
 

@@ -125,14 +125,15 @@ class CompressJob(FileJob):
 
     @property
     def seconds(self) -> float | None:
-        """The sound's length by its header; None for standard input, a pipe, or what is no sound."""
-        if self.source.path == STANDARD_INPUT:
+        """The sound's length as far as its file states it; None for standard input, a pipe, or what is no sound."""
+        if not self.source.path.is_file():
             return None
         try:
-            with AudioReader(self.source.path) as reader:
-                return None if reader.total_samples is None else reader.total_samples / reader.rate
+            with AudioReader(self.source.path, self.codec.sample_rate) as reader:
+                samples = reader.total_samples
         except AudioFileError:
             return None
+        return None if samples is None else samples / self.codec.sample_rate
 
     def process(self, watch: JobWatch) -> Outcome:
         """Code the file, and decode it where sound or metrics are wanted."""

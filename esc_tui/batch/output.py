@@ -20,8 +20,8 @@ class BatchOutput(Output):
         self._reported: set[int] = set()
 
     def exit_code(self) -> ExitCode:
-        """Return success where all files are done."""
-        all_done = all(stats.state is JobState.DONE for stats in self._batch.snapshots())
+        """Return success where all files are done, and of none a part is missing."""
+        all_done = all(stats.is_whole for stats in self._batch.snapshots())
         return ExitCode.DONE if all_done else ExitCode.PARTLY_FAILED
 
     def newly_ended(self, jobs: tuple[JobStats, ...]) -> Iterator[JobStats]:
@@ -98,7 +98,8 @@ class ProgressOutput(BatchOutput):
                 print_message(stats.error)
         if len(jobs) > 1 and code is not ExitCode.DONE:
             total = totals(jobs, self._batch.elapsed_s)
-            counts = ((total.failed, "failed"), (total.files - total.ended, "stopped"))
+            parts = sum(stats.state is JobState.DONE and not stats.is_whole for stats in jobs)
+            counts = ((total.failed, "failed"), (parts, "incomplete"), (total.files - total.ended, "stopped"))
             print_message(
                 f"of {total.files} files {' and '.join(f'{count} {what}' for count, what in counts if count)}"
             )

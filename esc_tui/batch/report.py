@@ -36,6 +36,7 @@ def job_record(stats: JobStats) -> dict[str, Any]:
             "num_streams": coded.header.num_streams,
             "channels": coded.header.channels,
             "non_finite_samples": coded.non_finite_samples,
+            "missing": coded.missing,
             "damaged": [str(error) for error in coded.damaged],
             "warnings": coded.warnings,
             "quality": msgspec.to_builtins(stats.outcome.quality),
@@ -48,11 +49,10 @@ def notes(stats: JobStats) -> list[str]:
     if not stats.outcome:
         return []
     coded = stats.outcome.coded
-    found = [f"{stats.name}: {warning}" for warning in coded.warnings]
-    found += [f"{error}: silence stands for it" for error in coded.damaged]
-    if coded.non_finite_samples:
-        found.append(f"{stats.name}: {coded.non_finite_samples} samples were no numbers and became silence")
-    return found
+    return [
+        *(f"{stats.name}: {warning}" for warning in coded.warnings),
+        *(f"{error}: silence stands for it" for error in coded.damaged),
+    ]
 
 
 def result_table(jobs: Sequence[JobStats], elapsed_s: float) -> Table:

@@ -16,6 +16,7 @@ from esc_tui.errors import ExitCode, print_message
 from esc_tui.options.command import Values
 from esc_tui.options.files import available_cores, worker_count, worker_notes
 from esc_tui.plain.loop import print_survivors, run_plain
+from esc_tui.terminal import quiet_libraries
 
 if TYPE_CHECKING:
     from codec import Codec
@@ -66,7 +67,8 @@ def run_search(search: Search, values: Values, make_jobs: MakeJobs, *, console_t
 
 def run_jobs(jobs: Sequence[Job], workers: int, *, json: bool, console_title: str = "") -> ExitCode:
     """Run jobs and return the exit code; a title asks for the console, where there is a terminal and no `json`."""
-    batch = Batch(jobs, workers)
+    with quiet_libraries():  # it looks for the length of each file
+        batch = Batch(jobs, workers)
     if console_title and not json and sys.stdin.isatty() and sys.stdout.isatty():
         return run_in_console(batch, console_title)
     output = JsonOutput(batch) if json else ProgressOutput(batch)
@@ -77,10 +79,11 @@ def run_in_console(batch: Batch, title: str) -> ExitCode:
     """Run a batch in the console until the person quits; then print the table, and return the exit code."""
     from esc_tui.batch.app import CompressApp  # noqa: PLC0415 - importing Textual takes time
 
-    try:
-        CompressApp(batch, title).run()
-    finally:
-        survivors = batch.stop()
+    with quiet_libraries():
+        try:
+            CompressApp(batch, title).run()
+        finally:
+            survivors = batch.stop()
     with closing(ProgressOutput(batch)) as output:
         output.show()
     are_unfinished = any(not stats.has_ended for stats in batch.snapshots())

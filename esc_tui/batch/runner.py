@@ -166,7 +166,9 @@ class Batch:
             self._stats[number] = replace(self._stats[number], state=JobState.RUNNING)
             self._watches[number] = watch
         try:
-            self._end(number, watch, state=JobState.DONE, outcome=job.run(watch))
+            outcome = job.run(watch)
+            audio_s = outcome.coded.samples / outcome.coded.header.sample_rate
+            self._end(number, watch, state=JobState.DONE, outcome=outcome, total_s=audio_s)
         except BatchStopped:
             self._end(number, watch, state=JobState.STOPPED)
         except EscError as error:

@@ -85,6 +85,11 @@ class JobStats:
         return self.state in (JobState.DONE, JobState.FAILED)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the file is done, with all of its sound."""
+        return self.state is JobState.DONE and not (self.outcome and self.outcome.coded.missing)
+
+    @property
     def figures(self) -> Figures:
         """The file's lengths and sizes."""
         coded = self.outcome.coded if self.outcome else None
@@ -124,7 +129,7 @@ def totals(jobs: Sequence[JobStats], elapsed_s: float) -> Totals:
         files=len(jobs),
         ended=sum(stats.has_ended for stats in jobs),
         failed=sum(stats.state is JobState.FAILED for stats in jobs),
-        total_s=sum(stats.total_s or 0.0 for stats in jobs if stats.state is not JobState.FAILED),
+        total_s=sum(max(stats.total_s or 0.0, stats.audio_s) for stats in jobs if stats.state is not JobState.FAILED),
     )
 
 

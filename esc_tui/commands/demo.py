@@ -9,6 +9,7 @@ from esc_tui.errors import ExitCode
 from esc_tui.options.command import Display, SettingsCommand, build, display_options
 from esc_tui.options.demo import demo_options, demo_settings
 from esc_tui.run import run_engines
+from esc_tui.terminal import quiet_libraries
 
 
 @click.command("demo", cls=SettingsCommand, make_settings=demo_settings)
@@ -23,7 +24,8 @@ def command(**values: Any) -> ExitCode:
     from net.receiver.engine import Receiver  # noqa: PLC0415 - not needed to show the help
     from net.sender.engine import Sender  # noqa: PLC0415 - likewise
 
-    Sender(sending).check()
+    with quiet_libraries():
+        Sender(sending).check()
     receiver = Receiver(receiving)
     receiver.listen()
     sender = Sender(replace(sending, port=receiver.port))

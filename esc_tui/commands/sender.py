@@ -10,6 +10,7 @@ from esc_tui.errors import ExitCode, print_message
 from esc_tui.options.command import Display, SettingsCommand, build, display_options
 from esc_tui.options.sender import sender_options, sender_settings
 from esc_tui.run import run_engines, serving_metrics
+from esc_tui.terminal import quiet_libraries
 from net.settings import SenderSettings
 from net.transport.security.trust_questions import TrustQuestions
 
@@ -20,8 +21,8 @@ from net.transport.security.trust_questions import TrustQuestions
 def command(**values: Any) -> ExitCode:
     """Stream a sound file or a microphone to a receiver.
 
-    Any sampling rate, channel count and format that libsndfile reads, or an .esc file, whose codes are sent as they
-    are; the sender waits for its receiver, and resumes after a broken connection.
+    Any sampling rate, channel count and format that libsndfile or ffmpeg reads, or an .esc file, whose codes are sent
+    as they are; the sender waits for its receiver, and resumes after a broken connection.
     """
     if values["list_devices"]:
         print_devices(as_json=values["json"])
@@ -33,7 +34,8 @@ def command(**values: Any) -> ExitCode:
 
     questions = TrustQuestions()
     sender = Sender(settings, questions=questions)
-    sender.check()
+    with quiet_libraries():
+        sender.check()
     with serving_metrics([sender], settings.metrics):
         return run_engines([sender], display, "sender", questions)
 

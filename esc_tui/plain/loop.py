@@ -9,6 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from esc_tui.errors import ExitCode, print_message
+from esc_tui.terminal import quiet_libraries
 from net.engine import Engine
 from net.runtime.clock import SYSTEM_CLOCK
 
@@ -67,7 +68,7 @@ def run_plain(works: "Sequence[Engine | Batch]", output: Output, interval_s: flo
 
     The first signal asks for an end in order, and signal number `signals_to_end` ends at once.
     """
-    with counted_interrupts() as interrupts, closing(output):
+    with quiet_libraries(), counted_interrupts() as interrupts, closing(output):
         try:
             for work in reversed(works):  # a demo's receiver listens before its sender connects
                 work.start()

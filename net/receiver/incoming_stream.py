@@ -176,6 +176,14 @@ class IncomingStream:
         return self._end_message is not None
 
     @property
+    def total_samples(self) -> int | None:
+        """The sound's length: as HELLO states it while that can be true, and as END does where the sound is whole."""
+        if self._end_message is not None and self._end_message.complete:
+            return self._end_message.samples
+        stated = self.hello.total_samples
+        return None if stated is None or stated < self.context.meters["saved_samples"] else stated
+
+    @property
     def resume_index(self) -> int:
         """The chunk from which a sender resumes: everything below is acknowledged."""
         return max(0, self.files.settled_chunks - self._decoder.history_chunks)
@@ -314,5 +322,5 @@ class IncomingStream:
     def _end(self) -> None:
         self.ended_s = self.context.clock.monotonic_s()
         cut_short = self._end_message is not None and not self._end_message.complete
-        reason = "the sender stopped early" if cut_short else str(self.files.loss or "")
+        reason = "the sender stopped early, or could not read all of it" if cut_short else str(self.files.loss or "")
         self.context.end(self.error, reason, label=f"{self.hello.name}: ")

@@ -40,7 +40,7 @@ def stream_stats(stream: "IncomingStream", process: ProcessStats) -> StreamStats
     hello, codec, player, meters = stream.hello, stream.codec, stream.player, stream.context.meters
     files, num_streams, paused = stream.files, meters["num_streams"], player is not None and player.paused
     measured = stream.context.stats(
-        Role.RECEIVER, stream.stream_id, files.saved_samples, hello.total_samples, paused=paused
+        Role.RECEIVER, stream.stream_id, files.saved_samples, stream.total_samples, paused=paused
     )
     playback = player.stats() if player else None
     return replace(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from codec.chunks.plan import ChunkPlan, SoundChunk, Stitching
 from codec.chunks.streaming import history_chunks
 from codec.container import EscHeader, EscReader
-from codec.errors import UsageError
+from codec.errors import EscError, UsageError
 from codec.files.esc_chunks import header_for
 from codec.sound.reading import AudioReader
 from net.audio.devices import AudioSystem
@@ -73,6 +73,7 @@ class OutgoingStream:
         self._resume_store = ResumeStore(settings.state_folder, settings) if settings.state_folder else None
         self.secure = False
         """Whether everything goes over TLS."""
+        self._reader: SoundReader | None = None
         self.stream_id = secrets.token_bytes(16)
         self.source: Source | EscSource | None = source
         self.header: EscHeader | None = None
@@ -114,7 +115,7 @@ class OutgoingStream:
             self._begin_stored(source.header)
             self.pipeline.add_stage("read", lambda: self._read_codes(source))
         else:
-            reader = SoundReader(
+            reader = self._reader = SoundReader(
                 source, self._settings, self._codec, self.captured, control=self.control, context=self.context
             )
             self.pipeline.add_stage("read", reader.run)
@@ -142,6 +143,11 @@ class OutgoingStream:
         """Whether the sound is enhanced just now, None where it cannot be."""
         return not self.control.bypassed if self._settings.enhance else None
 
+    @property
+    def _source_error(self) -> EscError | None:
+        """What kept the source from giving all of its sound."""
+        return self._reader.error if self._reader else None
+
     def _known_stream_id(self) -> bytes:
         stream_id = self._resume_store.load() if self._resume_store else None
         if stream_id is None:
@@ -158,7 +164,7 @@ class OutgoingStream:
             return MicrophoneSource(self._audio_system, settings.microphone, SAMPLE_RATE, context)
         if _holds_codes(settings.input):
             return EscSource(settings.input, context.events)
-        return FileSource(settings.input)
+        return FileSource(settings.input, context.events)
 
     def _begin_stored(self, header: EscHeader) -> None:
         self.header = header
@@ -207,7 +213,8 @@ class OutgoingStream:
         self._finish()
 
     def _finish(self) -> None:
-        counts, complete = self.context.meters.counts("read", "samples"), not self.control.stopped.is_set()
+        counts = self.context.meters.counts("read", "samples")
+        complete = not self.control.stopped.is_set() and self._source_error is None
         self.buffer.finish(End(chunks=counts["read"], samples=counts["samples"], complete=complete))
 
     def _send(self, source: Source | EscSource, verifier: PeerVerifier | None) -> None:
@@ -219,3 +226,5 @@ class OutgoingStream:
         self.connection.run(self._hello(self.header, source), verifier)
         if self._resume_store:
             self._resume_store.delete()
+        if self._source_error is not None:
+            raise self._source_error

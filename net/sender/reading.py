@@ -1,6 +1,6 @@
 """The sender's reading stages: sound is cut into chunks for the encoder, stored codes go to the send buffer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from codec.chunks.packed import PackedChunk
 from codec.chunks.plan import Chunker, SoundChunk, Stitching
 from codec.chunks.streaming import chunker_for
 from codec.container import thin_chunk
+from codec.errors import EscError
 from codec.types import Audio
 from net.audio.activity import ActivityDetector, ActivityRecord
 from net.runtime.queues import StageQueue
@@ -43,15 +44,17 @@ class SoundReader:
         self._clock, self._meters = context.clock, context.meters
         self._activity = ActivityDetector(SAMPLE_RATE)
         self._voice = ActivityRecord()
+        self.error: EscError | None = None
+        """What ended the source early, or made it leave out a part: what was read before is sent."""
 
     def run(self) -> None:
-        """Read the source until it ends or is stopped, and close it. Raises `PipelineStopped`."""
+        """Read the source until it ends, fails or is stopped, and close it. Raises `PipelineStopped`."""
         source, control = self._source, self._control
         with closing(source):
             # Time until a receiver accepts is no latency: a file waits for it, live sound is dropped.
             chunker = self._make_chunker(0 if source.live else control.await_accepted())
             captured_s, end_s = self._clock.epoch_s(), 0.0
-            for block in source.blocks(control.stopped, chunker.start):
+            for block in self._blocks(chunker.start):
                 if not source.live:
                     end_s += len(block.audio) / SAMPLE_RATE
                     control.await_turn(end_s)
@@ -63,6 +66,13 @@ class SoundReader:
                 self._put_chunks(chunker.push(self._measured(block)), captured_s)
             self._put_chunks(chunker.finish(), captured_s)
             self._captured.finish()
+
+    def _blocks(self, first_sample: int) -> Iterator[SourceBlock]:
+        """The source's blocks; an error ends them."""
+        try:
+            yield from self._source.blocks(self._control.stopped, first_sample)
+        except EscError as error:
+            self.error = error
 
     def _make_chunker(self, first_chunk: int) -> Chunker:
         """Begin with the first chunk, or where the receiver has to go on with an earlier sender's stream."""

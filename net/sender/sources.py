@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from codec.errors import IncompleteSound
 from codec.sound.reading import AudioReader
 from codec.types import Audio
 from net.protocol.limits import DEFAULT_LIMITS
+from net.telemetry.events import EventLog
 from net.text import printable
 
 SAMPLE_RATE = 16000
 """Of the sound that links carry, in Hz."""
+MAX_STREAM_SAMPLES = DEFAULT_LIMITS.max_stream_s * SAMPLE_RATE
 BLOCKS_PER_SECOND = 10
 
 
@@ -53,27 +56,40 @@ class Source(Protocol):
 
 
 class FileSource:
-    """A sound file. Raises `AudioFileError` where it cannot be read."""
+    """A sound file; what a person should know of it becomes events. Raises `AudioFileError` where it cannot be read."""
 
     live = False
 
-    def __init__(self, path: Path) -> None:
-        self._reader = AudioReader(path, SAMPLE_RATE)
+    def __init__(self, path: Path, events: EventLog) -> None:
+        self._reader, self._events = AudioReader(path, SAMPLE_RATE), events
         self.name = printable(self._reader.name, DEFAULT_LIMITS.name_chars)
 
     @property
     def total_samples(self) -> int | None:
-        """The whole length in samples at the model's rate."""
-        return self._reader.total_samples
+        """The whole length at the model's rate; None while it is unknown, or impossible as the file states it."""
+        total = self._reader.total_samples
+        return total if total is not None and total <= MAX_STREAM_SAMPLES else None
 
     def blocks(self, _stopping: threading.Event, first_sample: int = 0) -> Iterator[SourceBlock]:
-        """Blocks of a tenth of a second or less."""
-        size, to_skip = SAMPLE_RATE // BLOCKS_PER_SECOND, first_sample
-        for whole in self._reader.blocks():
+        """Blocks of a tenth of a second or less. Raises `IncompleteSound` at the end where a part is missing."""
+        reader, size, to_skip, told = self._reader, SAMPLE_RATE // BLOCKS_PER_SECOND, first_sample, 0
+        for whole in reader.blocks():
+            told = self._tell(told)
             block, to_skip = whole[to_skip:], max(0, to_skip - len(whole))
             for start in range(0, len(block), size):
                 yield SourceBlock(block[start : start + size])
+        self._tell(told)
+        if reader.missing:
+            raise IncompleteSound(f"{self.name}: {reader.missing}")
 
     def close(self) -> None:
         """Close the file."""
         self._reader.close()
+
+    def _tell(self, told: int) -> int:
+        """Make events of the warnings after the first `told`; return how many there are now."""
+        warnings = self._reader.warnings
+        for warning in warnings[told:]:
+            if warning != self._reader.missing:  # which is an error
+                self._events.warning(f"{self.name}: {warning}")
+        return len(warnings)

@@ -1,4 +1,3 @@
-import io
 import os
 from pathlib import Path
 
@@ -65,15 +64,5 @@ def test_what_is_no_sound_file_is_named(tmp_path: Path) -> None:
         with pytest.raises(AudioFileError, match=reason) as caught:
             AudioReader(tmp_path / name)
         assert str(tmp_path) in str(caught.value)
-    with pytest.raises(AudioFileError, match="standard input"):
-        AudioReader(io.BytesIO(b"no sound"))
-
-
-def test_a_file_that_is_broken_in_its_middle_is_named(tmp_path: Path) -> None:
-    """A FLAC file that cannot be read on raises an error; its sound does not end early unnoticed."""
-    path = written(tmp_path / "a.flac", NOISE)
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2 : len(data) // 2 + 2000] = bytes(2000)
-    path.write_bytes(data)
-    with AudioReader(path) as reader, pytest.raises(AudioFileError, match=r"a\.flac' is broken"):
-        list(reader.blocks())
+    with (tmp_path / "text.wav").open("rb") as file, pytest.raises(AudioFileError, match="standard input"):
+        AudioReader(file)

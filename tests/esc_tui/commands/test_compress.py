@@ -19,6 +19,7 @@ from codec.engine.fast import FastESC
 from codec.sound.wav import to_pcm16
 from esc_tui.cli import run
 from esc_tui.errors import ExitCode
+from tests.codec.sound.sounds import coded, damaged, noise, pcm16, wav
 from tests.conftest import DEADLINE_S, needs_metrics
 from tests.esc_tui.commands.small_model import MODEL, names
 from tests.net.links import PLAN, locally_coded, write_speech
@@ -81,6 +82,34 @@ def test_one_broken_file_stops_no_other(tmp_path: Path, capsys: pytest.CaptureFi
     assert spoiled["non_finite_samples"] == 16000
     for path in (tmp_path / "out").glob("*.wav"):
         assert np.isfinite(soundfile.read(path)[0]).all()
+
+
+def test_a_file_of_which_a_part_is_missing_is_coded_as_far_as_it_goes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The part that is missing is told, in the file's codes too, and the exit code is 1."""
+    (tmp_path / "cut.wav").write_bytes(wav(pcm16(noise(2.0)))[:32044])
+    (tmp_path / "killed.wav").write_bytes(wav(pcm16(noise(2.0)), 0, 36))
+    paths = [str(tmp_path / "cut.wav"), str(tmp_path / "killed.wav")]
+    code = run(["compress", *paths, "--save-path", str(tmp_path / "out"), "--json", "--no-audio", *MODEL])
+    cut, killed = (json.loads(line) for line in sorted(capsys.readouterr().out.splitlines()[:-1]))
+    assert code == ExitCode.PARTLY_FAILED
+    assert (cut["state"], cut["audio_s"], killed["audio_s"]) == ("done", 1.0, 2.0)
+    assert cut["missing"].startswith("1.00 s of 2.00 s are missing")
+    assert cut["warnings"] == [cut["missing"]]
+    assert (killed["missing"], len(killed["warnings"])) == ("", 1)
+    for record, complete in ((cut, False), (killed, True)):
+        with EscReader(Path(record["files"][0])) as reader:
+            assert reader.complete is complete
+
+
+def test_nothing_of_what_decoders_print_is_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """libmpg123 complains of odd MP3 files on descriptor 2."""
+    (tmp_path / "a.mp3").write_bytes(damaged(coded(noise(2.0), "MP3"), 0.5))
+    assert run(["compress", str(tmp_path / "a.mp3"), "--save-path", str(tmp_path / "out"), *MODEL]) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "a.mp3: " in line
+    assert "are missing" in line
 
 
 def test_as_many_files_are_coded_at_once_as_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,3 +81,10 @@ def test_a_fault_of_this_program_fails_the_stream(stream: IncomingStream) -> Non
     stream.fail(ValueError("a bug"))
     assert stream.wait(DEADLINE_S)
     assert "ValueError: a bug" in stream_stats(stream, ProcessStats()).reason
+
+
+def test_the_end_has_the_true_length(stream: IncomingStream) -> None:
+    """Whatever was announced, or not."""
+    assert stream.total_samples == stream.hello.total_samples
+    stream.receive_end(End(chunks=1, samples=1600, complete=True))
+    assert stream.total_samples == 1600
