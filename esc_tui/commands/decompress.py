@@ -24,6 +24,6 @@ def command(**values: Any) -> ExitCode:
     sources = find_inputs(named_inputs(values["inputs"]), CODES_SUFFIXES, values["save_path"])
     workers = worker_count(values["jobs"], len(sources))
     codec = load_codec(values, workers)
-    results = build(Results, values, codes=False, audio_format=SoundFormat(values["audio_format"]))
+    results = build(Results, values, codes=False, audio=True, audio_format=SoundFormat(values["audio_format"]))
     jobs = [build(DecompressJob, values, source=source, results=results, codec=codec) for source in sources]
     return run_jobs(jobs, workers, json=values["json"])

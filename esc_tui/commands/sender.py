@@ -46,4 +46,4 @@ def _measured_for_live(settings: SenderSettings) -> SenderSettings:
     choice = plan_live(shared_codec(settings.model_path, settings.device), settings.num_streams)
     print_message(choice.describe())
     chosen = choice.chosen
-    return replace(settings, plan=chosen.plan, lookahead_ms=ENCODING_LOOKAHEAD_MS, buffer_chunks=chosen.buffer_chunks)
+    return replace(settings, plan=chosen.plan, lookahead_ms=ENCODING_LOOKAHEAD_MS, queue_chunks=chosen.queue_chunks)

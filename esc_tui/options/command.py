@@ -43,9 +43,12 @@ flag = partial(option, is_flag=True)
 
 
 def build(kind: type[SettingsT], values: Values, **computed: Any) -> SettingsT:
-    """Build settings of `kind`: each field as computed, else from the parameter of its name, else its default."""
-    taken = {field.name: values[field.name] for field in fields(kind) if field.name in values}
-    return kind(**{**taken, **computed})
+    """Build settings of `kind`: each field as computed, else from the parameter of its name.
+
+    Raises `KeyError` for a field with neither: a parameter that is named otherwise would be dropped without a word.
+    """
+    taken = {field.name: values[field.name] for field in fields(kind) if field.name not in computed}
+    return kind(**taken, **computed)
 
 
 def options_given(*parameters: str) -> list[str]:

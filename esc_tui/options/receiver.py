@@ -5,7 +5,7 @@ from click import option
 from codec.errors import UsageError
 from esc_tui.options.command import Values, build, compose, flag
 from esc_tui.options.security import allow_options, tls_options, tls_settings
-from esc_tui.options.shared import address_options, model_options, save_path_option
+from esc_tui.options.shared import address_options, buffer_size_option, model_options, save_path_option
 from net.settings import PlaybackSettings, QuotaLimits, ReceiverSettings
 
 receiver_options = compose(
@@ -15,7 +15,8 @@ receiver_options = compose(
     flag("--save-codes", help="Save the codes as they arrive, as an .esc file, too."),
     option("--max-connections", default=8, metavar="N", help="Streams that are served at once."),
     flag("--once", help="End after the first stream."),
-    option("--buffer-size", "buffer_chunks", default=20, metavar="N", help="Chunks that may wait between two stages."),
+    option("--queue-chunks", default=20, metavar="N", help="Chunks that may wait between two stages."),
+    buffer_size_option,
     option(
         "--grace",
         "grace_s",
@@ -53,6 +54,7 @@ def receiver_settings(values: Values) -> ReceiverSettings:
         playback=_playback_settings(values),
         tls=tls_settings(values),
         intake=QuotaLimits(max_disk_bytes=values["max_disk"]),
+        admission=None,
     )
 
 

@@ -62,6 +62,7 @@ class ReceiverConnection:
         self._deadline_s = self._clock.monotonic_s() + handshake_s
         self._protocol = ReceiverProtocol()
         self._received = RateMeter("wire", self._clock)
+        self._socket_buffer_bytes = connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         self._tcp = SocketTransport(connection, self._clock, RateMeter("sent", self._clock), self._received)
         self._link: Connection[Received] | None = None
         self.peer = shown_address(self._tcp)
@@ -176,6 +177,7 @@ class ReceiverConnection:
         stream = self._stream = self._registry.open(hello, self)
         accept = Accept(stream.resume_index, socket.gethostname(), stream.window_chunks)
         link.send(lambda: self._protocol.accept(accept))
+        stream.context.meters.set(socket_buffer_bytes=self._socket_buffer_bytes)
         stream.mark_streaming(self)
         with self._reporting(stream, link) as reporter:
             self._receive_stream(stream, link, reporter)

@@ -70,6 +70,7 @@ def stream_stats(stream: "IncomingStream", process: ProcessStats) -> StreamStats
         eta_s=eta_s(audio_s, total_s, on_air_s),
         payload=meters.payload.stats(),
         wire=meters.wire.stats(),
+        socket_buffer_bytes=meters["socket_buffer_bytes"] or None,
         queues=stream.queues,
         latencies=tuple(meter.stats() for meter in (*meters.latencies.values(), *heard)),
         round_trip=meters.round_trip.stats(),

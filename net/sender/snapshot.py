@@ -61,6 +61,7 @@ def _measured(stream: OutgoingStream) -> StreamStats:
         muted=stream.control.muted,
         payload=meters.payload.stats(),
         wire=meters.wire.stats(),
+        socket_buffer_bytes=meters["socket_buffer_bytes"] or None,
         latencies=tuple(meter.stats() for meter in meters.latencies.values()),
         round_trip=meters.round_trip.stats(),
         clock_offset_ms=meters.clock_offset_ms,

@@ -14,10 +14,11 @@ Address = tuple[int, str]
 """A family of addresses, and one of it."""
 
 
-def listen(host: str, port: int, *, private: bool) -> list[socket.socket]:
+def listen(host: str, port: int, *, private: bool, buffer_bytes: int) -> list[socket.socket]:
     """Listen on the addresses that `host` stands for (if `private`, on this machine's own), all on one port.
 
-    Raises `ConnectError` where that fails.
+    The system is asked to buffer `buffer_bytes` of what each connection receives. Raises `ConnectError` where it
+    cannot be listened there.
     """
     listeners: list[socket.socket] = []
     failure: int | None = None
@@ -26,7 +27,9 @@ def listen(host: str, port: int, *, private: bool) -> list[socket.socket]:
             continue  # the name resolves to something else than it did a moment ago
         bound_port = listeners[0].getsockname()[1] if listeners else port
         try:
-            listeners.append(socket.create_server((address, bound_port), family=family, backlog=LISTEN_BACKLOG))
+            listener = socket.create_server((address, bound_port), family=family, backlog=LISTEN_BACKLOG)
+            listeners.append(listener)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)  # accepted sockets inherit it
         except OSError as error:
             failure = error.errno
     if failure in (errno.EADDRINUSE, errno.EACCES) or not listeners:
