@@ -5,6 +5,8 @@ from typing import Any
 import click
 
 from codec.chunks.plan import ChunkPlan
+from codec.config import read_config
+from codec.errors import UsageError
 from codec.files.coding import Coding
 from codec.files.esc_chunks import header_for
 from codec.sound.formats import SoundFormat
@@ -15,9 +17,20 @@ from esc_tui.batch.runner import Job
 from esc_tui.errors import ExitCode
 from esc_tui.options.command import SettingsCommand, Values
 from esc_tui.options.files import compress_options, compress_plan, named_inputs, worker_count
+from net.settings import MAX_STREAMS
 
 
-@click.command("compress", cls=SettingsCommand, make_settings=compress_plan)
+def check_files(values: Values) -> None:
+    """Raise the `EscError` for which nothing would be coded: no sound file, no such model, too many streams for it."""
+    _sources(values)
+    if values["to_streams"] is None:
+        path, streams = values["model_path"], values["num_streams"]
+        most = read_config(path).max_streams if path else MAX_STREAMS
+        if not 1 <= streams <= most:
+            raise UsageError(f"the number of streams must be 1 to {most}, not {streams}")
+
+
+@click.command("compress", cls=SettingsCommand, make_settings=compress_plan, check_files=check_files)
 @compress_options
 def command(**values: Any) -> ExitCode:
     """Code sound files, and save the codes and what the codec makes of them.
@@ -26,8 +39,7 @@ def command(**values: Any) -> ExitCode:
     encoded_<kbps>kbps_<name>.esc and decoded_<kbps>kbps_<name>.wav.
     """
     plan, thins = compress_plan(values), values["to_streams"] is not None
-    paths = named_inputs(values["inputs"], values["more_inputs"])
-    sources = find_inputs(paths, CODES_SUFFIXES if thins else SOUND_SUFFIXES, values["save_path"])
+    sources = _sources(values)
     workers = worker_count(values["jobs"], len(sources))
     results = Results(
         save_path=values["save_path"],
@@ -42,6 +54,12 @@ def command(**values: Any) -> ExitCode:
         else _compress_jobs(sources, results, plan, workers, values)
     )
     return run_jobs(jobs, workers, json=values["json"], console_title="compress" if values["tui"] else "")
+
+
+def _sources(values: Values) -> list[Input]:
+    paths = named_inputs(values["inputs"], values["more_inputs"])
+    suffixes = SOUND_SUFFIXES if values["to_streams"] is None else CODES_SUFFIXES
+    return find_inputs(paths, suffixes, values["save_path"])
 
 
 def _compress_jobs(

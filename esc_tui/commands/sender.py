@@ -7,14 +7,21 @@ import click
 
 from esc_tui.commands.devices import print_devices
 from esc_tui.errors import ExitCode, print_message
-from esc_tui.options.command import Display, SettingsCommand, build, display_options
+from esc_tui.options.command import Display, SettingsCommand, Values, build, display_options
 from esc_tui.options.sender import sender_options, sender_settings
 from esc_tui.run import run_engines
 from net.settings import SenderSettings
 from net.transport.security.trust_questions import TrustQuestions
 
 
-@click.command("sender", cls=SettingsCommand, make_settings=sender_settings)
+def check_files(values: Values) -> None:
+    """Raise the `EscError` that keeps the sender from starting, as far as files show it."""
+    from net.sender.engine import Sender  # noqa: PLC0415 - not needed to show the help
+
+    Sender(sender_settings(values)).check()
+
+
+@click.command("sender", cls=SettingsCommand, make_settings=sender_settings, check_files=check_files)
 @sender_options
 @display_options
 def command(**values: Any) -> ExitCode:
