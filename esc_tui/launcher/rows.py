@@ -10,8 +10,8 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, Select
 
-from esc_tui.launcher.devices import device_names
 from esc_tui.launcher.form import Field, Value
+from esc_tui.options.devices import device_names
 
 
 class Flag(Checkbox):

@@ -4,6 +4,7 @@ from click import option
 
 from codec.errors import UsageError
 from esc_tui.options.command import Values, build, compose, flag
+from esc_tui.options.devices import complete_device
 from esc_tui.options.security import allow_options, tls_options, tls_settings
 from esc_tui.options.shared import address_options, buffer_size_option, model_options, save_path_option
 from net.settings import PlaybackSettings, QuotaLimits, ReceiverSettings
@@ -26,7 +27,12 @@ receiver_options = compose(
     ),
     option("--min-streams", default=1, metavar="K", help="Ask adaptive senders to use so many streams at least."),
     flag("--play", help="Play what is received while it is saved."),
-    option("--output-device", metavar="ID|NAME", help="Output to play on; implies --play.  [default: the system's]"),
+    option(
+        "--output-device",
+        metavar="ID|NAME",
+        shell_complete=complete_device,
+        help="Output to play on; implies --play.  [default: the system's]",
+    ),
     option(
         "--jitter-ms",
         type=float,

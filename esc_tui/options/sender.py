@@ -6,6 +6,7 @@ from platformdirs import user_state_path
 from codec.errors import UsageError
 from esc_tui.options.chunks import chunk_ms_options, chunk_options, chunk_plan, lookahead_option, stitching_option
 from esc_tui.options.command import Values, build, compose, flag, options_given
+from esc_tui.options.devices import complete_device
 from esc_tui.options.security import tls_options, tls_settings
 from esc_tui.options.shared import PathType, address_options, buffer_size_option, model_options, num_streams_option
 from net.settings import MicrophoneSettings, SenderSettings
@@ -18,7 +19,12 @@ ENABLED_RATE_LIMIT_BPS = 3000
 sender_options = compose(
     option("--input", type=PathType, metavar="FILE", help="The sound or .esc file to stream."),
     flag("--microphone", help="Stream a microphone instead of a file."),
-    option("--mic-device", metavar="ID|NAME", help="Input to record from.  [default: the system's]"),
+    option(
+        "--mic-device",
+        metavar="ID|NAME",
+        shell_complete=complete_device,
+        help="Input to record from.  [default: the system's]",
+    ),
     option("--mic-save-path", type=PathType, metavar="FILE|FOLDER", help="Save the raw recording, too, as 16-bit WAV."),
     flag("--list-devices", help="List microphones and speakers, and end."),
     flag("--skip-silence", help="Announce chunks without voice in a few bytes instead of coding."),
