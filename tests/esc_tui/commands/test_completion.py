@@ -53,7 +53,8 @@ def test_bash_completes_with_the_script(program_folder: Path) -> None:
     questions = {"esc-tui rec": ["receiver"], "esc-tui sender --queue": ["--queue-chunks"]}
     questions["esc-tui sender --stitching cross"] = ["crossfade"]
     asking = "source <(esc-tui completion bash)\n" + "\n".join(
-        f'COMPREPLY=() COMP_WORDS=({line}) COMP_CWORD={line.count(" ")}; _esc_tui_completion esc-tui; echo "${{COMPREPLY[@]}}"'
+        f"COMPREPLY=() COMP_WORDS=({line}) COMP_CWORD={line.count(' ')}; _esc_tui_completion esc-tui\n"
+        'echo "${COMPREPLY[@]}"'
         for line in questions
     )
     assert BASH is not None
