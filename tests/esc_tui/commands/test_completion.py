@@ -12,7 +12,6 @@ from esc_tui.errors import ExitCode
 from net.audio.devices import SYSTEM_AUDIO
 from tests.net.audio.fake_audio import FakeSounddevice
 
-
 BASH = shutil.which("bash")
 
 

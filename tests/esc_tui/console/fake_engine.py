@@ -80,7 +80,6 @@ def sender_stats(t_s: float, state: LinkState = LinkState.STREAMING) -> StreamSt
         max_streams=6, nominal_kbps=9.0, stitching="crossfade", chunk_ms=1000, overlap_ms=100, on_air_s=t_s,
         audio_s=min(TOTAL_S, t_s), total_s=TOTAL_S, eta_s=max(0.0, TOTAL_S - t_s),
         payload=rate("payload", 9.0, t_s), wire=rate("wire", 10.38, t_s),
-        socket_buffer_bytes=8192,
         queues=(
             QueueStats("encode", 2 + int(1.5 * wobble(t_s, 1)), 10, 4), QueueStats("send", 0, 10, 2),
             QueueStats("unacked", 3, 32, 5),

@@ -25,8 +25,11 @@ def _stream(stats: StreamStats, page: Page) -> Line:
     """What goes where and, where there is room, how much of it the system buffers in the socket."""
     arrow = "→" if stats.role is Role.SENDER else "←"
     text = f"{stats.source or 'unnamed'} {arrow} {stats.peer or '…'}"
-    buffer = f", socket buffer {stats.socket_buffer_bytes} bytes" if stats.socket_buffer_bytes else ""
-    return page.text("stream", text + buffer if LABEL_CELLS + len(text + buffer) <= page.width else text)
+    size = stats.socket_buffer_bytes
+    for buffer in (f", socket buffer {size} bytes", f", socket {size} B") if size else ():
+        if LABEL_CELLS + len(text + buffer) <= page.width:
+            return page.text("stream", text + buffer)
+    return page.text("stream", text)
 
 
 def _model(stats: StreamStats, page: Page) -> list[Line]:
