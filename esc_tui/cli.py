@@ -11,6 +11,7 @@ from importlib.metadata import version
 import click
 
 from codec.errors import EscError, UsageError
+from esc_tui.completion import PROGRAM, VARIABLE
 from esc_tui.errors import ExitCode, click_message, exit_code, print_error
 from esc_tui.terminal import in_terminal
 
@@ -27,6 +28,7 @@ COMMANDS = {
     "decompress": "Decode .esc files.",
     "keygen": "Show the fingerprint of the key pair that --tls uses; make the pair if there is none.",
     "info": "Tell what is in .esc files.",
+    "completion": "Print the script that completes the command line in bash, zsh or fish.",
 }
 """Names and summaries, in the order of the help."""
 LAUNCHED = ("demo", "sender", "receiver", "compress")
@@ -98,7 +100,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if sys.platform == "win32":
             raise UsageError("Windows is not supported: use Linux, macOS or the Windows Subsystem for Linux")
         _check_working_folder()
-        return int(cli.main(arguments, prog_name="esc-tui", standalone_mode=False) or ExitCode.DONE)
+        return int(
+            cli.main(arguments, prog_name=PROGRAM, complete_var=VARIABLE, standalone_mode=False) or ExitCode.DONE
+        )
     except click.exceptions.NoArgsIsHelpError as error:
         if error.ctx.command is cli and in_terminal():
             return _run_launcher()

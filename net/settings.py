@@ -10,8 +10,14 @@ from codec.sound.formats import SoundFormat
 DEFAULT_PORT = 8888
 MAX_STREAMS = 6
 MAX_JITTER_MS = 5000
-MAX_BUFFER_CHUNKS = 1000
+MIN_RATE_LIMIT_BPS = 100
+MAX_QUEUE_CHUNKS = 1000
 """What decoding holds back included, no more than a receiver may offer (`Limits.max_window_chunks`)."""
+DEFAULT_SOCKET_BUFFER_BYTES = 4096
+MIN_SOCKET_BUFFER_BYTES = 1024
+MAX_SOCKET_BUFFER_BYTES = 64 << 20
+LEAST_SPEECH_BPS = 1500
+"""What one stream of codes takes: below this rate speech comes later and later."""
 
 
 def _require(holds: bool, message: str) -> None:
@@ -28,6 +34,25 @@ def _check(option: str, value: float | None, least: float, most: float | None = 
     else:
         wanted = f"be at least {least}{unit}" if least else "not be negative"
     raise UsageError(f"{option} must {wanted}, not {value}")
+
+
+def _check_socket_buffer(size_bytes: int) -> None:
+    _require(
+        MIN_SOCKET_BUFFER_BYTES <= size_bytes <= MAX_SOCKET_BUFFER_BYTES,
+        f"--buffer-size is the socket's buffer, {MIN_SOCKET_BUFFER_BYTES} to {MAX_SOCKET_BUFFER_BYTES} bytes, "
+        f"not {size_bytes}: how many chunks may wait between two stages is for --queue-chunks",
+    )
+
+
+def _bytes_for_bits(rate: int) -> str:
+    """Say what to type where a rate was meant in bytes, as the original scripts count."""
+    return f"the original scripts count bytes: {rate} bytes/s are --rate-limit-bps {rate * 8}"
+
+
+def _check_rate_limit(rate_bps: int | None) -> None:
+    if rate_bps is not None and rate_bps < MIN_RATE_LIMIT_BPS:
+        also = f" ({_bytes_for_bits(rate_bps)})" if rate_bps > 0 else ""
+        raise UsageError(f"--rate-limit-bps must be at least {MIN_RATE_LIMIT_BPS} bit/s, not {rate_bps}{also}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +137,10 @@ class SenderSettings:
     realtime: bool = False
     adaptive: bool = False
     """Use fewer streams while the link carries no more."""
-    buffer_chunks: int = 10
+    queue_chunks: int = 10
+    """How many chunks may wait between two stages."""
+    socket_buffer_bytes: int = DEFAULT_SOCKET_BUFFER_BYTES
+    """What the system is asked to buffer of what is sent; it may grant another size."""
     rate_limit_bps: int | None = None
     connect_timeout_s: float = 10.0
     reconnect_timeout_s: float = 30.0
@@ -141,8 +169,9 @@ class SenderSettings:
             not self.adaptive or self.realtime or self.input is None,
             "a file that is sent as fast as possible is never late: give --realtime with --adaptive",
         )
-        _check("--buffer-size", self.buffer_chunks, 1, MAX_BUFFER_CHUNKS, " chunks")
-        _check("--rate-limit-bps", self.rate_limit_bps, 100, unit=" bit/s")
+        _check("--queue-chunks", self.queue_chunks, 1, MAX_QUEUE_CHUNKS, " chunks")
+        _check_socket_buffer(self.socket_buffer_bytes)
+        _check_rate_limit(self.rate_limit_bps)
         _check("--connect-timeout", self.connect_timeout_s, 0)
         _check("--reconnect-timeout", self.reconnect_timeout_s, 0)
 
@@ -150,6 +179,17 @@ class SenderSettings:
     def lookahead_samples(self) -> int | None:
         """`lookahead_ms` in samples at 16 kHz."""
         return None if self.lookahead_ms is None else round(self.lookahead_ms * 16)
+
+    @property
+    def rate_limit_warning(self) -> str:
+        """Why the rate limit starves speech, as advice; empty where it does not."""
+        rate_bps = self.rate_limit_bps
+        if rate_bps is None or rate_bps >= LEAST_SPEECH_BPS:
+            return ""
+        return (
+            f"--rate-limit-bps {rate_bps} is bits a second, too few for even one stream of codes "
+            f"({LEAST_SPEECH_BPS} bit/s): speech comes later and later; {_bytes_for_bits(rate_bps)}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +220,10 @@ class ReceiverSettings:
     save_codes: bool = False
     max_connections: int = 8
     once: bool = False
-    buffer_chunks: int = 20
+    queue_chunks: int = 20
+    """How many chunks may wait between two stages."""
+    socket_buffer_bytes: int = DEFAULT_SOCKET_BUFFER_BYTES
+    """What the system is asked to buffer of what is received; it may grant another size."""
     grace_s: float = 30.0
     min_streams: int = 1
     """The fewest streams that a sender which adapts should use."""
@@ -200,7 +243,8 @@ class ReceiverSettings:
     def __post_init__(self) -> None:
         _check("--port", self.port, 0, 65535)
         _check("--max-connections", self.max_connections, 1)
-        _check("--buffer-size", self.buffer_chunks, 1, MAX_BUFFER_CHUNKS, " chunks")
+        _check("--queue-chunks", self.queue_chunks, 1, MAX_QUEUE_CHUNKS, " chunks")
+        _check_socket_buffer(self.socket_buffer_bytes)
         _check("--min-streams", self.min_streams, 1, MAX_STREAMS)
         _check("--lookahead-ms", self.lookahead_ms, 0)
         _check("--grace", self.grace_s, 0)

@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from codec.chunks.plan import ChunkPlan
+from codec.config import read_config
+from codec.errors import UsageError
 from codec.files.coding import Coding
 from codec.files.esc_chunks import header_for
 from esc_tui.batch.inputs import CODES_SUFFIXES, SOUND_SUFFIXES, Input, Search
@@ -16,9 +18,20 @@ from esc_tui.batch.runner import Job
 from esc_tui.errors import ExitCode
 from esc_tui.options.command import SettingsCommand, Values
 from esc_tui.options.files import compress_options, compress_plan, named_inputs
+from net.settings import MAX_STREAMS
 
 
-@click.command("compress", cls=SettingsCommand, make_settings=compress_plan)
+def check_files(values: Values) -> None:
+    """Raise the `EscError` for which nothing would be coded: no sound file, no such model, too many streams for it."""
+    _search(values).find()
+    if values["to_streams"] is None:
+        path, streams = values["model_path"], values["num_streams"]
+        most = read_config(path).max_streams if path else MAX_STREAMS
+        if not 1 <= streams <= most:
+            raise UsageError(f"the number of streams must be 1 to {most}, not {streams}")
+
+
+@click.command("compress", cls=SettingsCommand, make_settings=compress_plan, check_files=check_files)
 @compress_options
 def command(**values: Any) -> ExitCode:
     """Code sound files, and save the codes and what the codec makes of them.
@@ -27,12 +40,7 @@ def command(**values: Any) -> ExitCode:
     encoded_<kbps>kbps_<name>.esc and decoded_<kbps>kbps_<name>.wav.
     """
     plan, thins = compress_plan(values), values["to_streams"] is not None
-    paths = named_inputs(values["inputs"], values["more_inputs"])
-    if thins:
-        is_result = partial(is_thin, num_streams=values["to_streams"])
-        search = Search(paths, CODES_SUFFIXES, values["save_path"], is_result)
-    else:
-        search = Search(paths, SOUND_SUFFIXES, values["save_path"])
+    search = _search(values)
     results = Results(
         save_path=values["save_path"],
         codes=not values["no_codes"],
@@ -47,6 +55,14 @@ def command(**values: Any) -> ExitCode:
         return _compress_jobs(sources, results, plan, workers, values)
 
     return run_search(search, values, make_jobs, console_title="compress" if values["tui"] else "")
+
+
+def _search(values: Values) -> Search:
+    paths = named_inputs(values["inputs"], values["more_inputs"])
+    if values["to_streams"] is None:
+        return Search(paths, SOUND_SUFFIXES, values["save_path"])
+    is_result = partial(is_thin, num_streams=values["to_streams"])
+    return Search(paths, CODES_SUFFIXES, values["save_path"], is_result)
 
 
 def _compress_jobs(

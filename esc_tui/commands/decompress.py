@@ -22,7 +22,7 @@ def command(**values: Any) -> ExitCode:
     fewer streams, nothing is coded anew.
     """
     search = Search(named_inputs(values["inputs"]), CODES_SUFFIXES, values["save_path"])
-    results = build(Results, values, codes=False)
+    results = build(Results, values, codes=False, audio=True)
 
     def make_jobs(sources: Sequence[Input], workers: int) -> list[DecompressJob]:
         codec = load_codec(values, workers)

@@ -6,13 +6,23 @@ from typing import Any
 import click
 
 from esc_tui.errors import ExitCode
-from esc_tui.options.command import Display, SettingsCommand, build, display_options
+from esc_tui.options.command import Display, SettingsCommand, Values, build, display_options
 from esc_tui.options.demo import demo_options, demo_settings
 from esc_tui.run import run_engines
 from esc_tui.terminal import quiet_libraries
 
 
-@click.command("demo", cls=SettingsCommand, make_settings=demo_settings)
+def check_files(values: Values) -> None:
+    """Raise the `EscError` that keeps one of both ends from starting."""
+    from net.receiver.engine import Receiver  # noqa: PLC0415 - not needed to show the help
+    from net.sender.engine import Sender  # noqa: PLC0415 - likewise
+
+    sending, receiving = demo_settings(values)
+    Sender(sending).check()
+    Receiver(receiving).check()
+
+
+@click.command("demo", cls=SettingsCommand, make_settings=demo_settings, check_files=check_files)
 @demo_options
 @display_options
 def command(**values: Any) -> ExitCode:

@@ -5,13 +5,20 @@ from typing import Any
 import click
 
 from esc_tui.errors import ExitCode
-from esc_tui.options.command import Display, SettingsCommand, build, display_options
+from esc_tui.options.command import Display, SettingsCommand, Values, build, display_options
 from esc_tui.options.receiver import receiver_options, receiver_settings
 from esc_tui.run import run_engines, serving_metrics
 from net.transport.security.trust_questions import TrustQuestions
 
 
-@click.command("receiver", cls=SettingsCommand, make_settings=receiver_settings)
+def check_files(values: Values) -> None:
+    """Raise the `EscError` that keeps the receiver from starting, but for a port that is taken."""
+    from net.receiver.engine import Receiver  # noqa: PLC0415 - not needed to show the help
+
+    Receiver(receiver_settings(values)).check()
+
+
+@click.command("receiver", cls=SettingsCommand, make_settings=receiver_settings, check_files=check_files)
 @receiver_options
 @display_options
 def command(**values: Any) -> ExitCode:

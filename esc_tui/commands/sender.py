@@ -7,7 +7,7 @@ import click
 
 from esc_tui.commands.devices import print_devices
 from esc_tui.errors import ExitCode, print_message
-from esc_tui.options.command import Display, SettingsCommand, build, display_options
+from esc_tui.options.command import Display, SettingsCommand, Values, build, display_options
 from esc_tui.options.sender import sender_options, sender_settings
 from esc_tui.run import run_engines, serving_metrics
 from esc_tui.terminal import quiet_libraries
@@ -15,7 +15,14 @@ from net.settings import SenderSettings
 from net.transport.security.trust_questions import TrustQuestions
 
 
-@click.command("sender", cls=SettingsCommand, make_settings=sender_settings)
+def check_files(values: Values) -> None:
+    """Raise the `EscError` that keeps the sender from starting, as far as files show it."""
+    from net.sender.engine import Sender  # noqa: PLC0415 - not needed to show the help
+
+    Sender(sender_settings(values)).check()
+
+
+@click.command("sender", cls=SettingsCommand, make_settings=sender_settings, check_files=check_files)
 @sender_options
 @display_options
 def command(**values: Any) -> ExitCode:
@@ -49,4 +56,4 @@ def _measured_for_live(settings: SenderSettings) -> SenderSettings:
     choice = plan_live(shared_codec(settings.model_path, settings.device), settings.num_streams)
     print_message(choice.describe())
     chosen = choice.chosen
-    return replace(settings, plan=chosen.plan, lookahead_ms=ENCODING_LOOKAHEAD_MS, buffer_chunks=chosen.buffer_chunks)
+    return replace(settings, plan=chosen.plan, lookahead_ms=ENCODING_LOOKAHEAD_MS, queue_chunks=chosen.queue_chunks)

@@ -114,7 +114,9 @@ class LauncherApp(App[list[str]]):
 
     def action_start(self) -> None:
         """Leave with what is filled in, unless something is wrong with it."""
-        if self._problem():
+        problem = self._problem() or self._form.files_problem(self._filled)
+        if problem:
+            self._show_line(problem)
             self.bell()
             return
         save_last_launch(self._path, LastLaunch(self.command, self._values))
@@ -156,7 +158,10 @@ class LauncherApp(App[list[str]]):
     def _check(self) -> None:
         for row in self.query(FieldRow):
             row.set_class(bool(self._form.field_problem(row.field, row.value)), "-wrong")
-        problem = self._problem()
+        self._show_line(self._problem())
+
+    def _show_line(self, problem: str) -> None:
+        """Show the command line, or why it cannot be run."""
         line = self.query_one("#line", Static)
         line.set_class(bool(problem), "-wrong")
         line.update(Content(f"✗ {problem}" if problem else f"$ {self._form.command_line(self._filled)}"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from codec.errors import UsageError
+from codec.errors import EscError, UsageError
 from esc_tui.errors import click_message
 from esc_tui.options.command import SettingsCommand
 
@@ -81,6 +81,17 @@ class Form:
             if found := self.field_problem(field, values.get(field.name, field.default)):
                 return found
         return self._refusal(self.arguments(values))
+
+    def files_problem(self, values: Values) -> str:
+        """Return why the command would not start with values that have no `problem`; empty for no reason.
+
+        Files, folders and the host are looked at, which may take a moment.
+        """
+        try:
+            self._command.check_files(self.arguments(values))
+        except EscError as error:
+            return str(error)
+        return ""
 
     def field_problem(self, field: Field, value: Value) -> str:
         """Return what is wrong with a single value, as advice; empty for nothing."""

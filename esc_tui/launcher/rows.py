@@ -11,8 +11,6 @@ from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, Select
 
 from esc_tui.launcher.form import Field, Value
-from net.audio.devices import SYSTEM_AUDIO
-from net.errors import AudioDeviceError
 
 
 class Flag(Checkbox):
@@ -70,7 +68,7 @@ class FieldRow(Horizontal):
             return Flag(bool(self._value))
         if field.choices:
             return Choice(field, self._value)
-        self._devices = _device_names(field.name)
+        self._devices = device_names(field.name)
         suggester = SuggestFromList(self._devices, case_sensitive=False) if self._devices else None
         unset = field.unset or "none"
         placeholder = f"{field.unset or 'a sound file'}; ctrl+o to choose" if field.is_file else unset
@@ -96,14 +94,3 @@ class FieldRow(Horizontal):
 def row_of(widget: Widget | None) -> FieldRow | None:
     """Return the row that a widget is in."""
     return next((node for node in widget.ancestors if isinstance(node, FieldRow)), None) if widget else None
-
-
-def _device_names(field_name: str) -> tuple[str, ...]:
-    """Return the names of the devices that fit the field; none for another field, or without PortAudio."""
-    channels = {"mic_device": "input_channels", "output_device": "output_channels"}.get(field_name)
-    if channels is None:
-        return ()
-    try:
-        return tuple(device.name for device in SYSTEM_AUDIO.devices() if getattr(device, channels))
-    except AudioDeviceError:
-        return ()

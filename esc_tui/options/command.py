@@ -23,11 +23,20 @@ Values = Mapping[str, Any]
 
 
 class SettingsCommand(click.Command):
-    """A command that makes settings of its values; `make_settings` raises `UsageError` for those that cannot work."""
+    """A command that makes settings of its values; `make_settings` raises `UsageError` for those that cannot work.
 
-    def __init__(self, *arguments: Any, make_settings: Callable[[Values], object], **attributes: Any) -> None:
+    `check_files` raises an `EscError` for what only files, folders and the machine show.
+    """
+
+    def __init__(
+        self,
+        *arguments: Any,
+        make_settings: Callable[[Values], object],
+        check_files: Callable[[Values], object],
+        **attributes: Any,
+    ) -> None:
         super().__init__(*arguments, **attributes)
-        self._make_settings = make_settings
+        self._make_settings, self._check_files = make_settings, check_files
 
     def check(self, arguments: Sequence[str], *, parsed_only: bool = False) -> None:
         """Raise what the command would raise for these arguments: `click.ClickException` or `UsageError`.
@@ -38,15 +47,26 @@ class SettingsCommand(click.Command):
             if not parsed_only:
                 self._make_settings(context.params)
 
+    def check_files(self, arguments: Sequence[str]) -> None:
+        """Raise the `EscError` for which the command would not start with these arguments, which have passed `check`.
+
+        It may take a moment: files are opened and names of hosts are looked up.
+        """
+        with self.make_context(self.name, list(arguments)) as context:
+            self._check_files(context.params)
+
 
 flag = partial(option, is_flag=True)
 """An option without a value."""
 
 
 def build(kind: type[SettingsT], values: Values, **computed: Any) -> SettingsT:
-    """Build settings of `kind`: each field as computed, else from the parameter of its name, else its default."""
-    taken = {field.name: values[field.name] for field in fields(kind) if field.name in values}
-    return kind(**{**taken, **computed})
+    """Build settings of `kind`: each field as computed, else from the parameter of its name.
+
+    Raises `KeyError` for a field with neither: a parameter that is named otherwise would be dropped without a word.
+    """
+    taken = {field.name: values[field.name] for field in fields(kind) if field.name not in computed}
+    return kind(**taken, **computed)
 
 
 def options_given(*parameters: str) -> list[str]:

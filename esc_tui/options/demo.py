@@ -5,7 +5,7 @@ from pathlib import Path
 from click import option
 
 from esc_tui.options.chunks import chunk_options, chunk_plan, lookahead_option, stitching_option
-from esc_tui.options.command import Values, build, compose, flag
+from esc_tui.options.command import Values, compose, flag
 from esc_tui.options.shared import PathType, model_options, num_streams_option, save_path_option
 from net.settings import PlaybackSettings, ReceiverSettings, SenderSettings
 
@@ -26,7 +26,15 @@ demo_options = compose(
 
 def demo_settings(values: Values) -> tuple[SenderSettings, ReceiverSettings]:
     """Make the settings of both ends, the sender's without its port; raises `UsageError` for what cannot work."""
-    sending = build(SenderSettings, values, input=values["input"] or SPEECH_SAMPLE, plan=chunk_plan(values))
+    sending = SenderSettings(
+        input=values["input"] or SPEECH_SAMPLE,
+        num_streams=values["num_streams"],
+        plan=chunk_plan(values),
+        lookahead_ms=values["lookahead_ms"],
+        realtime=values["realtime"],
+        model_path=values["model_path"],
+        device=values["device"],
+    )
     receiving = ReceiverSettings(
         port=0,  # any free one
         save_path=values["save_path"],

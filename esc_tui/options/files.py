@@ -67,6 +67,11 @@ decompress_options = compose(
 )
 
 
+CHUNK_PARAMETERS = ("chunk_size", "overlap_size", "stitching")
+CODING_PARAMETERS = (*CHUNK_PARAMETERS, "num_streams", "streaming", "channels", "audio_format", "metrics")
+"""Parameters that say how sound is coded, which thinning does not do."""
+
+
 def named_inputs(inputs: Sequence[Path], more: Sequence[Path] = ()) -> list[Path]:
     """Return all paths that were named; raises `UsageError` for none."""
     if not inputs and not more:
@@ -111,6 +116,8 @@ def compress_plan(values: Values) -> ChunkPlan | None:
             raise UsageError(f"--to-streams must be at least 1, not {values['to_streams']}")
         if values["enhance"]:
             raise UsageError("--enhance is for sound, and --to-streams for codes: leave one of them out")
+        if given := options_given(*CODING_PARAMETERS):
+            raise UsageError(f"{', '.join(given)}: --to-streams only thins what is coded already: leave it out")
         return None
     for path in paths:
         if path.suffix.lower() in CODES_SUFFIXES:
@@ -123,6 +130,6 @@ def compress_plan(values: Values) -> ChunkPlan | None:
         require_extra("--metrics", "metrics", "pystoi", "pesq")
     if values["streaming"]:
         return chunk_plan(values)
-    if given := options_given("chunk_size", "overlap_size", "stitching"):
+    if given := options_given(*CHUNK_PARAMETERS):
         raise UsageError(f"{', '.join(given)}: only --streaming codes chunk by chunk: add it")
     return None

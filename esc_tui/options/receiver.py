@@ -4,9 +4,16 @@ from click import option
 
 from codec.errors import UsageError
 from esc_tui.options.command import Values, build, compose, flag
+from esc_tui.options.devices import complete_device
 from esc_tui.options.metrics import metrics_options, metrics_settings
 from esc_tui.options.security import allow_options, tls_options, tls_settings
-from esc_tui.options.shared import address_options, model_options, save_path_option, sound_format_option
+from esc_tui.options.shared import (
+    address_options,
+    buffer_size_option,
+    model_options,
+    save_path_option,
+    sound_format_option,
+)
 from net.settings import PlaybackSettings, QuotaLimits, ReceiverSettings
 
 receiver_options = compose(
@@ -17,7 +24,8 @@ receiver_options = compose(
     flag("--save-codes", help="Save the codes as they arrive, as an .esc file, too."),
     option("--max-connections", default=8, metavar="N", help="Streams that are served at once."),
     flag("--once", help="End after the first stream."),
-    option("--buffer-size", "buffer_chunks", default=20, metavar="N", help="Chunks that may wait between two stages."),
+    option("--queue-chunks", default=20, metavar="N", help="Chunks that may wait between two stages."),
+    buffer_size_option,
     option(
         "--grace",
         "grace_s",
@@ -27,7 +35,12 @@ receiver_options = compose(
     ),
     option("--min-streams", default=1, metavar="K", help="Ask adaptive senders to use so many streams at least."),
     flag("--play", help="Play what is received while it is saved."),
-    option("--output-device", metavar="ID|NAME", help="Output to play on; implies --play.  [default: the system's]"),
+    option(
+        "--output-device",
+        metavar="ID|NAME",
+        shell_complete=complete_device,
+        help="Output to play on; implies --play.  [default: the system's]",
+    ),
     option(
         "--jitter-ms",
         type=float,
@@ -57,6 +70,7 @@ def receiver_settings(values: Values) -> ReceiverSettings:
         metrics=metrics_settings(values),
         tls=tls_settings(values),
         intake=QuotaLimits(max_disk_bytes=values["max_disk"]),
+        admission=None,
     )
 
 

@@ -7,18 +7,26 @@ from codec.errors import UsageError
 from codec.sound.enhancement import check_enhancement
 from esc_tui.options.chunks import chunk_ms_options, chunk_options, chunk_plan, lookahead_option, stitching_option
 from esc_tui.options.command import Values, build, compose, flag, options_given
+from esc_tui.options.devices import complete_device
 from esc_tui.options.metrics import metrics_options, metrics_settings
 from esc_tui.options.security import tls_options, tls_settings
-from esc_tui.options.shared import PathType, address_options, model_options, num_streams_option
+from esc_tui.options.shared import PathType, address_options, buffer_size_option, model_options, num_streams_option
 from net.settings import MicrophoneSettings, SenderSettings
 
-CHOSEN_BY_LIVE = {"stitching", "chunk_size", "chunk_ms", "overlap_size", "overlap_ms", "lookahead_ms", "buffer_chunks"}
+CHOSEN_BY_LIVE = {"stitching", "chunk_size", "chunk_ms", "overlap_size", "overlap_ms", "lookahead_ms", "queue_chunks"}
 """Parameters that `--live` chooses by measuring this machine."""
+ENABLED_RATE_LIMIT_BPS = 3000
+"""What `--enable-rate-limit` alone means, in the original scripts too."""
 
 sender_options = compose(
     option("--input", type=PathType, metavar="FILE", help="The sound or .esc file to stream."),
     flag("--microphone", help="Stream a microphone instead of a file."),
-    option("--mic-device", metavar="ID|NAME", help="Input to record from.  [default: the system's]"),
+    option(
+        "--mic-device",
+        metavar="ID|NAME",
+        shell_complete=complete_device,
+        help="Input to record from.  [default: the system's]",
+    ),
     option("--mic-save-path", type=PathType, metavar="FILE|FOLDER", help="Save the raw recording, too, as 16-bit WAV."),
     flag("--list-devices", help="List microphones and speakers, and end."),
     flag("--enhance", help="Suppress noise and level the voice before coding (extra voice)."),
@@ -32,8 +40,14 @@ sender_options = compose(
     lookahead_option,
     flag("--realtime", help="Send at the pace of speech instead of as fast as possible."),
     flag("--adaptive", help="Use fewer streams while the network carries no more."),
-    option("--buffer-size", "buffer_chunks", default=10, metavar="N", help="Chunks that may wait between two stages."),
-    option("--rate-limit-bps", type=int, metavar="BPS", help="Send at most so many bits a second."),
+    option("--queue-chunks", default=10, metavar="N", help="Chunks that may wait between two stages."),
+    buffer_size_option,
+    option(
+        "--rate-limit-bps", type=int, metavar="BPS", help="Send at most so many bits a second.  [default: no limit]"
+    ),
+    flag(
+        "--enable-rate-limit", help=f"Limit the rate: {ENABLED_RATE_LIMIT_BPS} bits a second where no other is given."
+    ),
     option(
         "--connect-timeout", "connect_timeout_s", default=10.0, metavar="S", help="Seconds to wait for the receiver."
     ),
@@ -65,10 +79,16 @@ def sender_settings(values: Values) -> SenderSettings:
         drop_when_behind=is_live,
         plan=chunk_plan(values, is_live=is_live),
         realtime=values["realtime"] or values["live"],
+        rate_limit_bps=_rate_limit_bps(values),
         state_folder=user_state_path("esc-tui"),
         metrics=metrics_settings(values),
         tls=tls_settings(values),
     )
+
+
+def _rate_limit_bps(values: Values) -> int | None:
+    rate_bps: int | None = values["rate_limit_bps"]
+    return ENABLED_RATE_LIMIT_BPS if rate_bps is None and values["enable_rate_limit"] else rate_bps
 
 
 def _microphone_settings(values: Values) -> MicrophoneSettings | None:

@@ -10,7 +10,7 @@ from click import option
 
 from codec.sound.formats import SoundFormat
 from esc_tui.options.command import compose
-from net.settings import DEFAULT_PORT
+from net.settings import DEFAULT_PORT, DEFAULT_SOCKET_BUFFER_BYTES
 
 PathType = click.Path(path_type=Path)
 
@@ -42,6 +42,14 @@ class HostName(click.ParamType[str]):
 address_options = compose(
     option("--host", default="localhost", type=HostName(), metavar="HOST", help="Host name or address."),
     option("--port", default=DEFAULT_PORT, type=int, metavar="PORT", help="TCP port."),
+)
+
+buffer_size_option = option(
+    "--buffer-size",
+    "socket_buffer_bytes",
+    default=DEFAULT_SOCKET_BUFFER_BYTES,
+    metavar="BYTES",
+    help="Size to ask of the system for the socket's buffer.",
 )
 
 num_streams_option = option(

@@ -125,6 +125,8 @@ def _summary_rows(stats: StreamStats) -> Iterator[tuple[str, str]]:
     yield "time on air", f"{stats.on_air_s:.2f} s"
     yield "payload", _rate_text(stats.payload, stats.audio_s)
     yield "wire", _rate_text(stats.wire, stats.audio_s)
+    if stats.socket_buffer_bytes:
+        yield "socket buffer", f"{stats.socket_buffer_bytes} bytes"
     yield "chunks", ", ".join(f"{name} {count}" for name, count in dataclasses.asdict(stats.chunks).items())
     yield verb, _duration_text(stats)
     for latency in stats.latencies:

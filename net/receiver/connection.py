@@ -57,6 +57,7 @@ class ReceiverConnection:
         self._clock, self._handshake_s = context.clock, handshake_s
         self._deadline_s = self._clock.monotonic_s() + handshake_s
         self._received = RateMeter("wire", self._clock)
+        self._socket_buffer_bytes = connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         self._tcp = SocketTransport(connection, self._clock, RateMeter("sent", self._clock), self._received)
         self._link: Connection[FromSender] | None = None
         self.peer = shown_address(self._tcp)
@@ -170,6 +171,7 @@ class ReceiverConnection:
         hello = self._await_hello(link)
         stream = self._stream = self._registry.open(hello, self)
         link.send(Accept(stream.resume_index, socket.gethostname(), stream.window_chunks))
+        stream.context.meters.set(socket_buffer_bytes=self._socket_buffer_bytes)
         stream.mark_streaming(self)
         reporter = Reporter(stream, link, self._clock, self._ended)
         thread = threading.Thread(target=self._report, args=(reporter,), name=f"receiver-report-{self.peer}")

@@ -111,7 +111,12 @@ class Receiver(Engine):
         if settings.tls:
             verifier = PeerVerifier(settings.tls, self._questions, self._clock)
             self._events.info(f"this receiver's fingerprint is {verifier.identity.fingerprint}")
-        listeners = listen(settings.host, settings.port, private=not (settings.tls or settings.insecure))
+        listeners = listen(
+            settings.host,
+            settings.port,
+            private=not (settings.tls or settings.insecure),
+            buffer_bytes=settings.socket_buffer_bytes,
+        )
         self._acceptor = Acceptor(listeners, self._context, self._registry, verifier)
         self._pipeline.on_abort(self._acceptor.wake)
         self._events.info(self.title)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from codec import Codec
 
 
-def check_hello(hello: Hello, codec: "Codec", buffer_chunks: int) -> None:
-    """Raise `Refusal` for a stream that this model cannot decode, or not with a buffer of so many chunks."""
+def check_hello(hello: Hello, codec: "Codec", queue_chunks: int) -> None:
+    """Raise `Refusal` for a stream that this model cannot decode, or not with queues of so many chunks."""
     if hello.fingerprint != codec.fingerprint:
         raise Refusal(
             "model",
@@ -28,11 +28,11 @@ def check_hello(hello: Hello, codec: "Codec", buffer_chunks: int) -> None:
     except UsageError as error:
         raise Refusal("format", str(error)) from error
     history = history_chunks(codec, plan, exact=not hello.live)
-    if history > max(1, buffer_chunks // 2):
+    if history > max(1, queue_chunks // 2):
         raise Refusal(
             "format",
-            f"seamless chunks of {plan.chunk_samples} samples are too short for a buffer of {buffer_chunks} chunks: "
-            f"{history} must be kept",
+            f"seamless chunks of {plan.chunk_samples} samples are too short for this receiver, whose --queue-chunks is "
+            f"{queue_chunks}: {history} must be kept",
         )
 
 

@@ -51,7 +51,7 @@ class IncomingStream:
     ) -> None:
         self.hello, self.codec, self.files, self.player = hello, codec, files, player
         self.stream_id, self.min_streams = hello.stream_id.hex(), receiver.settings.min_streams
-        self.window_chunks = receiver.settings.buffer_chunks + HISTORY_CHUNKS
+        self.window_chunks = receiver.settings.queue_chunks + HISTORY_CHUNKS
         """The most chunks that its sender may have unacknowledged."""
         self._quota, clock, events = quota, receiver.clock, receiver.events.for_stream(self.stream_id)
         self._pipeline = Pipeline(f"receiver-{self.stream_id[:4]}", clock)

@@ -57,6 +57,7 @@ def stream_stats(stream: "IncomingStream", process: ProcessStats) -> StreamStats
         chunk_ms=hello.chunk_samples * 1000 / hello.sample_rate,
         overlap_ms=hello.overlap_samples * 1000 / hello.sample_rate,
         muted=playback is not None and playback.muted,
+        socket_buffer_bytes=meters["socket_buffer_bytes"] or None,
         queues=stream.queues,
         latencies=(*measured.latencies, *([player.heard.stats()] if player else [])),
         chunks=ReceiverChunks(

@@ -74,7 +74,7 @@ class StreamRegistry:
     def open(self, hello: Hello, connection: ReceiverConnection) -> IncomingStream:
         """Find the stream that HELLO names, or make it, and attach the connection. Raises `Refusal`."""
         codec = self._context.codec()
-        check_hello(hello, codec, self._context.settings.buffer_chunks)
+        check_hello(hello, codec, self._context.settings.queue_chunks)
         stream = self._find_or_reserve(hello, connection.fingerprint)
         if stream is None:
             try:

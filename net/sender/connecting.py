@@ -25,8 +25,6 @@ HANDSHAKE_BPS = 3000
 """A TLS handshake takes 2 kB, and a receiver waits 10 s for HELLO: a lower rate limit holds only from HELLO on."""
 ANSWER_TIMEOUT_S = 60.0
 """Of a receiver over TLS, which may have to ask a person first."""
-TIMELY_SEND_BUFFER_BYTES = 4096
-"""Of a stream that has to be timely: what the system buffers is late on a slow link."""
 
 Received: TypeAlias = Accept | Refuse | Feedback | Ping | Pong
 
@@ -148,8 +146,9 @@ class Connector:
         connection = socket.create_connection(
             (resolvable_host(settings.host), settings.port), timeout=ATTEMPT_TIMEOUT_S
         )
-        if settings.adaptive or settings.drop_when_behind:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, TIMELY_SEND_BUFFER_BYTES)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, settings.socket_buffer_bytes)
+        granted_bytes = connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        self._context.meters.set(socket_buffer_bytes=granted_bytes)
         limit_bps = settings.rate_limit_bps and max(settings.rate_limit_bps, HANDSHAKE_BPS)
         tcp = SocketTransport(connection, self._clock, self._context.meters.wire, self._received, limit_bps)
         self._open_wires = (tcp,)

@@ -69,6 +69,8 @@ class Sender(Engine):
             self._pipeline.fail(error)
             self._pipeline.close()
             raise
+        if warning := self._settings.rate_limit_warning:
+            self._events.warning(warning)
         self._events.info(f"connecting to {self._address}")
         self._pipeline.start()
 

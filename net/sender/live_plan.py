@@ -67,7 +67,7 @@ class LivePlan:
         return waiting_ms + self.encode_ms + self.decode_ms
 
     @property
-    def buffer_chunks(self) -> int:
+    def queue_chunks(self) -> int:
         """How many chunks may wait between two stages of the sender."""
         return max(2, round(LIVE_BUFFER_S * self.sample_rate / self.plan.hop_samples))
 

@@ -86,9 +86,9 @@ class OutgoingStream:
         self.control = SourceControl(clock, realtime=settings.realtime)
         live = settings.drop_when_behind
         self.captured: StageQueue[SoundChunk] = self.pipeline.add_queue(
-            "encode", settings.buffer_chunks, drop_oldest=live
+            "encode", settings.queue_chunks, drop_oldest=live
         )
-        self.buffer = SendBuffer(settings.buffer_chunks, IN_FLIGHT_CHUNKS, clock, drop_oldest=live)
+        self.buffer = SendBuffer(settings.queue_chunks, IN_FLIGHT_CHUNKS, clock, drop_oldest=live)
         self.rate = RateController(
             settings.num_streams, self.buffer, self.context, adaptive=settings.adaptive, timely=live
         )

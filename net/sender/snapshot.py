@@ -27,6 +27,7 @@ def snapshot(stream: OutgoingStream, process: ProcessMeter) -> StreamStats:
         stitching=str(header.stitching) if header else "",
         chunk_ms=plan.chunk_samples * 1000 / meters.sample_rate,
         overlap_ms=plan.overlap_samples * 1000 / meters.sample_rate,
+        socket_buffer_bytes=meters["socket_buffer_bytes"] or None,
         input_lost=stream.input_lost,
         muted=control.muted,
         enhanced=stream.enhanced,

@@ -226,6 +226,8 @@ class StreamStats:
     eta_s: float | None = None
     payload: RateStats = RateStats("payload")
     wire: RateStats = RateStats("wire")
+    socket_buffer_bytes: int | None = None
+    """What the system says that it buffers of what is sent (sender) or received (receiver); None while unconnected."""
     queues: tuple[QueueStats, ...] = ()
     latencies: tuple[DurationStats, ...] = ()
     """From capture to each stage: "encoded", "sent" | "received", "decoded", "heard"."""

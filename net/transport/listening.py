@@ -13,10 +13,13 @@ Address = tuple[int, str]
 """A family of addresses, and one of it."""
 
 
-def listen(host: str, port: int, *, private: bool, prefix: str = "") -> list[socket.socket]:
+def listen(
+    host: str, port: int, *, private: bool, prefix: str = "", buffer_bytes: int | None = None
+) -> list[socket.socket]:
     """Listen on the addresses that `host` stands for (if `private`, on this machine's own), all on one port.
 
-    Raises `ConnectError` where that fails, which names the options: `--host` and `--port` with the prefix.
+    The system is asked to buffer `buffer_bytes` of what each connection receives. Raises `ConnectError` where it
+    cannot be listened there, which names the options: `--host` and `--port` with the prefix.
     """
     listeners: list[socket.socket] = []
     failure: int | None = None
@@ -25,7 +28,10 @@ def listen(host: str, port: int, *, private: bool, prefix: str = "") -> list[soc
             continue  # the name resolves to something else than it did a moment ago
         bound_port = listeners[0].getsockname()[1] if listeners else port
         try:
-            listeners.append(socket.create_server((address, bound_port), family=family, backlog=LISTEN_BACKLOG))
+            listener = socket.create_server((address, bound_port), family=family, backlog=LISTEN_BACKLOG)
+            listeners.append(listener)
+            if buffer_bytes is not None:  # accepted sockets inherit it
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
         except OSError as error:
             failure = error.errno
     if failure in (errno.EADDRINUSE, errno.EACCES) or not listeners:

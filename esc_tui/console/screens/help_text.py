@@ -5,7 +5,8 @@ HELP = """\
 state: ○ connecting, ● streaming, ‖ paused, ↻ reconnecting, ◐ draining (all has been read, the rest is under way), ✓ \
 done, ✗ failed
 on air: time since the stream began
-stream: what is streamed, and the other end; whether the link is encrypted stands above
+stream: what is streamed, and the other end; whether the link is encrypted stands above. The socket buffer is what \
+the system grants to this end's socket, which may be more than was asked for
 model: the codec model's name and fingerprint, which are equal at both ends; streams in use, of how many: a stream \
 is one quantizer level, 1.5 kbps
 chunk: length of a chunk / its overlap with the next one, in ms, and how chunks are joined

@@ -19,7 +19,7 @@ from net.errors import ConnectError
 from net.protocol.limits import DEFAULT_LIMITS
 from net.receiver.incoming_stream import HISTORY_CHUNKS
 from net.sender.engine import Sender
-from net.settings import MAX_BUFFER_CHUNKS, SenderSettings
+from net.settings import MAX_QUEUE_CHUNKS, SenderSettings
 from net.telemetry.stats import LinkState
 from net.transport.listening import resolve
 from tests.conftest import DATA
@@ -76,7 +76,7 @@ def test_commands_explain_themselves_without_torch() -> None:
         ),
         (["compress", "nowhere.wav", "--chunk-size", "8000"], ExitCode.WRONG_USE, "--streaming"),
         (["sender", "--input", "nowhere.wav"], ExitCode.BAD_INPUT, "nowhere.wav"),
-        (["receiver", "--buffer-size", "1001"], ExitCode.WRONG_USE, "1 to 1000 chunks, not 1001"),
+        (["receiver", "--queue-chunks", "1001"], ExitCode.WRONG_USE, "1 to 1000 chunks, not 1001"),
         (["receiver", "--max-connections", "0"], ExitCode.WRONG_USE, "not 0"),
         (["receiver", "--port", "0", "--model-path", "nowhere"], ExitCode.BAD_INPUT, "nowhere"),
         (["receiver", "--host", "no.such.host.invalid"], ExitCode.CANNOT_CONNECT, "no.such.host.invalid"),
@@ -232,8 +232,8 @@ def test_why_a_stream_failed_is_said_once_on_standard_error(tmp_path: Path, caps
 
 
 def test_the_longest_buffer_can_be_offered() -> None:
-    """What `--buffer-size` may be at most fits the link's limit."""
-    assert DEFAULT_LIMITS.max_window_chunks >= MAX_BUFFER_CHUNKS + HISTORY_CHUNKS
+    """What `--queue-chunks` may be at most fits the link's limit."""
+    assert DEFAULT_LIMITS.max_window_chunks >= MAX_QUEUE_CHUNKS + HISTORY_CHUNKS
 
 
 INTERRUPTED_IMPORT = """

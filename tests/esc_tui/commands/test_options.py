@@ -4,6 +4,7 @@ import pytest
 from codec.chunks.plan import ChunkPlan, Stitching
 from codec.errors import UsageError
 from esc_tui.options.chunks import chunk_plan
+from esc_tui.options.command import Display, build
 from esc_tui.options.shared import HostName
 
 
@@ -55,3 +56,9 @@ def test_what_is_more_than_a_host_is_refused(host: str) -> None:
     """A port, a scheme or a user is no part of a host, and nothing is none."""
     with pytest.raises(click.BadParameter, match="its port after --port"):
         HostName().convert(host, None, None)
+
+
+def test_a_setting_without_a_parameter_is_an_error() -> None:
+    """A parameter that is not named as its setting is not dropped without a word."""
+    with pytest.raises(KeyError, match="refresh_hz"):
+        build(Display, {"headless": True, "json": False, "theme": None, "refresh": 5.0})

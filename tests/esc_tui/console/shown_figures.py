@@ -86,6 +86,7 @@ def counter_differences(text: str, counters: dict[str, int]) -> list[str]:
 def expected(report: dict[str, Any]) -> Rows:
     """The numbers that an ended stream's pane has to show, from its report."""
     rows: Rows = {("TITLE", ""): [report["on_air_s"]]}
+    rows["LINK", "stream"] = [report["socket_buffer_bytes"]]
     rows["LINK", "model"] = [report[name] for name in ("num_streams", "max_streams", "chunk_ms", "overlap_ms")]
     rows["LINK", "progress"] = [report["progress"] * 100, report["audio_s"], report["total_s"]]
     for name in ("payload", "wire"):

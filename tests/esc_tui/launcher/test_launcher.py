@@ -13,6 +13,7 @@ from esc_tui.launcher.last_launch import LastLaunch, load_last_launch, save_last
 from esc_tui.launcher.rows import FieldRow, Flag
 from esc_tui.options.command import SettingsCommand
 from tests.esc_tui.console.waiting import until
+from tests.net.links import write_speech
 
 USED_WHEN_RUN = {
     "compress": {"num_streams", "chunk_size", "overlap_size", "stitching", "channels", "audio_format", "save_path"}
@@ -32,6 +33,16 @@ class Recording(UserDict[str, Any]):
         self.names.add(key)
         return super().__getitem__(key)
 
+
+CHOSEN_BY_LIVE_VALUES: list[dict[str, Value]] = [
+    {"stitching": "crossfade"},
+    {"chunk_size": "3200"},
+    {"chunk_ms": "200"},
+    {"overlap_size": "320"},
+    {"overlap_ms": "20"},
+    {"lookahead_ms": "40"},
+    {"queue_chunks": "5"},
+]
 
 COMMANDS = [load_command(name) for name in LAUNCHED]
 FORMS = {str(command.name): Form(command) for command in COMMANDS}  # type: ignore[arg-type] # they are SettingsCommands
@@ -86,7 +97,6 @@ def test_wrong_values_are_told_as_the_command_would(tmp_path: Path, filled: dict
 @pytest.mark.parametrize(
     ("name", "filled"),
     [
-        ("sender", {"microphone": True, "live": True, "chunk_ms": "200"}),
         ("sender", {"microphone": True, "chunk_size": ""}),
         ("sender", {"microphone": True, "lookahead_ms": "40"}),
         ("sender", {"microphone": True, "port": "x"}),
@@ -102,6 +112,12 @@ def test_wrong_values_are_told_as_the_command_would(tmp_path: Path, filled: dict
         ("compress", {"more_inputs": __file__, "no_audio": True, "no_codes": True}),
         ("compress", {"more_inputs": __file__, "jobs": "0"}),
         ("compress", {"more_inputs": __file__, "to_streams": "0"}),
+        ("compress", {"more_inputs": __file__, "to_streams": "2", "metrics": True}),
+        ("compress", {"more_inputs": __file__, "to_streams": "2", "stitching": "seamless"}),
+        ("compress", {"more_inputs": __file__, "overlap_size": "0"}),
+        *(("sender", {"microphone": True, "live": True, **chosen}) for chosen in CHOSEN_BY_LIVE_VALUES),
+        ("sender", {"microphone": True, "socket_buffer_bytes": "10"}),
+        ("receiver", {"queue_chunks": "4096"}),
     ],
 )
 def test_what_a_command_refuses_its_form_refuses(
@@ -113,6 +129,42 @@ def test_what_a_command_refuses_its_form_refuses(
     assert told
     assert run([name, *form.arguments(values(form, **filled))]) == ExitCode.WRONG_USE
     assert capsys.readouterr().err.startswith(f"esc-tui: {told}")
+
+
+@pytest.mark.parametrize(
+    ("name", "filled", "code"),
+    [
+        ("sender", {"input": "folder"}, ExitCode.BAD_INPUT),
+        ("sender", {"input": "letter.wav"}, ExitCode.BAD_INPUT),
+        ("sender", {"microphone": True, "model_path": "folder"}, ExitCode.BAD_INPUT),
+        ("receiver", {"host": "0.0.0.0"}, ExitCode.WRONG_USE),  # noqa: S104 - it is refused
+        ("receiver", {"save_path": "letter.wav"}, ExitCode.BAD_INPUT),
+        ("receiver", {"model_path": "nowhere"}, ExitCode.BAD_INPUT),
+        ("demo", {"save_path": "letter.wav"}, ExitCode.BAD_INPUT),
+        ("compress", {"more_inputs": "folder"}, ExitCode.WRONG_USE),
+        ("compress", {"more_inputs": "letter.wav", "num_streams": "7"}, ExitCode.WRONG_USE),
+        ("compress", {"more_inputs": "letter.wav", "model_path": "folder"}, ExitCode.BAD_INPUT),
+    ],
+)
+def test_what_keeps_a_command_from_starting_keeps_the_launcher(
+    *,
+    name: str,
+    filled: dict[str, Value],
+    code: ExitCode,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What only files, folders and the host show is told in the command's words when it shall start."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "letter.wav").write_text("Dear reader")
+    form = FORMS[name]
+    assert form.problem(values(form, **filled)) == ""
+    told = form.files_problem(values(form, **filled))
+    assert told
+    assert run([name, *form.arguments(values(form, **filled))]) == code
+    assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=LAUNCHED)
@@ -142,7 +194,7 @@ async def test_what_is_filled_in_is_started_and_remembered(tmp_path: Path, monke
     """Choose, fill in, start: the launcher returns the arguments, and the next one begins where this one ended."""
     monkeypatch.chdir(tmp_path)
     memory = tmp_path / "launcher.json"
-    (tmp_path / "a.wav").touch()
+    write_speech(tmp_path / "a.wav", 1600)
     app = LauncherApp(COMMANDS, memory)
     async with app.run_test() as pilot:
         await pilot.press("down", "enter", "ctrl+s")
@@ -155,6 +207,18 @@ async def test_what_is_filled_in_is_started_and_remembered(tmp_path: Path, monke
         await pilot.pause()
         assert again.command == "sender"
         assert again.query("FieldRow").first().value == "a.wav"  # type: ignore[attr-defined]
+
+
+async def test_what_cannot_start_stays_in_the_launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only the file shows what is wrong, the launcher says so and goes on."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "letter.wav").write_text("Dear reader")
+    app = LauncherApp(COMMANDS, tmp_path / "launcher.json")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("down", "enter", *"letter.wav", "ctrl+s")
+        line = app.query_one("#line", Static)
+        await until(pilot, lambda: "letter.wav" in str(line.render()) and line.has_class("-wrong"))  # type: ignore[arg-type]
+        assert app.is_running
 
 
 async def test_each_option_tells_what_holds_without_it(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_memory_for_one_connection_is_bounded(
         )
         for index in range(4 * window)
     ]
-    with running(receiver := make_receiver(tmp_path, tiny_codec, buffer_chunks=window)):
+    with running(receiver := make_receiver(tmp_path, tiny_codec, queue_chunks=window)):
         tracemalloc.start()
         try:
             with greeting(receiver, hello) as peer:

@@ -33,7 +33,7 @@ def test_speech_stays_timely_on_a_narrow_network_and_gets_all_streams_back(
     narrow_bps = round(NARROW_KBPS / FULL_KBPS * tiny_codec.kbps(6) * 1000)
     speech = write_speech(tmp_path / "in.wav", 16000 * 60)
     receiver = make_receiver(tmp_path / "out", tiny_codec, once=True)
-    settings = {"realtime": True, "adaptive": True, "drop_when_behind": True, "buffer_chunks": 6, "plan": LIVE_PLAN}
+    settings = {"realtime": True, "adaptive": True, "drop_when_behind": True, "queue_chunks": 6, "plan": LIVE_PLAN}
     with Throttle(receiver.port, narrow_bps) as network:
         sender = make_sender(speech, network.port, tiny_codec, **settings)
         with running(receiver, sender):

@@ -241,8 +241,8 @@ def test_a_file_comes_to_its_end_though_the_disk_stays_full(
     """The sender waits while nothing is saved, and goes on when what waits was given up."""
     monkeypatch.setattr("net.receiver.sinks.retrying.KEPT_S", 1.5)
     speech = write_speech(tmp_path / "in.wav", 48000)
-    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True, buffer_chunks=5)
-    sender = make_sender(speech, receiver.port, tiny_codec, buffer_chunks=1)
+    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True, queue_chunks=5)
+    sender = make_sender(speech, receiver.port, tiny_codec, queue_chunks=1)
     with running(receiver, sender):
         wait_until(receiver.snapshots)
         with full_disk():

@@ -77,7 +77,7 @@ class Call:
                 plan=plan,
                 lookahead_ms=0,
                 skip_silence=skip_silence,
-                buffer_chunks=100,
+                queue_chunks=100,
             ),
             codec=codec,
             source=self.source,

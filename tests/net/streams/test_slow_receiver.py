@@ -32,8 +32,8 @@ def test_a_file_is_held_back_and_nothing_is_lost(
 ) -> None:
     """Back-pressure reaches the file: every queue fills up to its limit, no more is read, and then all arrives."""
     speech = write_speech(tmp_path / "in.wav", 16000 * 4)
-    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True, buffer_chunks=BUFFER_CHUNKS)
-    sender = make_sender(speech, receiver.port, tiny_codec, buffer_chunks=BUFFER_CHUNKS, num_streams=1)
+    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True, queue_chunks=BUFFER_CHUNKS)
+    sender = make_sender(speech, receiver.port, tiny_codec, queue_chunks=BUFFER_CHUNKS, num_streams=1)
     with running(receiver, sender):
         wait_until(lambda: all(queue.fill == 1 for queue in sender.snapshots()[0].queues))
         (stats,) = sender.snapshots()
@@ -53,8 +53,8 @@ def test_live_sound_loses_its_oldest_chunks_and_counts_them(
 ) -> None:
     """What nobody took in time is dropped and counted on both sides; all that is saved is at its place in time."""
     speech = write_speech(tmp_path / "in.wav", 16000 * 4)
-    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True, buffer_chunks=BUFFER_CHUNKS)
-    settings = {"realtime": True, "drop_when_behind": True, "buffer_chunks": BUFFER_CHUNKS, "num_streams": 1}
+    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True, queue_chunks=BUFFER_CHUNKS)
+    settings = {"realtime": True, "drop_when_behind": True, "queue_chunks": BUFFER_CHUNKS, "num_streams": 1}
     sender = make_sender(speech, receiver.port, tiny_codec, **settings)
     with running(receiver, sender):
         wait_until(lambda: sender.snapshots()[0].chunks.dropped >= 2)  # type: ignore[union-attr]

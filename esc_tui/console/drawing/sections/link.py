@@ -13,13 +13,23 @@ LEAST_REASON_CELLS = 20
 
 def link_lines(stats: StreamStats, page: Page) -> list[Line]:
     """Stream, model, chunks, the reason of a failure or an interruption, progress."""
-    arrow = "→" if stats.role is Role.SENDER else "←"
-    lines = [page.text("stream", f"{stats.source or 'unnamed'} {arrow} {stats.peer or '…'}"), *_model(stats, page)]
+    lines = [_stream(stats, page), *_model(stats, page)]
     if stats.reason:
         style = page.palette.bad if stats.state is LinkState.FAILED else page.palette.warn
         reason = wrap(stats.reason, max(LEAST_REASON_CELLS, page.width - LABEL_CELLS))
         lines += [page.text("" if number else "reason", text, style) for number, text in enumerate(reason)]
     return [*lines, progress_line(stats, page)]
+
+
+def _stream(stats: StreamStats, page: Page) -> Line:
+    """What goes where and, where there is room, how much of it the system buffers in the socket."""
+    arrow = "→" if stats.role is Role.SENDER else "←"
+    text = f"{stats.source or 'unnamed'} {arrow} {stats.peer or '…'}"
+    size = stats.socket_buffer_bytes
+    for buffer in (f", socket buffer {size} bytes", f", socket {size} B") if size else ():
+        if LABEL_CELLS + len(text + buffer) <= page.width:
+            return page.text("stream", text + buffer)
+    return page.text("stream", text)
 
 
 def _model(stats: StreamStats, page: Page) -> list[Line]:
