@@ -9,6 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from esc_tui.errors import ExitCode, print_message
+from esc_tui.terminal import discard, ending_signals, terminal_descriptors
 from net.engine import Engine
 from net.runtime.clock import SYSTEM_CLOCK
 
@@ -38,23 +39,26 @@ class Output(ABC):
 
 
 class Interrupts:
-    """Counts Ctrl-C and SIGTERM."""
+    """Counts Ctrl-C, SIGTERM and SIGHUP, after which the terminal is written to no more."""
 
     def __init__(self) -> None:
         self.count = 0
         self.changed = threading.Event()
+        self._terminal = terminal_descriptors()
 
-    def add(self, _signal: int, _frame: FrameType | None) -> None:
+    def add(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal."""
+        if number == signal.SIGHUP:
+            discard(self._terminal)
         self.count += 1
         self.changed.set()
 
 
 @contextmanager
 def counted_interrupts() -> Iterator[Interrupts]:
-    """Count Ctrl-C and SIGTERM while the body runs, which they do not end."""
+    """Count Ctrl-C, SIGTERM and SIGHUP while the body runs, which they do not end."""
     interrupts = Interrupts()
-    previous = {number: signal.signal(number, interrupts.add) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, interrupts.add) for number in (signal.SIGINT, *ending_signals())}
     try:
         yield interrupts
     finally:
