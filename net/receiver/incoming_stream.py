@@ -308,6 +308,6 @@ class IncomingStream:
         elif self.context.stopping.is_set():
             status.set(LinkState.FAILED, "stopped before the end")
         elif self._end_message is not None and not self._end_message.complete:
-            status.set(LinkState.DONE, "the sender stopped early")
+            status.set(LinkState.DONE, "the sender ended it early: it was stopped, or its input failed")
         else:
             status.set(LinkState.DONE, str(self.files.loss or ""))

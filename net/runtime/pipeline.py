@@ -146,10 +146,10 @@ class Pipeline:
             pass
         except Exception as error:  # a stage's top level: whatever it was ends the pipeline and is shown
             logger.exception("stage %s of %s failed", name, self._name)
-            self.fail(_as_link_error(name, error))
+            self.fail(as_link_error(name, error))
 
 
-def _as_link_error(stage: str, error: Exception) -> BaseException:
+def as_link_error(stage: str, error: Exception) -> BaseException:
     """Return an `EscError` as it is, and any other error as a `StageFailed` that names its stage."""
     if isinstance(error, EscError):
         return error

@@ -1,5 +1,6 @@
 """The sender engine: what a person asks of an outgoing stream, and how it ended."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from codec.config import read_config
@@ -54,6 +55,15 @@ class Sender:
     def error(self) -> BaseException | None:
         """What ended the stream early, or kept it from starting."""
         return self._start_error or self._pipeline.error
+
+    def on_failure(self, act: Callable[[], None]) -> None:
+        """Call `act` if the stream fails, however early, once nothing more will be sent."""
+
+        def act_if_failed() -> None:
+            if self.error is not None:
+                act()
+
+        self._pipeline.on_end(act_if_failed)
 
     def check(self) -> None:
         """Raise what keeps it from sending, as far as the files show.

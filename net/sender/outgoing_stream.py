@@ -14,10 +14,11 @@ from codec.errors import UsageError
 from codec.files.esc_chunks import header_for
 from codec.sound.reading import AudioReader
 from net.audio.devices import AudioSystem
+from net.errors import LinkError
 from net.protocol.messages import End, Hello
 from net.runtime.clock import Clock
-from net.runtime.pipeline import Pipeline
-from net.runtime.queues import StageQueue
+from net.runtime.pipeline import Pipeline, as_link_error
+from net.runtime.queues import PipelineStopped, StageQueue
 from net.sender.connection import SenderConnection
 from net.sender.encoding import Encoder, warm_up
 from net.sender.esc_source import EscSource
@@ -199,14 +200,28 @@ class OutgoingStream:
 
     def _encode(self) -> None:
         skip_silence = self._settings.skip_silence
-        Encoder(
+        encoder = Encoder(
             self._codec, self.rate, self.buffer, self.context, skip_silence=skip_silence, epoch_s=self._epoch_s
-        ).run(self.captured)
-        self._finish()
+        )
+        try:
+            encoder.run(self.captured)
+        except PipelineStopped:
+            raise
+        except Exception as error:  # noqa: BLE001 - `_send` raises it, once the receiver knows that no more will come
+            self.control.fail(as_link_error("encode", error))
+            self.captured.abort()
+            self._finish_before(encoder.index)
+        else:
+            self._finish()
 
     def _finish(self) -> None:
         counts, complete = self.context.meters.counts("read", "samples"), not self.control.stopped.is_set()
         self.buffer.finish(End(chunks=counts["read"], samples=counts["samples"], complete=complete))
+
+    def _finish_before(self, index: int) -> None:
+        """End with the chunk before `index`, which cannot be encoded."""
+        samples = self.plan.start(index - 1) + self.plan.chunk_samples if index else 0
+        self.buffer.finish(End(chunks=index, samples=samples, complete=False))
 
     def _send(self, source: Source | EscSource) -> None:
         if self.header is None:
@@ -214,6 +229,13 @@ class OutgoingStream:
         assert self.header is not None
         if self._resume_store and not source.live:
             self._resume_store.save(self.stream_id)
-        self.connection.run(self._hello(self.header, source), self._verifier)
+        try:
+            self.connection.run(self._hello(self.header, source), self._verifier)
+        except LinkError as error:
+            if self.control.error is None:
+                raise
+            raise self.control.error from error
         if self._resume_store:
             self._resume_store.delete()
+        if self.control.error is not None:
+            raise self.control.error

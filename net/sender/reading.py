@@ -1,7 +1,8 @@
 """The sender's reading stages: sound is cut into chunks for the encoder, stored codes go to the send buffer."""
 
-from collections.abc import Callable
-from contextlib import closing
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ from codec.chunks.streaming import chunker_for
 from codec.container import thin_chunk
 from codec.types import Audio
 from net.audio.activity import ActivityDetector, ActivityRecord
-from net.runtime.queues import StageQueue
+from net.runtime.pipeline import as_link_error
+from net.runtime.queues import PipelineStopped, StageQueue
 from net.sender.esc_source import EscSource
 from net.sender.rate_controller import RateController
 from net.sender.send_buffer import SendBuffer
@@ -24,9 +26,33 @@ from net.telemetry.stream_context import StreamContext
 if TYPE_CHECKING:
     from codec import Codec
 
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def ending_in_order(control: SourceControl, context: StreamContext) -> Iterator[None]:
+    """Have an error of the body end the stream after what was read before, instead of breaking it off.
+
+    Before a receiver has accepted there is nothing to end: then it is raised.
+    """
+    try:
+        yield
+    except PipelineStopped:
+        raise
+    except Exception as error:
+        if not control.accepted:
+            raise
+        logger.exception("reading failed")
+        failure = as_link_error("read", error)
+        context.events.warning(f"{failure}; what was read before is still sent")
+        control.fail(failure)
+
 
 class SoundReader:
-    """Reads a source of sound, in one thread, and queues its chunks with their capture times."""
+    """Reads a source of sound, in one thread, and queues its chunks with their capture times.
+
+    Of a source that fails while it streams, what was read before is still queued; `control` then has the error.
+    """
 
     def __init__(
         self,
@@ -40,9 +66,11 @@ class SoundReader:
     ) -> None:
         self._source, self._settings, self._codec = source, settings, codec
         self._captured, self._control = captured, control
-        self._clock, self._meters = context.clock, context.meters
+        self._clock, self._meters, self._context = context.clock, context.meters, context
         self._activity = ActivityDetector(SAMPLE_RATE)
         self._voice = ActivityRecord()
+        self._captured_s = self._clock.epoch_s()
+        """When the newest sample was captured."""
 
     def run(self) -> None:
         """Read the source until it ends or is stopped, and close it. Raises `PipelineStopped`."""
@@ -50,19 +78,23 @@ class SoundReader:
         with closing(source):
             # Time until a receiver accepts is no latency: a file waits for it, live sound is dropped.
             chunker = self._make_chunker(0 if source.live else control.await_accepted())
-            captured_s, end_s = self._clock.epoch_s(), 0.0
-            for block in source.blocks(control.stopped, chunker.start):
-                if not source.live:
-                    end_s += len(block.audio) / SAMPLE_RATE
-                    control.await_turn(end_s)
-                    if control.stopped.is_set():
-                        break
-                elif not self._is_wanted(block):
-                    continue
-                captured_s = self._clock.epoch_s() if block.captured_s is None else block.captured_s
-                self._put_chunks(chunker.push(self._measured(block)), captured_s)
-            self._put_chunks(chunker.finish(), captured_s)
+            with ending_in_order(control, self._context):
+                self._read(chunker)
+            self._put_chunks(chunker.finish(), self._captured_s)
             self._captured.finish()
+
+    def _read(self, chunker: Chunker) -> None:
+        source, control, end_s = self._source, self._control, 0.0
+        for block in source.blocks(control.stopped, chunker.start):
+            if not source.live:
+                end_s += len(block.audio) / SAMPLE_RATE
+                control.await_turn(end_s)
+                if control.stopped.is_set():
+                    break
+            elif not self._is_wanted(block):
+                continue
+            self._captured_s = self._clock.epoch_s() if block.captured_s is None else block.captured_s
+            self._put_chunks(chunker.push(self._measured(block)), self._captured_s)
 
     def _make_chunker(self, first_chunk: int) -> Chunker:
         """Begin with the first chunk, or where the receiver has to go on with an earlier sender's stream."""
@@ -116,12 +148,12 @@ class CodesReader:
     ) -> None:
         self._source, self._rate, self._buffer = source, rate, buffer
         self._control, self._epoch_s = control, epoch_s
-        self._clock, self._meters = context.clock, context.meters
+        self._clock, self._meters, self._context = context.clock, context.meters, context
 
     def run(self) -> None:
         """Read the file until it ends or is stopped, and close it. Raises `PipelineStopped`."""
         source, control, header = self._source, self._control, self._source.header
-        with closing(source):
+        with closing(source), ending_in_order(control, self._context):
             first = control.await_accepted()
             for stored in source.chunks(first):
                 end = header.plan.start(stored.index) + stored.samples

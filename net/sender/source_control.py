@@ -20,6 +20,8 @@ class SourceControl:
         self._accepted_or_stopped = threading.Event()
         self._first_chunk: int | None = None
         self._muted = False
+        self.error: BaseException | None = None
+        """What ended reading or encoding before the sound's end."""
         self.stopped = threading.Event()
         """Set when nothing more is to be read."""
 
@@ -60,6 +62,11 @@ class SourceControl:
         self.stopped.set()
         self._running.set()
         self._accepted_or_stopped.set()
+
+    def fail(self, error: BaseException) -> None:
+        """End reading because of an error, of which the first counts; what was read before is still sent."""
+        self.error = self.error or error
+        self.stop()
 
     def await_accepted(self) -> int:
         """Wait until a receiver has accepted; return the first chunk that it wants. Raises `PipelineStopped`."""
