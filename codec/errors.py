@@ -6,6 +6,7 @@ Each message reads as advice: what is wrong, with which value, and what to do.
     ├── UsageError          an option or argument is out of range
     ├── ModelError          a model folder is missing, broken or of another kind
     ├── AudioFileError      a sound file cannot be read or written
+    │   └── IncompleteSound a part of it is missing: the rest was read
     ├── ContainerError      an .esc file is broken
     │   └── DamagedChunk    one chunk of it is: the others can be decoded
     └── net.errors.LinkError and what stands below it
@@ -26,6 +27,10 @@ class ModelError(EscError):
 
 class AudioFileError(EscError):
     """A sound file cannot be read or written."""
+
+
+class IncompleteSound(AudioFileError):
+    """A part of a sound is missing or damaged; what could be read was used."""
 
 
 class ContainerError(EscError):

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from codec.errors import AudioFileError, ContainerError, ModelError, UsageError
+from codec.errors import AudioFileError, ContainerError, IncompleteSound, ModelError, UsageError
 from net.errors import AudioDeviceError, ConnectError, HandshakeFailed, IdentityError, PeerNotTrusted, StreamRefused
 from net.text import printable
 
@@ -32,6 +32,7 @@ _CODES: dict[type[BaseException], ExitCode] = {
     PeerNotTrusted: ExitCode.NOT_TRUSTED,
     IdentityError: ExitCode.BAD_INPUT,
     ModelError: ExitCode.BAD_INPUT,
+    IncompleteSound: ExitCode.PARTLY_FAILED,
     AudioFileError: ExitCode.BAD_INPUT,
     ContainerError: ExitCode.BAD_INPUT,
     AudioDeviceError: ExitCode.BAD_INPUT,

@@ -5,10 +5,13 @@ from pathlib import Path
 
 from codec.chunks.plan import ChunkPlan
 from codec.errors import UsageError
+from codec.sound.pcm import PcmFormat
 
 DEFAULT_PORT = 8888
 MAX_STREAMS = 6
 MAX_JITTER_MS = 5000
+STANDARD_STREAM = Path("-")
+"""Standard input as an input, standard output as an output."""
 MAX_BUFFER_CHUNKS = 1000
 """What decoding holds back included, no more than a receiver may offer (`Limits.max_window_chunks`)."""
 
@@ -86,6 +89,8 @@ class SenderSettings:
     """
 
     input: Path | None = None
+    raw: PcmFormat | None = None
+    """The form of an input without a header."""
     microphone: MicrophoneSettings | None = None
     skip_silence: bool = False
     drop_when_behind: bool = False
@@ -114,7 +119,11 @@ class SenderSettings:
             (self.input is None) != (self.microphone is None),
             "choose what to stream: either --input FILE or --microphone",
         )
-        _require(not self.resume or self.input is not None, "only a file can be resumed: give --input with --resume")
+        _require(
+            not self.resume or (self.input is not None and not self.reads_forward),
+            "only a file can be resumed, not a pipe or a microphone: give --input FILE with --resume",
+        )
+        _require(self.raw is None or self.input is not None, "--raw is for --input: say which file or pipe has raw PCM")
         _check("--port", self.port, 1, 65535)
         _check("--num-streams", self.num_streams, 1, MAX_STREAMS)
         _check("--lookahead-ms", self.lookahead_ms, 0)
@@ -126,6 +135,13 @@ class SenderSettings:
         _check("--rate-limit-bps", self.rate_limit_bps, 100, unit=" bit/s")
         _check("--connect-timeout", self.connect_timeout_s, 0)
         _check("--reconnect-timeout", self.reconnect_timeout_s, 0)
+
+    @property
+    def reads_forward(self) -> bool:
+        """Whether the input can be read once only: standard input, a named pipe, or raw PCM."""
+        if self.input is None:
+            return False
+        return self.raw is not None or self.input == STANDARD_STREAM or self.input.is_fifo()
 
     @property
     def lookahead_samples(self) -> int | None:

@@ -68,11 +68,11 @@ class Sender:
     def check(self) -> None:
         """Raise what keeps it from sending, as far as the files show.
 
-        `ModelError` where there is no such model, `AudioFileError` or `ContainerError` where the input is no such file.
+        `ModelError` where there is no such model, `AudioFileError` or `ContainerError` where the input is no such file,
+        `UsageError` where standard input is a keyboard.
         """
         self._check_model()
-        if self._settings.input is not None:
-            check_input(self._settings.input)
+        check_input(self._settings)
 
     def start(self) -> None:
         """Open the source and start.

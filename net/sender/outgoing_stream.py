@@ -23,6 +23,7 @@ from net.sender.connection import SenderConnection
 from net.sender.encoding import Encoder, warm_up
 from net.sender.esc_source import EscSource
 from net.sender.microphone import MicrophoneSource
+from net.sender.pipe_source import PipeSource, check_pipe
 from net.sender.rate_controller import RateController
 from net.sender.reading import CodesReader, SoundReader
 from net.sender.resume_store import ResumeStore
@@ -45,8 +46,14 @@ IN_FLIGHT_CHUNKS = 32
 """Unacknowledged chunks before the receiver says how many it allows."""
 
 
-def check_input(path: Path) -> None:
-    """Raise `AudioFileError` or `ContainerError` where `path` is nothing that can be streamed."""
+def check_input(settings: SenderSettings) -> None:
+    """Raise `AudioFileError`, `ContainerError` or `UsageError` where the input is nothing that can be streamed."""
+    path = settings.input
+    if path is None:
+        return
+    if settings.reads_forward:
+        check_pipe(path)
+        return
     with EscReader(path) if _holds_codes(path) else AudioReader(path):
         pass
 
@@ -70,7 +77,8 @@ class OutgoingStream:
         audio_system: AudioSystem,
     ) -> None:
         self._settings, self._codec, self._audio_system = settings, codec, audio_system
-        self._resume_store = ResumeStore(settings.state_folder, settings) if settings.state_folder else None
+        folder = None if settings.reads_forward else settings.state_folder
+        self._resume_store = ResumeStore(folder, settings) if folder else None
         self._verifier: PeerVerifier | None = None
         self._epoch_s = clock.epoch_s()
         self.stream_id = secrets.token_bytes(16)
@@ -151,6 +159,8 @@ class OutgoingStream:
         if settings.input is None:
             assert settings.microphone is not None
             return MicrophoneSource(self._audio_system, settings.microphone, SAMPLE_RATE, context)
+        if settings.reads_forward:
+            return PipeSource(settings.input, settings.raw, live=settings.drop_when_behind)
         if _holds_codes(settings.input):
             return EscSource(settings.input, context.events)
         return FileSource(settings.input)
