@@ -39,6 +39,12 @@ def open_closed_streams() -> None:
             setattr(sys, f"__{name}__", stream)
 
 
+def print_on_standard_error() -> None:
+    """Have all that is printed on standard output, by whatever library, go to standard error from now on."""
+    sys.stdout.flush()
+    os.dup2(2, 1)
+
+
 def exit_on_interrupt() -> None:
     """End the process at Ctrl-C, at once and in silence, until engines or the console take the signal over.
 

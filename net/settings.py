@@ -177,6 +177,10 @@ class ReceiverSettings:
     once: bool = False
     buffer_chunks: int = 20
     grace_s: float = 30.0
+    output: Path | None = None
+    """A named pipe, or `STANDARD_STREAM`, for the sound of one stream after another, as 16-bit PCM at 16 kHz."""
+    output_wav: bool = False
+    """Whether the output begins with the header of a WAV of unknown length."""
     min_streams: int = 1
     """The fewest streams that a sender which adapts should use."""
     lookahead_ms: float | None = None

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from codec.sound.pcm import PcmFormat
 from codec.types import ChannelAudio
 
 if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
     from av.container import InputContainer
 
 Read = Callable[[int], bytes]
@@ -189,10 +191,7 @@ def _open_by_ffmpeg(data: ForwardBytes) -> ForwardSound:
             "--raw if it is raw PCM"
         ) from error
     try:
-        # Live sound begins with its first frames, not when ffmpeg has seen 5 s of it.
-        container: InputContainer = av.open(
-            data, options={"analyzeduration": "200000", "probesize": "65536"}, buffer_size=4096
-        )
+        container = av.open(data, mode="r", options=_AT_ONCE, buffer_size=4096)
         stream = container.streams.audio[0]
     except (av.FFmpegError, IndexError) as error:
         reason = getattr(error, "strerror", None) or "no stream of sound in it"
@@ -204,20 +203,38 @@ def _decoded(container: "InputContainer") -> Iterator[ChannelAudio]:
     """All that can be decoded, in the form that the container's header states."""
     import av  # noqa: PLC0415 - it is here, or nothing would be decoded
 
-    stream, damage = container.streams.audio[0], ""
+    damage: list[str] = []
+    stream = container.streams.audio[0]
     resampler = av.AudioResampler("fltp", stream.layout, stream.rate)
     with container:
-        try:
-            for packet in container.demux(stream):
-                try:
-                    frames = packet.decode()
-                except av.FFmpegError as error:
-                    damage = error.strerror
-                    continue
-                for frame in [*frames, *([] if packet.size else [None])]:
-                    for resampled in resampler.resample(frame):
-                        yield resampled.to_ndarray().astype(np.float32, copy=False)
-        except av.FFmpegError as error:
-            damage = error.strerror
+        for frame in chain(_frames(container, damage), [None]):
+            for resampled in resampler.resample(frame):
+                yield resampled.to_ndarray().astype(np.float32, copy=False)
     if damage:
-        raise IncompleteSound(f"a part of it could not be decoded ({damage})")
+        raise IncompleteSound(f"a part of it could not be decoded ({damage[0]})")
+
+
+def _frames(container: "InputContainer", damage: list[str]) -> Iterator["AudioFrame"]:
+    """The frames that can be decoded; `damage` gets what cannot."""
+    import av  # noqa: PLC0415 - likewise
+
+    packets, end = container.demux(container.streams.audio[0]), 0
+    is_numbered = container.format.name == "flac"
+    while True:
+        try:
+            packet = next(packets, None)  # after an error, too
+            if packet is None:
+                return
+            for frame in packet.decode():
+                start = _start(frame) if is_numbered else end
+                if start > end:
+                    damage.append(f"{start - end} samples before {start / frame.sample_rate:.2f} s")
+                end = start + frame.samples
+                yield frame
+        except av.FFmpegError as error:
+            damage.append(error.strerror or str(error))
+
+
+def _start(frame: "AudioFrame") -> int:
+    """Which sample the frame begins with, by its number."""
+    return round((frame.pts or 0) * (frame.time_base or 0) * frame.sample_rate)

@@ -1,5 +1,6 @@
 """`esc-tui receiver`: receive streams, decode, save and play them."""
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -8,6 +9,8 @@ from esc_tui.errors import ExitCode
 from esc_tui.options.command import Display, SettingsCommand, build, display_options
 from esc_tui.options.receiver import receiver_options, receiver_settings
 from esc_tui.run import run_engines
+from esc_tui.terminal import print_on_standard_error
+from net.settings import STANDARD_STREAM
 from net.transport.security.trust_questions import TrustQuestions
 
 
@@ -25,4 +28,7 @@ def command(**values: Any) -> ExitCode:
     questions = TrustQuestions()
     receiver = Receiver(settings, questions=questions)
     receiver.listen()  # here, so that an error is printed and not shown in a console
+    if settings.output == STANDARD_STREAM:
+        print_on_standard_error()  # the receiver has its own descriptor of standard output
+        display = replace(display, headless=True)
     return run_engines([receiver], display, "receiver", questions)

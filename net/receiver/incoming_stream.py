@@ -12,6 +12,7 @@ from net.receiver.capture_clock import CaptureClock
 from net.receiver.context import ReceiverContext
 from net.receiver.decoding import ChunkDecoder
 from net.receiver.quota import StreamQuota
+from net.receiver.sinks.pipe import ClaimedOutput
 from net.receiver.sinks.player import Player
 from net.receiver.stream_files import StreamFiles
 from net.runtime.pipeline import Pipeline
@@ -58,6 +59,8 @@ class IncomingStream:
         meters.set(num_streams=hello.num_streams)
         self.context = StreamContext(clock, receiver.events, StreamStatus(clock), meters, self._pipeline.stopping)
         self.capture_clock = CaptureClock(hello, self.context)
+        self._pipe = receiver.output
+        self._output: ClaimedOutput | None = None
         self._decoder = ChunkDecoder(hello, codec, files.start, receiver.settings.lookahead_ms, meters.coding)
         self._to_decode: StageQueue[PackedChunk] = self._pipeline.add_queue("decode", self.window_chunks)
         self._to_save: StageQueue[PackedChunk | Contribution] = self._pipeline.add_queue("save", self.window_chunks)
@@ -81,6 +84,9 @@ class IncomingStream:
 
     def start(self) -> None:
         """Start decoding, saving and playing."""
+        self._output = self._pipe.claim(self.context, self.hello) if self._pipe else None
+        if self._output is not None:
+            self._pipeline.on_end(self._output.release)
         if self.player is not None:
             self.player.start()
         self._pipeline.start()
@@ -271,6 +277,8 @@ class IncomingStream:
             captured_s = self.capture_clock.local_s(self._decoder.capture_s)
             self.player.write(contribution.audio, contribution.index, captured_s)
         self._to_save.put(contribution)
+        if self._output is not None:
+            self._output.write(contribution.audio)
 
     def _save_parts(self) -> None:
         for part in self._to_save.items(POLL_S):
