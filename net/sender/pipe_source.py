@@ -68,10 +68,12 @@ class PipeSource:
                 block, to_skip = whole[to_skip:], max(0, to_skip - len(whole))
                 for start in range(0, len(block), SAMPLE_RATE // BLOCKS_PER_SECOND):
                     yield SourceBlock(block[start : start + SAMPLE_RATE // BLOCKS_PER_SECOND])
-        except (AudioFileError, OSError) as error:
+        except IncompleteSound as error:
             if not stopping.is_set():  # then the end came from here
-                kind = IncompleteSound if isinstance(error, IncompleteSound) else AudioFileError
-                raise kind(f"cannot read {self._path!r} as sound: {error}") from error
+                raise IncompleteSound(f"{self._path!r} is incomplete: {error}") from error
+        except (AudioFileError, OSError) as error:
+            if not stopping.is_set():
+                raise AudioFileError(f"cannot read {self._path!r} as sound: {error}") from error
 
     def close(self) -> None:
         """Close the pipe; calling it twice does nothing."""
