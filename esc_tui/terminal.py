@@ -1,5 +1,6 @@
 """The terminal and the standard streams of this process: what they can do, their signals, who may write to them."""
 
+import io
 import os
 import signal
 import sys
@@ -98,6 +99,29 @@ def on_termination(act: Callable[[], object]) -> None:
             asyncio.get_running_loop().add_signal_handler(number, handle, number)
 
 
+class TerminalText(io.TextIOWrapper):
+    """Text for a terminal that may hang up: what is written to it then is discarded, as from SIGHUP on.
+
+    Textual's writing thread may be faster than the signal; an error would end that thread, and the console wait for it.
+    """
+
+    def write(self, text: str) -> int:
+        """Write text; return its length."""
+        try:
+            return super().write(text)
+        except OSError:
+            discard((self.fileno(),))
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        try:
+            super().flush()
+        except OSError:
+            discard((self.fileno(),))
+            super().flush()
+
+
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
     """Discard what C libraries print while the console draws through a copy of the terminal's descriptor.
@@ -107,7 +131,7 @@ def quiet_libraries() -> Iterator[None]:
     terminal = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     before = sys.__stderr__
-    with open(terminal, "w", encoding="utf-8", buffering=1) as copy:
+    with TerminalText(open(terminal, "wb"), encoding="utf-8", line_buffering=True) as copy:
         try:
             sys.__stderr__ = copy  # type: ignore[misc]  # Textual draws to it
             os.dup2(nowhere, 2)

@@ -20,7 +20,9 @@ from net.transport.security.trust_questions import TrustQuestions
 def command(**values: Any) -> ExitCode:
     """Receive streams, decode, save and play them.
 
-    Serves several senders at once, each with files of its own, until it is stopped.
+    Serves several senders at once, each with files of its own, until it is stopped. Only one at a time has the pipe
+    of --output, from its beginning to its end; whoever comes meanwhile is only saved. A program that reads no more
+    ends the receiver in order.
     """
     settings, display = receiver_settings(values), build(Display, values)
     from net.receiver.engine import Receiver  # noqa: PLC0415 - not needed to show the help

@@ -43,6 +43,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.count = 0
+        self.hung_up = False
         self.changed = threading.Event()
         self._terminal = terminal_descriptors()
 
@@ -50,6 +51,7 @@ class Interrupts:
         """Handle a signal."""
         if number == signal.SIGHUP:
             discard(self._terminal)
+            self.hung_up = True
         self.count += 1
         self.changed.set()
 
@@ -80,14 +82,22 @@ def run_plain(works: "Sequence[Engine | Batch]", output: Output, interval_s: flo
                 interrupts.changed.clear()
                 if interrupts.count:
                     running[0].request_stop()  # the sender first: what it has read needs a receiver that listens
-                output.show()
+                _show(output, interrupts)
         finally:
             survivors = [name for work in works for name in work.stop(STOP_DEADLINE_S)]
-            output.show()
+            _show(output, interrupts)
     code = ExitCode.INTERRUPTED if interrupts.count else output.exit_code()
     output.finish(code)
     print_survivors(survivors)
     return code
+
+
+def _show(output: Output, interrupts: Interrupts) -> None:
+    try:
+        output.show()
+    except OSError:
+        if not interrupts.hung_up:  # else it was about to be printed on the terminal when that went
+            raise
 
 
 def print_survivors(names: Sequence[str]) -> None:

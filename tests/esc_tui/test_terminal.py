@@ -12,7 +12,7 @@ import soundfile
 
 from esc_tui.cli import run
 from esc_tui.errors import ExitCode
-from esc_tui.terminal import INTERRUPTED, in_terminal
+from esc_tui.terminal import INTERRUPTED, TerminalText, in_terminal
 from tests.conftest import DATA, WaitUntil
 from tests.net.links import write_speech
 
@@ -105,6 +105,20 @@ def test_a_terminal_that_hangs_up_ends_the_stream_in_order(tmp_path: Path, wait_
     (saved,) = out.glob("*.wav")
     assert 0 < soundfile.info(saved).frames < 16000 * 60
     assert not list(out.glob(".*")), "the stream was not ended: its checkpoint is still there"
+
+
+def test_a_console_whose_terminal_is_gone_writes_to_nobody() -> None:
+    """The thread that draws lives on, whatever is faster, the signal or the next picture."""
+    near, far = pty.openpty()
+    with TerminalText(open(far, "wb"), encoding="utf-8", line_buffering=True) as terminal:
+        terminal.write("shown\n")
+        assert b"shown" in os.read(near, 100)
+        os.close(near)
+        for _ in range(2):
+            assert terminal.write("lost\n") == 5
+            terminal.write("lost")
+            terminal.flush()
+        assert not terminal.isatty()
 
 
 LEADER = """
