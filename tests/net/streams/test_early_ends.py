@@ -18,7 +18,9 @@ from net.sender.sources import SourceBlock
 from net.settings import SenderSettings
 from net.telemetry.stats import LinkState
 from tests.codec.staircase import StaircaseCodec, staircase
+from tests.conftest import WaitUntil
 from tests.net.links import DEADLINE_S, PLAN, make_receiver, make_sender, read_pcm16, running, write_speech
+from tests.net.receiver.test_hostile_peers import greeting, hello_for
 
 ENDED_EARLY = "the sender ended it early: it was stopped, or its input failed"
 
@@ -130,6 +132,22 @@ def test_a_sender_that_fails_tells_whoever_waits_for_it(tmp_path: Path, tiny_cod
     never_connects.on_failure(receiver.request_stop)
     with running(receiver, never_connects):
         assert receiver.wait(DEADLINE_S)
+
+
+def test_a_sender_that_left_before_it_was_accepted_is_not_waited_for(
+    tmp_path: Path, tiny_codec: Codec, wait_until: WaitUntil
+) -> None:
+    """It was stopped while the receiver loaded its model: no stream is begun, and the next sender is served."""
+    receiver = make_receiver(tmp_path / "out", tiny_codec, once=True, grace_s=3600)
+    with greeting(receiver, hello_for(tiny_codec, PLAN)):
+        pass
+    sender = make_sender(write_speech(tmp_path / "in.wav", 3200), receiver.port, tiny_codec)
+    with running(receiver):
+        wait_until(lambda: any("went away before" in event.text for event in receiver.events_since(0)))
+        assert receiver.snapshots() == ()
+        with running(sender):
+            assert receiver.wait(DEADLINE_S)
+    assert [stream.state for stream in receiver.snapshots()] == [LinkState.DONE]
 
 
 def test_a_sender_that_succeeds_stops_nobody(tmp_path: Path, tiny_codec: Codec) -> None:
