@@ -30,7 +30,7 @@ class AudioFileError(EscError):
 
 
 class IncompleteSound(AudioFileError):
-    """A part of a sound file is missing or damaged; the rest was read."""
+    """A part of a sound is missing or damaged; what could be read was used."""
 
 
 class ContainerError(EscError):

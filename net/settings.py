@@ -6,10 +6,13 @@ from pathlib import Path
 from codec.chunks.plan import ChunkPlan
 from codec.errors import UsageError
 from codec.sound.formats import SoundFormat
+from codec.sound.pcm import PcmFormat
 
 DEFAULT_PORT = 8888
 MAX_STREAMS = 6
 MAX_JITTER_MS = 5000
+STANDARD_STREAM = Path("-")
+"""Standard input as an input, standard output as an output."""
 MIN_RATE_LIMIT_BPS = 100
 MAX_QUEUE_CHUNKS = 1000
 """What decoding holds back included, no more than a receiver may offer (`Limits.max_window_chunks`)."""
@@ -123,6 +126,8 @@ class SenderSettings:
     """
 
     input: Path | None = None
+    raw: PcmFormat | None = None
+    """The form of an input without a header."""
     microphone: MicrophoneSettings | None = None
     enhance: bool = False
     """Suppress noise and level the voice before coding."""
@@ -161,7 +166,11 @@ class SenderSettings:
             not self.enhance or self.input is None or self.input.suffix.lower() != ".esc",
             f"--enhance is for sound, and {self.input} holds codes: leave it out",
         )
-        _require(not self.resume or self.input is not None, "only a file can be resumed: give --input with --resume")
+        _require(
+            not self.resume or (self.input is not None and not self.reads_forward),
+            "only a file can be resumed, not a pipe or a microphone: give --input FILE with --resume",
+        )
+        _require(self.raw is None or self.input is not None, "--raw is for --input: say which file or pipe has raw PCM")
         _check("--port", self.port, 1, 65535)
         _check("--num-streams", self.num_streams, 1, MAX_STREAMS)
         _check("--lookahead-ms", self.lookahead_ms, 0)
@@ -174,6 +183,13 @@ class SenderSettings:
         _check_rate_limit(self.rate_limit_bps)
         _check("--connect-timeout", self.connect_timeout_s, 0)
         _check("--reconnect-timeout", self.reconnect_timeout_s, 0)
+
+    @property
+    def reads_forward(self) -> bool:
+        """Whether the input can be read once only: standard input, a named pipe, or raw PCM."""
+        if self.input is None:
+            return False
+        return self.raw is not None or self.input == STANDARD_STREAM or self.input.is_fifo()
 
     @property
     def lookahead_samples(self) -> int | None:
@@ -225,6 +241,10 @@ class ReceiverSettings:
     socket_buffer_bytes: int = DEFAULT_SOCKET_BUFFER_BYTES
     """What the system is asked to buffer of what is received; it may grant another size."""
     grace_s: float = 30.0
+    output: Path | None = None
+    """A named pipe, or `STANDARD_STREAM`, for the sound of one stream after another, as 16-bit PCM at 16 kHz."""
+    output_wav: bool = False
+    """Whether the output begins with the header of a WAV of unknown length."""
     min_streams: int = 1
     """The fewest streams that a sender which adapts should use."""
     lookahead_ms: float | None = None

@@ -39,4 +39,5 @@ def command(**values: Any) -> ExitCode:
     receiver = Receiver(receiving)
     receiver.listen()
     sender = Sender(replace(sending, port=receiver.port))
+    sender.on_failure(receiver.request_stop)  # nobody else will come
     return run_engines([sender, receiver], display, "demo · loopback")

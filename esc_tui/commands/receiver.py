@@ -1,5 +1,6 @@
 """`esc-tui receiver`: receive streams, decode, save and play them."""
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -8,6 +9,8 @@ from esc_tui.errors import ExitCode
 from esc_tui.options.command import Display, SettingsCommand, Values, build, display_options
 from esc_tui.options.receiver import receiver_options, receiver_settings
 from esc_tui.run import run_engines, serving_metrics
+from esc_tui.terminal import print_on_standard_error
+from net.settings import STANDARD_STREAM
 from net.transport.security.trust_questions import TrustQuestions
 
 
@@ -24,7 +27,9 @@ def check_files(values: Values) -> None:
 def command(**values: Any) -> ExitCode:
     """Receive streams, decode, save and play them.
 
-    Serves several senders at once, each with files of its own, until it is stopped.
+    Serves several senders at once, each with files of its own, until it is stopped. Only one at a time has the pipe
+    of --output, from its beginning to its end; whoever comes meanwhile is only saved. A program that reads no more
+    ends the receiver in order.
     """
     settings, display = receiver_settings(values), build(Display, values)
     from net.receiver.engine import Receiver  # noqa: PLC0415 - not needed to show the help
@@ -33,4 +38,7 @@ def command(**values: Any) -> ExitCode:
     receiver = Receiver(settings, questions=questions)
     with serving_metrics([receiver], settings.metrics):
         receiver.listen()  # here, so that an error is printed and not shown in a console
+        if settings.output == STANDARD_STREAM:
+            print_on_standard_error()  # the receiver has its own descriptor of standard output
+            display = replace(display, headless=True)
         return run_engines([receiver], display, "receiver", questions)

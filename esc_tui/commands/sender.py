@@ -26,10 +26,12 @@ def check_files(values: Values) -> None:
 @sender_options
 @display_options
 def command(**values: Any) -> ExitCode:
-    """Stream a sound file or a microphone to a receiver.
+    """Stream a sound file, a pipe or a microphone to a receiver.
 
     Any sampling rate, channel count and format that libsndfile or ffmpeg reads, or an .esc file, whose codes are sent
     as they are; the sender waits for its receiver, and resumes after a broken connection.
+
+    A pipe is sent as it comes, and its writer waits while the link is slower; with --live what is late is dropped.
     """
     if values["list_devices"]:
         print_devices(as_json=values["json"])

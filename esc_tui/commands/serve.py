@@ -1,5 +1,6 @@
 """`esc-tui serve`: the console in a browser."""
 
+import os
 import socket
 
 import click
@@ -38,4 +39,5 @@ def _check_free(port: int) -> None:
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
-        raise ConnectError(f"cannot serve on port {port} ({error.strerror}): choose another --web-port") from error
+        reason = os.strerror(error.errno or 0)  # the error's own text has the address as Python writes it
+        raise ConnectError(f"cannot serve on port {port} ({reason}): choose another --web-port") from error

@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, Select
 
 from esc_tui.launcher.form import Field, Value
+from esc_tui.options.devices import device_names
 
 
 class Flag(Checkbox):

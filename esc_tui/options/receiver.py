@@ -1,5 +1,6 @@
 """The options of `receiver`, and the settings that they make."""
 
+import click
 from click import option
 
 from codec.errors import UsageError
@@ -8,18 +9,31 @@ from esc_tui.options.devices import complete_device
 from esc_tui.options.metrics import metrics_options, metrics_settings
 from esc_tui.options.security import allow_options, tls_options, tls_settings
 from esc_tui.options.shared import (
+    PathType,
     address_options,
     buffer_size_option,
     model_options,
     save_path_option,
     sound_format_option,
 )
-from net.settings import PlaybackSettings, QuotaLimits, ReceiverSettings
+from net.settings import STANDARD_STREAM, PlaybackSettings, QuotaLimits, ReceiverSettings
 
 receiver_options = compose(
     address_options,
     save_path_option,
     sound_format_option(help="Format of the files once a stream has ended: until then they are WAV."),
+    option(
+        "--output",
+        type=PathType,
+        metavar="PIPE|-",
+        help="Write the sound to standard output (-) or a named pipe, too: 16-bit PCM, mono, 16 kHz, of one stream "
+        "after another.",
+    ),
+    option(
+        "--output-format",
+        type=click.Choice(["raw", "wav"]),
+        help="PCM alone, or behind the header of a WAV of unknown length.  [default: raw; wav for a pipe of that name]",
+    ),
     flag("--save-chunks", help="Save each chunk's part of the sound as a file of its own, too."),
     flag("--save-codes", help="Save the codes as they arrive, as an .esc file, too."),
     option("--max-connections", default=8, metavar="N", help="Streams that are served at once."),
@@ -71,7 +85,20 @@ def receiver_settings(values: Values) -> ReceiverSettings:
         tls=tls_settings(values),
         intake=QuotaLimits(max_disk_bytes=values["max_disk"]),
         admission=None,
+        output_wav=_writes_wav(values),
     )
+
+
+def _writes_wav(values: Values) -> bool:
+    """Return whether the output is a WAV; raises `UsageError` for options that contradict each other."""
+    output, form = values["output"], values["output_format"]
+    if output is None:
+        if form is not None:
+            raise UsageError("--output-format is for the pipe that --output names: add --output, such as --output -")
+        return False
+    if output == STANDARD_STREAM and values["json"]:
+        raise UsageError("--json and --output - would both write to standard output: choose one, or name a pipe")
+    return form == "wav" or (form is None and output.suffix.lower() == ".wav")
 
 
 def _playback_settings(values: Values) -> PlaybackSettings | None:

@@ -1,10 +1,14 @@
 """The options of `sender`, and the settings that they make."""
 
+from typing import Any
+
+import click
 from click import option
 from platformdirs import user_state_path
 
 from codec.errors import UsageError
 from codec.sound.enhancement import check_enhancement
+from codec.sound.pcm import PcmFormat
 from esc_tui.options.chunks import chunk_ms_options, chunk_options, chunk_plan, lookahead_option, stitching_option
 from esc_tui.options.command import Values, build, compose, flag, options_given
 from esc_tui.options.devices import complete_device
@@ -18,8 +22,30 @@ CHOSEN_BY_LIVE = {"stitching", "chunk_size", "chunk_ms", "overlap_size", "overla
 ENABLED_RATE_LIMIT_BPS = 3000
 """What `--enable-rate-limit` alone means, in the original scripts too."""
 
+
+class RawFormat(click.ParamType[PcmFormat]):
+    """The form of raw PCM, such as `s16le@8000x1`."""
+
+    name = "form"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> PcmFormat:
+        """Return the form; fail for a text that says none."""
+        if isinstance(value, PcmFormat):
+            return value
+        try:
+            return PcmFormat.parse(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
 sender_options = compose(
-    option("--input", type=PathType, metavar="FILE", help="The sound or .esc file to stream."),
+    option("--input", type=PathType, metavar="FILE|-", help="Sound or .esc file, named pipe, or standard input (-)."),
+    option(
+        "--raw",
+        type=RawFormat(),
+        metavar="FORM",
+        help="The input is PCM without a header, such as s16le@8000x1: encoding, Hz, channels.",
+    ),
     flag("--microphone", help="Stream a microphone instead of a file."),
     option(
         "--mic-device",
@@ -31,7 +57,7 @@ sender_options = compose(
     flag("--list-devices", help="List microphones and speakers, and end."),
     flag("--enhance", help="Suppress noise and level the voice before coding (extra voice)."),
     flag("--skip-silence", help="Announce chunks without voice in a few bytes instead of coding."),
-    flag("--live", help="Lowest latency that this machine's speed allows; says what it chose."),
+    flag("--live", help="Lowest latency that this machine's speed allows; says what it chose. Late sound is dropped."),
     address_options,
     num_streams_option,
     chunk_options,

@@ -12,7 +12,18 @@ from codec.sound.formats import SoundFormat
 from esc_tui.options.command import compose
 from net.settings import DEFAULT_PORT, DEFAULT_SOCKET_BUFFER_BYTES
 
-PathType = click.Path(path_type=Path)
+
+class PathParameter(click.Path):
+    """A path that is not empty: Python takes an empty one for the working folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; fail for an empty text, such as a shell makes of an unset variable."""
+        if value == "":
+            self.fail("an empty name is no path: is a variable of the shell unset?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PathType = PathParameter(path_type=Path)
 
 model_options = compose(
     option(

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from esc_tui.errors import ExitCode, print_message
-from esc_tui.terminal import quiet_libraries
+from esc_tui.terminal import discard, ending_signals, quiet_libraries, terminal_descriptors
 from net.engine import Engine
 from net.runtime.clock import SYSTEM_CLOCK
 
@@ -39,23 +39,28 @@ class Output(ABC):
 
 
 class Interrupts:
-    """Counts Ctrl-C and SIGTERM."""
+    """Counts Ctrl-C, SIGTERM and SIGHUP, after which the terminal is written to no more."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.hung_up = False
         self.changed = threading.Event()
+        self._terminal = terminal_descriptors()
 
-    def add(self, _signal: int, _frame: FrameType | None) -> None:
+    def add(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal."""
+        if number == signal.SIGHUP:
+            discard(self._terminal)
+            self.hung_up = True
         self.count += 1
         self.changed.set()
 
 
 @contextmanager
 def counted_interrupts() -> Iterator[Interrupts]:
-    """Count Ctrl-C and SIGTERM while the body runs, which they do not end."""
+    """Count Ctrl-C, SIGTERM and SIGHUP while the body runs, which they do not end."""
     interrupts = Interrupts()
-    previous = {number: signal.signal(number, interrupts.add) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, interrupts.add) for number in (signal.SIGINT, *ending_signals())}
     try:
         yield interrupts
     finally:
@@ -77,14 +82,22 @@ def run_plain(works: "Sequence[Engine | Batch]", output: Output, interval_s: flo
                 interrupts.changed.clear()
                 if interrupts.count:
                     running[0].request_stop()  # the sender first: what it has read needs a receiver that listens
-                output.show()
+                _show(output, interrupts)
         finally:
             survivors = [name for work in works for name in work.stop(STOP_DEADLINE_S)]
-            output.show()
+            _show(output, interrupts)
     code = ExitCode.INTERRUPTED if interrupts.count else output.exit_code()
     output.finish(code)
     print_survivors(survivors)
     return code
+
+
+def _show(output: Output, interrupts: Interrupts) -> None:
+    try:
+        output.show()
+    except OSError:
+        if not interrupts.hung_up:  # else it was about to be printed on the terminal when that went
+            raise
 
 
 def print_survivors(names: Sequence[str]) -> None:

@@ -215,7 +215,15 @@ class ReceiverConnection:
         self._awaits_hello = False
         hello = messages[0]
         assert isinstance(hello, Hello)
+        if self._has_left():  # it may have waited for long, and no stream should then wait for it
+            raise ConnectionLost("it closed the connection before it was accepted")
         return hello
+
+    def _has_left(self) -> bool:
+        try:
+            return self._tcp.peer_has_left()
+        except OSError:
+            return True
 
     def _receive_stream(self, stream: IncomingStream, link: Connection[FromSender], reporter: Reporter) -> None:
         counted_bytes = 0

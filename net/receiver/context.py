@@ -11,13 +11,15 @@ from net.telemetry.events import EventLog
 
 if TYPE_CHECKING:
     from codec import Codec
+    from net.receiver.sinks.pipe import PipeOutput
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiverContext:
     """A receiver's settings, clock, events and model.
 
-    `throttle` takes the events that peers can cause again and again; `codec` loads the model when it is first called.
+    `throttle` takes the events that peers can cause again and again; `codec` loads the model when it is first called;
+    `output` is the pipe that gets the sound of one stream after another.
     """
 
     settings: ReceiverSettings
@@ -25,3 +27,4 @@ class ReceiverContext:
     events: EventLog
     throttle: EventThrottle
     codec: "Callable[[], Codec]"
+    output: "PipeOutput | None" = None

@@ -11,6 +11,7 @@ from net.engine import Engine
 from net.receiver.acceptor import Acceptor
 from net.receiver.context import ReceiverContext
 from net.receiver.playback import Playback
+from net.receiver.sinks.pipe import PipeOutput
 from net.receiver.snapshot import stream_stats
 from net.receiver.stream_registry import StreamRegistry
 from net.runtime.clock import SYSTEM_CLOCK, Clock
@@ -48,12 +49,14 @@ class Receiver(Engine):
     ) -> None:
         super().__init__(Pipeline("receiver", clock), EventLog(clock), questions)
         self._settings, self._clock = settings, clock
+        self._output = self._make_output()
         self._context = ReceiverContext(
             settings,
             clock,
             self._events,
             EventThrottle(self._events, clock),
             lambda: codec or shared_codec(settings.model_path, settings.device),
+            self._output,
         )
         self._playback = Playback(settings.playback, audio_system, clock, self._events)
         self._registry = StreamRegistry(self._context, self._playback)
@@ -82,14 +85,16 @@ class Receiver(Engine):
     def check(self) -> None:
         """Raise what keeps it from receiving.
 
-        `UsageError` where others could listen in, `ConnectError` where there is no such host, `ModelError` where there
-        is no such model, `AudioFileError` where nothing can be saved, and `AudioDeviceError` where there is no such
-        output.
+        `UsageError` where others could listen in or the output is no pipe, `ConnectError` where there is no such host,
+        `ModelError` where there is no such model, `AudioFileError` where nothing can be saved, and `AudioDeviceError`
+        where there is no such output.
         """
         settings = self._settings
         if settings.model_path is not None:
             read_config(settings.model_path)
         check_folder(settings.save_path)
+        if self._output is not None:
+            self._output.check()
         self._playback.check()
         if settings.tls or settings.insecure:
             return
@@ -118,6 +123,8 @@ class Receiver(Engine):
             buffer_bytes=settings.socket_buffer_bytes,
         )
         self._acceptor = Acceptor(listeners, self._context, self._registry, verifier)
+        if self._output is not None:
+            self._output.open()
         self._pipeline.on_abort(self._acceptor.wake)
         self._events.info(self.title)
 
@@ -147,6 +154,7 @@ class Receiver(Engine):
         alive = self._pipeline.join(timeout_s)
         if self._acceptor is not None and not alive:
             self._acceptor.close()
+            self._close_output()
         for stream in streams:
             alive += stream.join(max(0.0, deadline_s - self._clock.monotonic_s()))
         return alive
@@ -171,6 +179,19 @@ class Receiver(Engine):
         process = self._process.stats()
         return tuple(stream_stats(stream, process) for stream in self._registry.all())
 
+    def _make_output(self) -> PipeOutput | None:
+        path = self._settings.output
+        return PipeOutput(path, self._stop_without_reader, wav=self._settings.output_wav) if path else None
+
+    def _close_output(self) -> None:
+        if self._output is not None:
+            self._output.close()
+
+    def _stop_without_reader(self) -> None:
+        assert self._output is not None
+        self._events.warning(f"the reader of {self._output.name} has gone away")
+        self.request_stop()
+
     # The accepting thread: accepts connections, and ends what has waited too long.
 
     def _serve(self) -> None:
@@ -182,9 +203,12 @@ class Receiver(Engine):
                 acceptor.poll(TICK_S)
                 self._registry.poll()
                 throttle.poll()
+                if self._output is not None:
+                    self._output.poll()
             self._wind_up(acceptor)
         finally:
             acceptor.close()
+            self._close_output()
             throttle.poll(at_once=True)
 
     def _is_over(self) -> bool:

@@ -13,6 +13,7 @@ from net.receiver.context import ReceiverContext
 from net.receiver.conversion import Conversion
 from net.receiver.decoding import ChunkDecoder
 from net.receiver.quota import StreamQuota
+from net.receiver.sinks.pipe import ClaimedOutput
 from net.receiver.sinks.player import Player
 from net.receiver.stream_files import StreamFiles
 from net.runtime.pipeline import Pipeline
@@ -59,6 +60,8 @@ class IncomingStream:
         meters.set(num_streams=hello.num_streams)
         self.context = StreamContext(clock, events, StreamStatus(clock), meters, self._pipeline.stopping, hello.epoch_s)
         self.clock_sync = ClockSync(self.context)
+        self._pipe = receiver.output
+        self._output: ClaimedOutput | None = None
         self._decoder = ChunkDecoder(hello, codec, files.start, receiver.settings.lookahead_ms, meters.coding)
         self._to_decode: StageQueue[PackedChunk] = self._pipeline.add_queue("decode", self.window_chunks)
         self._to_save: StageQueue[PackedChunk | Contribution] = self._pipeline.add_queue("save", self.window_chunks)
@@ -83,6 +86,9 @@ class IncomingStream:
 
     def start(self) -> None:
         """Start decoding, saving and playing."""
+        self._output = self._pipe.claim(self.context, self.hello) if self._pipe else None
+        if self._output is not None:
+            self._pipeline.on_end(self._output.release)
         if self.player is not None:
             self.player.start()
         self._pipeline.start()
@@ -293,6 +299,8 @@ class IncomingStream:
             captured_s = self.clock_sync.local_s(self._decoder.capture_s)
             self.player.write(contribution.audio, contribution.index, captured_s)
         self._to_save.put(contribution)
+        if self._output is not None:
+            self._output.write(contribution.audio)
 
     def _save_parts(self) -> None:
         for part in self._to_save.items(POLL_S):
@@ -321,6 +329,7 @@ class IncomingStream:
 
     def _end(self) -> None:
         self.ended_s = self.context.clock.monotonic_s()
-        cut_short = self._end_message is not None and not self._end_message.complete
-        reason = "the sender stopped early, or could not read all of it" if cut_short else str(self.files.loss or "")
+        reason = str(self.files.loss or "")
+        if self._end_message is not None and not self._end_message.complete:
+            reason = "the sender ended it early: it was stopped, or its input failed"
         self.context.end(self.error, reason, label=f"{self.hello.name}: ")

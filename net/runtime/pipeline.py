@@ -101,13 +101,9 @@ class Pipeline:
 
     def fail(self, error: Exception, stage: str = "") -> None:
         """End the pipeline with an error; only the first one counts. Any but an `EscError` becomes a `StageFailed`."""
-        if not isinstance(error, EscError):
-            failed = StageFailed(f"the {stage} stage failed: {type(error).__name__}: {error}")
-            failed.__cause__ = error
-            error = failed
         with self._lock:
             if self.error is None:
-                self.error = error
+                self.error = as_link_error(stage, error)
         self.abort()
 
     def join(self, timeout_s: float) -> tuple[str, ...]:
@@ -151,3 +147,12 @@ class Pipeline:
         except Exception as error:  # a stage's top level: whatever it was ends the pipeline and is shown
             logger.exception("stage %s of %s failed", name, self._name)
             self.fail(error, name)
+
+
+def as_link_error(stage: str, error: Exception) -> EscError:
+    """Return an `EscError` as it is, and any other error as a `StageFailed` that names its stage."""
+    if isinstance(error, EscError):
+        return error
+    failed = StageFailed(f"the {stage} stage failed: {type(error).__name__}: {error}")
+    failed.__cause__ = error
+    return failed

@@ -20,6 +20,8 @@ from net.transport.socket_transport import SocketTransport, Transport
 FIRST_BACKOFF_S = 0.1
 LONGEST_BACKOFF_S = 3.0
 ATTEMPT_TIMEOUT_S = 3.0
+LAST_ATTEMPT_S = 1.0
+"""The least that an attempt is given, also where less is left of the time to connect."""
 HANDSHAKE_TIMEOUT_S = 10.0
 HANDSHAKE_BPS = 3000
 """A TLS handshake takes 2 kB, and a receiver waits 10 s for HELLO: a lower rate limit holds only from HELLO on."""
@@ -61,26 +63,30 @@ class Connector:
     def connect(self, hello: Hello, verifier: PeerVerifier | None, *, again: bool) -> AcceptedConnection:
         """Connect until a receiver accepts; `again` resumes a stream that one has accepted before.
 
-        With a verifier connections are secure. Raises `ConnectError`, `ConnectionLost`, `StreamRefused`,
-        `ProtocolError` or `PipelineStopped`.
+        The last attempt begins when time is up. With a verifier connections are secure. Raises `ConnectError`,
+        `ConnectionLost`, `StreamRefused`, `ProtocolError` or `PipelineStopped`.
         """
         timeout_s = self._settings.reconnect_timeout_s if again else self._settings.connect_timeout_s
         began_s = self._clock.monotonic_s()
         backoff_s = FIRST_BACKOFF_S
         self._judged_s, self._busy_reason = 0.0, ""
+        left_s, is_last = timeout_s, not timeout_s
         while True:
             try:
-                return self._open(replace(hello, resume=True) if again else hello, verifier)
+                return self._open(replace(hello, resume=True) if again else hello, verifier, left_s)
             except (OSError, ConnectionLost, HandshakeLate, StreamRefused) as error:
                 self._context.raise_if_stopping()
                 tried_s = self._clock.monotonic_s() - began_s - self._judged_s
-                late = tried_s + backoff_s > timeout_s
+                late = is_last or tried_s >= timeout_s
                 if isinstance(error, StreamRefused):
                     self._raise_unless_busy(error, late=late and not again)
                 if late:
                     raise self._timed_out(error, tried_s, again) from error
-            self._clock.wait(self._context.stopping, backoff_s)
+            left_s = timeout_s - tried_s
+            is_last = backoff_s >= left_s
+            self._clock.wait(self._context.stopping, min(backoff_s, left_s))
             self._context.raise_if_stopping()
+            left_s -= min(backoff_s, left_s)
             backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
 
     def close(self) -> None:
@@ -111,9 +117,9 @@ class Connector:
     def _address(self) -> str:
         return address_text(self._settings.host, self._settings.port)
 
-    def _open(self, hello: Hello, verifier: PeerVerifier | None) -> AcceptedConnection:
+    def _open(self, hello: Hello, verifier: PeerVerifier | None, left_s: float) -> AcceptedConnection:
         began_s = self._clock.monotonic_s()
-        tcp = self._dial()
+        tcp = self._dial(min(ATTEMPT_TIMEOUT_S, max(left_s, LAST_ATTEMPT_S)))
         connect_s = self._clock.monotonic_s() - began_s
         protocol = SenderProtocol(hello)
         wire: Transport = tcp
@@ -141,11 +147,9 @@ class Connector:
             answer_s=self._clock.monotonic_s() - asked_s,
         )
 
-    def _dial(self) -> SocketTransport:
+    def _dial(self, timeout_s: float) -> SocketTransport:
         settings = self._settings
-        connection = socket.create_connection(
-            (resolvable_host(settings.host), settings.port), timeout=ATTEMPT_TIMEOUT_S
-        )
+        connection = socket.create_connection((resolvable_host(settings.host), settings.port), timeout=timeout_s)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, settings.socket_buffer_bytes)
         granted_bytes = connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
         self._context.meters.set(socket_buffer_bytes=granted_bytes)

@@ -49,10 +49,13 @@ class Encoder:
     ) -> None:
         self._codec, self._rate, self._buffer, self._skip_silence = codec, rate, buffer, skip_silence
         self._clock, self._meters, self._epoch_s = context.clock, context.meters, context.epoch_s
+        self.index = 0
+        """The chunk that was taken last."""
 
     def run(self, captured: Iterable[SoundChunk]) -> None:
         """Encode and put chunks into the send buffer until there are no more. Raises `PipelineStopped`."""
         for sound in captured:
+            self.index = sound.index
             silent = self._skip_silence and not sound.has_voice
             chunk = self._announce_silence(sound) if silent else self._encode(sound)
             self._meters.latencies["encoded"].add(self._clock.epoch_s() - sound.captured_s)

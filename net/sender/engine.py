@@ -1,5 +1,6 @@
 """The sender engine: what a person asks of an outgoing stream, and how it ended."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from codec.config import read_config
@@ -47,14 +48,23 @@ class Sender(Engine):
         """Where the stream goes."""
         return f"→ {self._address}"
 
+    def on_failure(self, act: Callable[[], None]) -> None:
+        """Call `act` if the stream fails, however early, once nothing more will be sent."""
+
+        def act_if_failed() -> None:
+            if self.error is not None:
+                act()
+
+        self._pipeline.on_end(act_if_failed)
+
     def check(self) -> None:
         """Raise what keeps it from sending, as far as the files show.
 
-        `ModelError` where there is no such model, `AudioFileError` or `ContainerError` where the input is no such file.
+        `ModelError` where there is no such model, `AudioFileError` or `ContainerError` where the input is no such file,
+        `UsageError` where standard input is a keyboard.
         """
         self._check_model()
-        if self._settings.input is not None:
-            check_input(self._settings.input)
+        check_input(self._settings)
 
     def start(self) -> None:
         """Open the source and start.

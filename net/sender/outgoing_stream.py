@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING
 from codec.chunks.plan import ChunkPlan, SoundChunk, Stitching
 from codec.chunks.streaming import history_chunks
 from codec.container import EscHeader, EscReader
-from codec.errors import EscError, UsageError
+from codec.errors import UsageError
 from codec.files.esc_chunks import header_for
 from codec.sound.reading import AudioReader
 from net.audio.devices import AudioSystem
+from net.errors import LinkError
 from net.protocol.messages import End, Hello
 from net.runtime.clock import Clock
-from net.runtime.pipeline import Pipeline
-from net.runtime.queues import StageQueue
+from net.runtime.pipeline import Pipeline, as_link_error
+from net.runtime.queues import PipelineStopped, StageQueue
 from net.sender.connection import SenderConnection
 from net.sender.encoding import Encoder, warm_up
 from net.sender.enhanced_source import EnhancedSource
 from net.sender.esc_source import EscSource
 from net.sender.microphone import MicrophoneSource
+from net.sender.pipe_source import PipeSource, check_pipe
 from net.sender.rate_controller import RateController
 from net.sender.reading import CodesReader, SoundReader
 from net.sender.resume_store import ResumeStore
@@ -45,8 +47,14 @@ IN_FLIGHT_CHUNKS = 32
 """Unacknowledged chunks before the receiver says how many it allows."""
 
 
-def check_input(path: Path) -> None:
-    """Raise `AudioFileError` or `ContainerError` where `path` is nothing that can be streamed."""
+def check_input(settings: SenderSettings) -> None:
+    """Raise `AudioFileError`, `ContainerError` or `UsageError` where the input is nothing that can be streamed."""
+    path = settings.input
+    if path is None:
+        return
+    if settings.reads_forward:
+        check_pipe(path)
+        return
     with EscReader(path) if _holds_codes(path) else AudioReader(path):
         pass
 
@@ -70,10 +78,10 @@ class OutgoingStream:
         audio_system: AudioSystem,
     ) -> None:
         self._settings, self._codec, self._audio_system = settings, codec, audio_system
-        self._resume_store = ResumeStore(settings.state_folder, settings) if settings.state_folder else None
+        folder = None if settings.reads_forward else settings.state_folder
+        self._resume_store = ResumeStore(folder, settings) if folder else None
         self.secure = False
         """Whether everything goes over TLS."""
-        self._reader: SoundReader | None = None
         self.stream_id = secrets.token_bytes(16)
         self.source: Source | EscSource | None = source
         self.header: EscHeader | None = None
@@ -115,7 +123,7 @@ class OutgoingStream:
             self._begin_stored(source.header)
             self.pipeline.add_stage("read", lambda: self._read_codes(source))
         else:
-            reader = self._reader = SoundReader(
+            reader = SoundReader(
                 source, self._settings, self._codec, self.captured, control=self.control, context=self.context
             )
             self.pipeline.add_stage("read", reader.run)
@@ -143,11 +151,6 @@ class OutgoingStream:
         """Whether the sound is enhanced just now, None where it cannot be."""
         return not self.control.bypassed if self._settings.enhance else None
 
-    @property
-    def _source_error(self) -> EscError | None:
-        """What kept the source from giving all of its sound."""
-        return self._reader.error if self._reader else None
-
     def _known_stream_id(self) -> bytes:
         stream_id = self._resume_store.load() if self._resume_store else None
         if stream_id is None:
@@ -162,6 +165,8 @@ class OutgoingStream:
         if settings.input is None:
             assert settings.microphone is not None
             return MicrophoneSource(self._audio_system, settings.microphone, SAMPLE_RATE, context)
+        if settings.reads_forward:
+            return PipeSource(settings.input, settings.raw, live=settings.drop_when_behind)
         if _holds_codes(settings.input):
             return EscSource(settings.input, context.events)
         return FileSource(settings.input, context.events)
@@ -209,13 +214,26 @@ class OutgoingStream:
 
     def _encode(self) -> None:
         encoder = Encoder(self._codec, self.rate, self.buffer, self.context, skip_silence=self._settings.skip_silence)
-        encoder.run(self.captured)
-        self._finish()
+        try:
+            encoder.run(self.captured)
+        except PipelineStopped:
+            raise
+        except Exception as error:  # noqa: BLE001 - `_send` raises it, once the receiver knows that no more will come
+            self.control.fail(as_link_error("encode", error))
+            self.captured.abort()
+            self._finish_before(encoder.index)
+        else:
+            self._finish()
 
     def _finish(self) -> None:
         counts = self.context.meters.counts("read", "samples")
-        complete = not self.control.stopped.is_set() and self._source_error is None
+        complete = not self.control.stopped.is_set()
         self.buffer.finish(End(chunks=counts["read"], samples=counts["samples"], complete=complete))
+
+    def _finish_before(self, index: int) -> None:
+        """End with the chunk before `index`, which cannot be encoded."""
+        samples = self.plan.start(index - 1) + self.plan.chunk_samples if index else 0
+        self.buffer.finish(End(chunks=index, samples=samples, complete=False))
 
     def _send(self, source: Source | EscSource, verifier: PeerVerifier | None) -> None:
         if self.header is None:
@@ -223,8 +241,13 @@ class OutgoingStream:
         assert self.header is not None
         if self._resume_store and not source.live:
             self._resume_store.save(self.stream_id)
-        self.connection.run(self._hello(self.header, source), verifier)
+        try:
+            self.connection.run(self._hello(self.header, source), verifier)
+        except LinkError as error:
+            if self.control.error is None:
+                raise
+            raise self.control.error from error
         if self._resume_store:
             self._resume_store.delete()
-        if self._source_error is not None:
-            raise self._source_error
+        if self.control.error is not None:
+            raise self.control.error

@@ -1,7 +1,8 @@
 """The sender's reading stages: sound is cut into chunks for the encoder, stored codes go to the send buffer."""
 
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,10 @@ from codec.chunks.packed import PackedChunk
 from codec.chunks.plan import Chunker, SoundChunk, Stitching
 from codec.chunks.streaming import chunker_for
 from codec.container import thin_chunk
-from codec.errors import EscError
 from codec.types import Audio
 from net.audio.activity import ActivityDetector, ActivityRecord
-from net.runtime.queues import StageQueue
+from net.runtime.pipeline import as_link_error
+from net.runtime.queues import PipelineStopped, StageQueue
 from net.sender.esc_source import EscSource
 from net.sender.rate_controller import RateController
 from net.sender.send_buffer import SendBuffer
@@ -25,9 +26,33 @@ from net.telemetry.stream_context import StreamContext
 if TYPE_CHECKING:
     from codec import Codec
 
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def ending_in_order(control: SourceControl, context: StreamContext) -> Iterator[None]:
+    """Have an error of the body end the stream after what was read before, instead of breaking it off.
+
+    Before a receiver has accepted there is nothing to end: then it is raised.
+    """
+    try:
+        yield
+    except PipelineStopped:
+        raise
+    except Exception as error:
+        if not control.accepted:
+            raise
+        logger.exception("reading failed")
+        failure = as_link_error("read", error)
+        context.events.warning(f"{failure}; what was read before is still sent")
+        control.fail(failure)
+
 
 class SoundReader:
-    """Reads a source of sound, in one thread, and queues its chunks with their capture times."""
+    """Reads a source of sound, in one thread, and queues its chunks with their capture times.
+
+    Of a source that fails while it streams, what was read before is still queued; `control` then has the error.
+    """
 
     def __init__(
         self,
@@ -41,11 +66,11 @@ class SoundReader:
     ) -> None:
         self._source, self._settings, self._codec = source, settings, codec
         self._captured, self._control = captured, control
-        self._clock, self._meters = context.clock, context.meters
+        self._clock, self._meters, self._context = context.clock, context.meters, context
         self._activity = ActivityDetector(SAMPLE_RATE)
         self._voice = ActivityRecord()
-        self.error: EscError | None = None
-        """What ended the source early, or made it leave out a part: what was read before is sent."""
+        self._captured_s = self._clock.epoch_s()
+        """When the newest sample was captured."""
 
     def run(self) -> None:
         """Read the source until it ends, fails or is stopped, and close it. Raises `PipelineStopped`."""
@@ -53,26 +78,23 @@ class SoundReader:
         with closing(source):
             # Time until a receiver accepts is no latency: a file waits for it, live sound is dropped.
             chunker = self._make_chunker(0 if source.live else control.await_accepted())
-            captured_s, end_s = self._clock.epoch_s(), 0.0
-            for block in self._blocks(chunker.start):
-                if not source.live:
-                    end_s += len(block.audio) / SAMPLE_RATE
-                    control.await_turn(end_s)
-                    if control.stopped.is_set():
-                        break
-                elif not self._is_wanted(block):
-                    continue
-                captured_s = self._clock.epoch_s() if block.captured_s is None else block.captured_s
-                self._put_chunks(chunker.push(self._measured(block)), captured_s)
-            self._put_chunks(chunker.finish(), captured_s)
+            with ending_in_order(control, self._context):
+                self._read(chunker)
+            self._put_chunks(chunker.finish(), self._captured_s)
             self._captured.finish()
 
-    def _blocks(self, first_sample: int) -> Iterator[SourceBlock]:
-        """The source's blocks; an error ends them."""
-        try:
-            yield from self._source.blocks(self._control.stopped, first_sample)
-        except EscError as error:
-            self.error = error
+    def _read(self, chunker: Chunker) -> None:
+        source, control, end_s = self._source, self._control, 0.0
+        for block in source.blocks(control.stopped, chunker.start):
+            if not source.live:
+                end_s += len(block.audio) / SAMPLE_RATE
+                control.await_turn(end_s)
+                if control.stopped.is_set():
+                    break
+            elif not self._is_wanted(block):
+                continue
+            self._captured_s = self._clock.epoch_s() if block.captured_s is None else block.captured_s
+            self._put_chunks(chunker.push(self._measured(block)), self._captured_s)
 
     def _make_chunker(self, first_chunk: int) -> Chunker:
         """Begin with the first chunk, or where the receiver has to go on with an earlier sender's stream."""
@@ -133,12 +155,12 @@ class CodesReader:
         context: StreamContext,
     ) -> None:
         self._source, self._rate, self._buffer, self._control = source, rate, buffer, control
-        self._clock, self._meters, self._epoch_s = context.clock, context.meters, context.epoch_s
+        self._clock, self._meters, self._context = context.clock, context.meters, context
 
     def run(self) -> None:
         """Read the file until it ends or is stopped, and close it. Raises `PipelineStopped`."""
         source, control, header = self._source, self._control, self._source.header
-        with closing(source):
+        with closing(source), ending_in_order(control, self._context):
             first = control.await_accepted()
             for stored in source.chunks(first):
                 end = header.plan.start(stored.index) + stored.samples
@@ -153,7 +175,7 @@ class CodesReader:
     def _outgoing(self, stored: PackedChunk) -> PackedChunk:
         """The chunk as it is sent: with the streams of now, or as silence."""
         chunk = thin_chunk(stored, self._source.header, self._rate.num_streams)
-        chunk = replace(chunk, capture_s=max(0.0, self._clock.epoch_s() - self._epoch_s))
+        chunk = replace(chunk, capture_s=max(0.0, self._clock.epoch_s() - self._context.epoch_s))
         silence_dbfs = DIGITAL_SILENCE_DBFS if self._control.muted else chunk.silence_dbfs
         if silence_dbfs is None:
             return chunk

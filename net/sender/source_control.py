@@ -23,6 +23,8 @@ class SourceControl:
         """Whether silence is sent instead of the source."""
         self.bypassed = False
         """Whether sound is sent as it is, though it could be enhanced."""
+        self.error: BaseException | None = None
+        """What ended reading or encoding before the sound's end."""
         self.stopped = threading.Event()
         """Set when nothing more is to be read."""
 
@@ -62,6 +64,11 @@ class SourceControl:
         self.stopped.set()
         self._running.set()
         self._accepted_or_stopped.set()
+
+    def fail(self, error: BaseException) -> None:
+        """End reading because of an error, of which the first counts; what was read before is still sent."""
+        self.error = self.error or error
+        self.stop()
 
     def await_accepted(self) -> int:
         """Wait until a receiver has accepted; return the first chunk that it wants. Raises `PipelineStopped`."""

@@ -80,6 +80,20 @@ class SocketTransport:
         self._received.add(len(data))
         return data
 
+    def peer_has_left(self) -> bool:
+        """Return whether the peer has closed, and nothing of it waits to be read; for the receiving thread.
+
+        Raises `OSError` where it was closed here.
+        """
+        with self._in_use():
+            self._reader.setblocking(False)
+            try:
+                return not self._reader.recv(1, socket.MSG_PEEK)
+            except BlockingIOError:
+                return False
+            except OSError:
+                return True
+
     def sendall(self, data: bytes, timeout_s: float) -> None:
         """Send like `Transport.sendall`; `close` ends the waits of the rate limit."""
         with self._in_use():

@@ -24,7 +24,11 @@ LIVE: dict[str, Any] = {"microphone": MicrophoneSettings()}
     [
         (SenderSettings, {}, "choose what to stream: either --input FILE or --microphone"),
         (SenderSettings, {**FILE, **LIVE}, "choose what to stream: either --input FILE or --microphone"),
-        (SenderSettings, {**LIVE, "resume": True}, "only a file can be resumed: give --input with --resume"),
+        (
+            SenderSettings,
+            {**LIVE, "resume": True},
+            "only a file can be resumed, not a pipe or a microphone: give --input FILE with --resume",
+        ),
         (SenderSettings, {**FILE, "port": 0}, "--port must be 1 to 65535, not 0"),
         (SenderSettings, {**FILE, "num_streams": 7}, "--num-streams must be 1 to 6, not 7"),
         (SenderSettings, {**FILE, "lookahead_ms": -1.5}, "--lookahead-ms must not be negative, not -1.5"),

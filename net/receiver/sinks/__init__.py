@@ -1,1 +1,1 @@
-"""Where decoded sound and received codes go: files, each behind a `RetryingSink`, and audio devices."""
+"""Where decoded sound and received codes go: files, each behind a `RetryingSink`, audio devices, and a pipe."""

@@ -191,15 +191,30 @@ def test_a_source_that_is_stopped_is_closed(clock: FakeClock, moment: str) -> No
 
 
 def test_a_source_that_fails_is_closed(clock: FakeClock) -> None:
-    """The error goes to the pipeline."""
+    """What was read before is still queued, and the error waits for the end of the stream."""
     desk = Desk(ScriptedSource(10), clock)
 
     def fail() -> None:
         raise OSError("gone")
 
     act_at(desk.source, 5, fail)
+    chunks = desk.read()
+    assert PLAN.start(chunks[-1].index) + chunks[-1].samples == 5 * BLOCK
+    assert "gone" in str(desk.control.error)
+    assert desk.control.stopped.is_set()
+    assert desk.source.closed
+
+
+def test_a_source_that_fails_before_anybody_listens_fails_at_once(clock: FakeClock) -> None:
+    """Nobody has to be told: the error goes to the pipeline."""
+    desk = Desk(ScriptedSource(10, live=True), clock)
+
+    def fail() -> None:
+        raise OSError("gone")
+
+    act_at(desk.source, 5, fail)
     with pytest.raises(OSError, match="gone"):
-        desk.read()
+        desk.reader.run()
     assert desk.source.closed
 
 
