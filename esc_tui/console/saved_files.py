@@ -11,11 +11,6 @@ from esc_tui.console.view import LoggedEvent, View
 from esc_tui.plain.report import encode_json, event_record, snapshot_record
 
 
-def save_screenshot(app: App[None]) -> None:
-    """Save an SVG of the screen."""
-    app.deliver_screenshot(_file_name("svg"), path=".")
-
-
 def save_report(app: App[None], view: View, events: Iterable[LoggedEvent]) -> None:
     """Save what the console knows as indented JSON: each engine's streams with their histories, and all events."""
     report = {
@@ -31,9 +26,10 @@ def save_report(app: App[None], view: View, events: Iterable[LoggedEvent]) -> No
         "events": [{"engine": logged.engine, **event_record(logged.event)} for logged in events],
     }
     text = io.StringIO(msgspec.json.format(encode_json(report), indent=2).decode() + "\n")
-    name = _file_name("json")
+    name = file_name("json")
     app.deliver_text(text, save_directory=".", save_filename=name, mime_type="application/json", name="report")
 
 
-def _file_name(extension: str) -> str:
+def file_name(extension: str) -> str:
+    """The name of a file that is saved now."""
     return f"esc-tui-{datetime.now():%Y%m%d-%H%M%S}.{extension}"

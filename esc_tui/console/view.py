@@ -18,12 +18,9 @@ class EngineView:
 
     def stream(self, stream_id: str) -> StreamStats | None:
         """The stream of that name, or the newest one that runs, or the newest one; None where there is none."""
-        by_id = {stream.stream_id: stream for stream in self.streams}
-        if stream_id in by_id:
-            return by_id[stream_id]
+        chosen = [stream for stream in self.streams if stream.stream_id == stream_id]
         running = [stream for stream in self.streams if not stream.state.is_final]
-        newest = running or list(self.streams)
-        return newest[-1] if newest else None
+        return next(reversed(chosen or running or self.streams), None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

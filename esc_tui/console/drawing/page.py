@@ -47,14 +47,17 @@ class Page:
         """What a chart covers: its stretch of time and, once there is something to show, its scale."""
         return f"{self.window_s} s, 0 to {top:g}" if is_known else f"{self.window_s} s"
 
+    def label(self, label: str) -> Line:
+        """A line's label, in its column."""
+        return Line().left(label, LABEL_CELLS, self.palette.label)
+
     def text(self, label: str, text: str, style: Style | None = None) -> Line:
         """A label and words, clipped at the page's edge."""
-        line = Line().left(label, LABEL_CELLS, self.palette.label)
-        return line.left(text, self.width - LABEL_CELLS, style or self.palette.value)
+        return self.label(label).left(text, self.width - LABEL_CELLS, style or self.palette.value)
 
     def numbers(self, label: str, numbers: Sequence[str]) -> Line:
         """A label and its numbers, the first of which is to be read first."""
-        line = Line().left(label, LABEL_CELLS, self.palette.label)
+        line = self.label(label)
         for position, number in enumerate(numbers):
             line.right(number, NUMBER_CELLS, self.palette.value if position else self.palette.strong)
         return line

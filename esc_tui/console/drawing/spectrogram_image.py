@@ -110,6 +110,7 @@ class ColorMap:
     cursor: Style
 
     @classmethod
+    @lru_cache(maxsize=8)
     def for_theme(
         cls, background: ThemeColor, *, dark: bool, is_shaded: bool, shade: Style, cursor: Style
     ) -> "ColorMap":

@@ -17,7 +17,7 @@ from esc_tui.console.messages import EventsLogged, Published
 from esc_tui.console.panes.events import EventsPane
 from esc_tui.console.panes.stream import StreamPane
 from esc_tui.console.publisher import Publisher
-from esc_tui.console.saved_files import save_report, save_screenshot
+from esc_tui.console.saved_files import file_name, save_report
 from esc_tui.console.trimmed_output import trim_output
 from esc_tui.console.view import View
 from esc_tui.console.widgets.key_bar import KeyBar
@@ -214,7 +214,7 @@ class ConsoleScreen(Screen[None]):
 
     def action_screenshot(self) -> None:
         """Save a picture of the screen in the current folder."""
-        save_screenshot(self.app)
+        self.app.deliver_screenshot(file_name("svg"), path=".")
 
     def action_report(self) -> None:
         """Save the session's report in the current folder."""

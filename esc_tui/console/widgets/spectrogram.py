@@ -28,15 +28,14 @@ class Spectrogram(Canvas):
         self._history = SoundHistory()
         self._stream_id = ""
         self._drawn_count = 0
-        self._color_map: ColorMap | None = None
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """The image, two pixel rows a line, with its axis at the left."""
         if self.stats is None or not height:
             return []
-        cells = max(1, width - AXIS_CELLS)
+        cells, colors = max(1, width - AXIS_CELLS), self._colors()
         image = self._history.image(cells, height)
-        lines = [Line(self.color_map.segments(image[y], image[y + 1])) for y in range(0, len(image), 2)]
+        lines = [Line(colors.segments(image[y], image[y + 1])) for y in range(0, len(image), 2)]
         sweep_s = cells * self._history.columns_a_cell(cells) * self._history.column_ms / 1000
         labels = axis_labels(height, self.stats.sample_rate, sweep_s)
         return [
@@ -57,20 +56,12 @@ class Spectrogram(Canvas):
             self._drawn_count = self._history.count
             self.refresh()
 
-    def notify_style_update(self) -> None:
-        """Drop the former theme's colours."""
-        super().notify_style_update()
-        self._color_map = None
-
-    @property
-    def color_map(self) -> ColorMap:
+    def _colors(self) -> ColorMap:
         """The colour map for the theme and the terminal."""
-        if self._color_map is None:
-            self._color_map = ColorMap.for_theme(
-                self.background_colors[1],
-                dark=self.app.current_theme.dark,
-                is_shaded=self.app.console.color_system in FEW_COLORS or self.app.no_color,
-                shade=self.palette.latency,
-                cursor=self.palette.faint,
-            )
-        return self._color_map
+        return ColorMap.for_theme(
+            self.background_colors[1],
+            dark=self.app.current_theme.dark,
+            is_shaded=self.app.console.color_system in FEW_COLORS or self.app.no_color,
+            shade=self.palette.latency,
+            cursor=self.palette.faint,
+        )

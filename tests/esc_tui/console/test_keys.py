@@ -12,12 +12,13 @@ from esc_tui.console.panes.stream import StreamPane
 from esc_tui.console.screens.help import HelpScreen
 from esc_tui.console.widgets.event_log import EventLog
 from esc_tui.console.widgets.key_bar import KeyBar
+from esc_tui.console.widgets.spectrogram import Spectrogram
 from esc_tui.console.widgets.stream_section import StreamSection
 from esc_tui.console.widgets.title_bar import TitleBar
 from net.telemetry.stats import LinkState, Role, Severity
 from tests.esc_tui.console.conftest import Console
 from tests.esc_tui.console.fake_engine import FakeEngine, sender_stats
-from tests.esc_tui.console.waiting import SIDE_BY_SIDE, running, until
+from tests.esc_tui.console.waiting import SIDE_BY_SIDE, StillClock, running, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -245,6 +246,22 @@ async def test_t_opens_the_themes_and_every_theme_draws(console: Console) -> Non
         drawn = [segment.style for segment in title.render_line(0) if segment.text.startswith("esc-tui")]
         assert [style.color for style in drawn if style] == [palette.heading.color]
         assert [style.bgcolor for style in drawn if style] == [title.background_colors[1].rich_color]
+
+
+async def test_the_sound_takes_the_colours_of_a_new_theme() -> None:
+    """Also after another screen has stood over it: its axis is on the new background, its picture in the new map."""
+    async with running([FakeEngine(Role.SENDER, 41.0)], size=(120, 40), clock=StillClock()) as (app, pilot):
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        await pilot.press("escape", "z")
+        await pilot.pause()
+        picture = app.screen.query_one(Spectrogram)
+        dark = {segment.style and segment.style.bgcolor for segment in picture.render_line(0)}
+        app.theme = "esc-light"
+        await pilot.pause()
+        light = [segment.style and segment.style.bgcolor for segment in picture.render_line(0)]
+        assert light[0] == picture.background_colors[1].rich_color
+        assert not dark & set(light)
 
 
 async def test_a_key_does_not_wait_for_its_engine() -> None:

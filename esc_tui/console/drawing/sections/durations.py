@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from esc_tui.console.drawing.chart import repeat_last_known, scale_top
 from esc_tui.console.drawing.line import Line
 from esc_tui.console.drawing.numbers import byte_count, fixed, milliseconds
-from esc_tui.console.drawing.page import CHART_START, LABEL_CELLS, NUMBER_CELLS, Chart, Page
+from esc_tui.console.drawing.page import CHART_START, NUMBER_CELLS, Chart, Page
 from net.telemetry.stats import DurationStats, StreamStats
 
 
@@ -32,7 +32,7 @@ def codec_lines(stats: StreamStats, page: Page) -> list[Line]:
     process.add(" %", palette.muted).right(size, 5, palette.value).add(f" {unit}", palette.muted)
     if page.chart_cells >= process.cells:
         return [*lines, line.to(CHART_START).extend(process)]
-    return [*lines, line, Line().left("process", LABEL_CELLS, palette.label).extend(process)]
+    return [*lines, line, page.label("process").extend(process)]
 
 
 def _duration_lines(

@@ -50,7 +50,7 @@ def _model(stats: StreamStats, page: Page) -> list[Line]:
 def progress_line(stats: StreamStats, page: Page) -> Line:
     """How much of the sound has passed, of how much, and how long the rest will take."""
     palette = page.palette
-    line = Line().left("progress", LABEL_CELLS, palette.label)
+    line = page.label("progress")
     if stats.progress is None:
         return line.add(clock(stats.audio_s), palette.strong).add(", open end", palette.muted)
     total = clock(stats.total_s)

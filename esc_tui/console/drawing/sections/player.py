@@ -27,22 +27,15 @@ def player_lines(stats: StreamStats, page: Page) -> list[Line]:
 
 
 def _device_line(player: PlaybackStats, page: Page) -> Line:
-    palette = page.palette
-    volume = f"{player.volume * 100:.0f} %"
-    figures = (
-        Line().add(f"muted at {volume}", palette.warn)
-        if player.muted
-        else Line().add(f"volume {volume}", palette.value)
-    )
+    palette, volume = page.palette, f"{player.volume * 100:.0f} %"
+    words, style = f"volume {volume}", palette.value
     if not player.connected:
-        figures = Line().add("lost, trying again", palette.warn)
-    room = max(0, page.width - LABEL_CELLS - figures.cells - GAP_CELLS)
-    line = (
-        Line()
-        .left("device", LABEL_CELLS, palette.label)
-        .left(player.device, min(len(player.device), room), palette.value)
-    )
-    return line.space(GAP_CELLS).extend(figures)
+        words, style = "lost, trying again", palette.warn
+    elif player.muted:
+        words, style = f"muted at {volume}", palette.warn
+    room = max(0, page.width - LABEL_CELLS - len(words) - GAP_CELLS)
+    line = page.label("device").left(player.device, min(len(player.device), room), palette.value)
+    return line.space(GAP_CELLS).add(words, style)
 
 
 def _missed_line(player: PlaybackStats, page: Page) -> Line:

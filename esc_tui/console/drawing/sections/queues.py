@@ -4,7 +4,7 @@ from rich.style import Style
 
 from esc_tui.console.drawing.gauge import gauge
 from esc_tui.console.drawing.line import Line
-from esc_tui.console.drawing.page import CHART_START, LABEL_CELLS, NUMBER_CELLS, Page
+from esc_tui.console.drawing.page import CHART_START, NUMBER_CELLS, Page
 from esc_tui.console.drawing.palette import Palette
 from net.runtime.queues import QueueStats
 from net.telemetry.stats import StreamStats
@@ -21,9 +21,7 @@ def queue_lines(stats: StreamStats, page: Page) -> list[Line]:
 def _queue_line(queue: QueueStats, page: Page) -> Line:
     palette = page.palette
     style = _queue_style(queue, palette)
-    line = Line().left(
-        queue.name if queue.unit == "chunks" else f"{queue.name} {queue.unit}", LABEL_CELLS, palette.label
-    )
+    line = page.label(queue.name if queue.unit == "chunks" else f"{queue.name} {queue.unit}")
     line.right(str(queue.depth), NUMBER_CELLS, style if queue.fill >= NEAR_FULL else palette.strong)
     line.right(str(queue.high_water), NUMBER_CELLS, palette.value)
     line.right(str(queue.capacity), NUMBER_CELLS, palette.muted)

@@ -26,7 +26,7 @@ def summary_lines(stats: StreamStats, page: Page) -> list[Line]:
 
 def _duration_line(duration: DurationStats, page: Page) -> Line:
     palette = page.palette
-    line = Line().left(duration.name, LABEL_CELLS, palette.label)
+    line = page.label(duration.name)
     for value_ms in (duration.average_ms, duration.minimum_ms, duration.maximum_ms):
         line.right(milliseconds(value_ms), NUMBER_CELLS, palette.value)
     if page.chart_cells:
@@ -38,7 +38,7 @@ def _size_line(name: str, total_bytes: int, stats: StreamStats, page: Page) -> L
     palette = page.palette
     size, unit = byte_count(total_bytes)
     count = stats.chunks.sent if isinstance(stats.chunks, SenderChunks) else stats.chunks.received
-    line = Line().left(name, LABEL_CELLS, palette.label)
+    line = page.label(name)
     line.right(size, NUMBER_CELLS, palette.value).add(f" {unit}", palette.muted)
     if count:
         line.add("  in ", palette.muted).add(str(count), palette.value).add(" chunks of ", palette.muted)
