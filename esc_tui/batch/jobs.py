@@ -37,7 +37,7 @@ class Results:
     audio: bool = True
     audio_format: SoundFormat = SoundFormat.WAV
     overwrite: bool = False
-    claims: dict[Path, Input] = field(default_factory=dict)
+    claims: dict[Path, Input] = field(default_factory=dict, init=False)
     """Which source each file is made from."""
 
     def targets(self, source: Input, kbps: float) -> Targets:

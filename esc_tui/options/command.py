@@ -65,7 +65,7 @@ def build(kind: type[SettingsT], values: Values, **computed: Any) -> SettingsT:
 
     Raises `KeyError` for a field with neither: a parameter that is named otherwise would be dropped without a word.
     """
-    taken = {field.name: values[field.name] for field in fields(kind) if field.name not in computed}
+    taken = {field.name: values[field.name] for field in fields(kind) if field.init and field.name not in computed}
     return kind(**taken, **computed)
 
 

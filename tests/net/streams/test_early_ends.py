@@ -91,7 +91,7 @@ def test_an_encoder_that_fails_ends_the_stream_with_what_it_has_encoded(tmp_path
     speech = write_speech(tmp_path / "in.wav", 32000)
 
     def sender(port: int) -> Sender:
-        return make_sender(speech, port, FailingCodec(), buffer_chunks=1)  # type: ignore[arg-type]
+        return make_sender(speech, port, FailingCodec(), queue_chunks=1)  # type: ignore[arg-type]
 
     error = ended_early(tmp_path, sender, StageFailed, PLAN.start(2) + PLAN.chunk_samples)
     assert "the encode stage failed: MemoryError" in str(error)
