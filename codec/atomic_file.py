@@ -59,6 +59,15 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666, *, sync: bool =
         raise
 
 
+def file_version(path: Path) -> tuple[int, int, int] | None:
+    """What differs when a file was changed or replaced; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def write_all(file: FileIO, data: bytes) -> None:
     """Write everything to an unbuffered file, which may take less at a time. Raises `OSError`."""
     view = memoryview(data)

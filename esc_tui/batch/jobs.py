@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codec.atomic_file import file_version
 from codec.container import EscReader
 from codec.errors import AudioFileError, ContainerError, DamagedChunk, UsageError
 from codec.evaluation.quality import QualityMeter
@@ -93,9 +94,9 @@ class FileJob(ABC):
 
     def run(self, watch: JobWatch) -> Outcome:
         """Work on the file; one that changes meanwhile gives a warning."""
-        before = _version(self.source.path)
+        before = file_version(self.source.path)
         outcome = self.process(watch)
-        if _version(self.source.path) == before:
+        if file_version(self.source.path) == before:
             return outcome
         coded = replace(outcome.coded, warnings=(*outcome.coded.warnings, CHANGED))
         return replace(outcome, coded=coded)
@@ -215,12 +216,3 @@ def _open_sound(path: Path, rate: int, *, mix: bool) -> Iterator[AudioReader]:
 
 def _names(targets: Targets) -> tuple[str, ...]:
     return tuple(str(path) for path in (targets.codes, targets.audio) if path)
-
-
-def _version(path: Path) -> tuple[int, int, int] | None:
-    """Return what tells a file from the same one when it has changed; None where it is gone, or no file."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from codec.atomic_file import file_version
 from codec.errors import IncompleteSound
 from codec.sound.reading import AudioReader
 from codec.types import Audio
@@ -61,6 +62,7 @@ class FileSource:
     live = False
 
     def __init__(self, path: Path, events: EventLog) -> None:
+        self._path, self._version = path, file_version(path)
         self._reader, self._events = AudioReader(path, SAMPLE_RATE), events
         self.name = printable(self._reader.name, DEFAULT_LIMITS.name_chars)
 
@@ -79,6 +81,10 @@ class FileSource:
             for start in range(0, len(block), size):
                 yield SourceBlock(block[start : start + size])
         self._tell(told)
+        if file_version(self._path) != self._version:
+            self._events.warning(
+                f"{self.name}: the file changed while it was read: what was sent may be part old, part new"
+            )
         if reader.missing:
             raise IncompleteSound(f"{self.name}: {reader.missing}")
 

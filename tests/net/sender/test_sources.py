@@ -36,6 +36,18 @@ def test_a_file_is_given_in_short_blocks_from_any_sample_on(tmp_path: Path, cloc
     assert warnings(events) == []
 
 
+def test_a_file_that_changes_while_it_is_read_is_told(tmp_path: Path, clock: FakeClock) -> None:
+    """What was sent may be part old, part new: an event says so."""
+    path, events = tmp_path / "a.wav", EventLog(clock)
+    path.write_bytes(wav(pcm16(noise(1.0))))
+    with closing(FileSource(path, events)) as source:
+        blocks = source.blocks(threading.Event())
+        next(blocks)
+        path.write_bytes(wav(pcm16(noise(1.5))))
+        assert list(blocks)
+    assert any("the file changed while it was read" in text for text in warnings(events))
+
+
 def test_a_length_is_corrected_while_the_file_is_read(tmp_path: Path, clock: FakeClock) -> None:
     """A header that counts too little holds until more is there; then the length is unknown, and at the end known."""
     sound, events = noise(3.0), EventLog(clock)
