@@ -31,7 +31,7 @@ class Job:
         self._changed = threading.Condition()
 
     def help(self) -> None:
-        """Take tiles until none is left."""
+        """Run tiles until none is left."""
         while True:
             with self._changed:
                 if self._taken == len(self._tiles) or self._error is not None:
@@ -41,7 +41,7 @@ class Job:
             self._do(tile)
 
     def finish(self) -> None:
-        """Take tiles, then wait for those that others took; raises what any of them raised."""
+        """Run tiles, then wait for those of other threads; raise what any of them raised."""
         self.help()
         with self._changed:
             self._changed.wait_for(lambda: self._done == self._taken)

@@ -62,7 +62,7 @@ class PipeOutput:
             raise UsageError(f"--output {self.name} is no pipe: sound is saved as files in --save-path anyway")
 
     def open(self) -> None:
-        """Take a descriptor of standard output; a named pipe is opened when it has a reader."""
+        """Duplicate the descriptor of standard output; a named pipe is opened when it has a reader."""
         if self._path == STANDARD_STREAM:
             self._descriptor = os.dup(1)
 
